@@ -1,0 +1,29 @@
+# Thin front of CMake: `make demo` and `make test` set up everything a fresh Debian 12 needs.
+BUILD ?= build
+JOBS ?= $(shell nproc)
+CMAKE_FLAGS ?=
+
+.PHONY: all setup configure build demo test bench format clean
+all: build
+
+setup:
+	@tools/scripts/setup.sh
+
+configure: setup
+	@if [ ! -f $(BUILD)/build.ninja ]; then \
+	  cmake -S . -B $(BUILD) -G Ninja -C tools/cmake/DebianToolchain.cmake $(CMAKE_FLAGS); fi
+
+build: configure
+	@cmake --build $(BUILD) -j $(JOBS)
+
+demo: build
+	@tools/scripts/demo.sh $(BUILD)
+
+test: build
+	@tools/scripts/run_tests.sh $(BUILD)
+
+format:
+	@git ls-files '*.h' '*.cpp' '*.cc' '*.cuh' | xargs clang-format-22 -i
+
+clean:
+	@rm -rf $(BUILD)

@@ -1,0 +1,29 @@
+# The text tests: a RUN line per check, FileCheck for what must be printed.
+import os
+import lit.formats
+
+config.name = "Ashlar"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["unit", "lib", "inputs"]
+config.test_source_root = os.path.join(config.ashlar_source, "test")
+config.test_exec_root = os.path.join(config.ashlar_build, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.ashlar_build, "bin"), config.llvm_tools, os.environ["PATH"]])
+config.substitutions.append(("%source", config.ashlar_source))
+config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "inputs")))
+config.substitutions.append(("%shared", config.shared_data))
+config.substitutions.append(("%python", "python3"))
+
+# Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
+if os.path.isdir(config.shared_data):
+    config.available_features.add("shared-data")
+try:
+    with open("/proc/cpuinfo") as cpuinfo:
+        flags = cpuinfo.read()
+    for feature in ("avx2", "avx512f", "amx_tile"):
+        if feature in flags:
+            config.available_features.add(feature)
+except OSError:
+    pass

@@ -1,0 +1,127 @@
+# The build's vocabulary: every folder's CMakeLists.txt says what it is through the functions below, so that
+# warnings, the choice of shared MLIR, the precompiled header and -fno-exceptions are decided once.
+include_guard(GLOBAL)
+
+find_package(Threads REQUIRED)
+find_package(absl REQUIRED)
+
+set(ASHLAR_WARNINGS -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers)
+include_directories(${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+
+# Debian's clang is newer than its default linker knows how to help; lld links libMLIR's users in a fraction of the time.
+find_program(ASHLAR_LLD NAMES ld.lld-22 ld.lld)
+if(ASHLAR_LLD AND CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  add_link_options(--ld-path=${ASHLAR_LLD})
+endif()
+
+if(ASHLAR_COMPILER)
+  find_package(MLIR REQUIRED CONFIG)
+  list(APPEND CMAKE_MODULE_PATH ${MLIR_CMAKE_DIR} ${LLVM_CMAKE_DIR})
+  include(TableGen)
+  include(AddLLVM)
+  include(AddMLIR)
+  separate_arguments(ASHLAR_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS}")
+
+  # One precompiled header for everything that includes MLIR.
+  add_library(ashlar_mlir_pch OBJECT ${PROJECT_SOURCE_DIR}/tools/cmake/MLIRPrecompiled.cpp)
+  target_include_directories(ashlar_mlir_pch SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_compile_definitions(ashlar_mlir_pch PUBLIC ${ASHLAR_LLVM_DEFINITIONS})
+  target_compile_options(ashlar_mlir_pch PRIVATE ${ASHLAR_WARNINGS})
+  target_precompile_headers(ashlar_mlir_pch PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/MLIRPrecompiled.h)
+endif()
+
+# ashlar_tablegen_dialect(Graph [INTERFACES XInterfaces]) runs mlir-tblgen over dialects/<D>/<D>Ops.td
+# (types, attributes, enums, ops, dialect) in the current folder and defines the target <D>IncGen.
+function(ashlar_tablegen_dialect dialect)
+  cmake_parse_arguments(ARG "" "" "INTERFACES" ${ARGN})
+  string(TOLOWER ${dialect} namespace)
+  set(LLVM_TARGET_DEFINITIONS ${dialect}Ops.td)
+  mlir_tablegen(${dialect}Ops.h.inc -gen-op-decls -dialect=${namespace})
+  mlir_tablegen(${dialect}Ops.cpp.inc -gen-op-defs -dialect=${namespace})
+  mlir_tablegen(${dialect}Dialect.h.inc -gen-dialect-decls -dialect=${namespace})
+  mlir_tablegen(${dialect}Dialect.cpp.inc -gen-dialect-defs -dialect=${namespace})
+  mlir_tablegen(${dialect}Types.h.inc -gen-typedef-decls -typedefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Types.cpp.inc -gen-typedef-defs -typedefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Attrs.h.inc -gen-attrdef-decls -attrdefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Attrs.cpp.inc -gen-attrdef-defs -attrdefs-dialect=${namespace})
+  mlir_tablegen(${dialect}Enums.h.inc -gen-enum-decls)
+  mlir_tablegen(${dialect}Enums.cpp.inc -gen-enum-defs)
+  foreach(interface ${ARG_INTERFACES})
+    set(LLVM_TARGET_DEFINITIONS ${interface}.td)
+    mlir_tablegen(${interface}.h.inc -gen-op-interface-decls)
+    mlir_tablegen(${interface}.cpp.inc -gen-op-interface-defs)
+  endforeach()
+  add_public_tablegen_target(${dialect}IncGen)
+  set_property(GLOBAL APPEND PROPERTY ASHLAR_TABLEGEN_TARGETS ${dialect}IncGen)
+endfunction()
+
+# ashlar_tablegen_passes(Transforms) runs mlir-tblgen over Passes.td in the current folder.
+function(ashlar_tablegen_passes name)
+  set(LLVM_TARGET_DEFINITIONS Passes.td)
+  mlir_tablegen(Passes.h.inc -gen-pass-decls -name Ashlar${name})
+  add_public_tablegen_target(${name}PassesIncGen)
+  set_property(GLOBAL APPEND PROPERTY ASHLAR_TABLEGEN_TARGETS ${name}PassesIncGen)
+endfunction()
+
+# ashlar_mlir_library(AshlarGraph SOURCES a.cpp b.cpp [DEPS other...]): a static library over shared MLIR.
+function(ashlar_mlir_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  _ashlar_use_mlir(${name})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} MLIR LLVM)
+endfunction()
+
+# ashlar_mlir_executable(ashlar-opt SOURCES ... DEPS ...)
+function(ashlar_mlir_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  _ashlar_use_mlir(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} MLIR LLVM)
+endfunction()
+
+function(_ashlar_use_mlir name)
+  get_property(tablegen GLOBAL PROPERTY ASHLAR_TABLEGEN_TARGETS)
+  if(tablegen)
+    add_dependencies(${name} ${tablegen})
+  endif()
+  target_include_directories(${name} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
+  target_compile_definitions(${name} PRIVATE ${ASHLAR_LLVM_DEFINITIONS})
+  # The compiler is not what runs hot, and -O1 builds it in two thirds of the time.
+  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS} -fno-exceptions -O1)
+  target_precompile_headers(${name} REUSE_FROM ashlar_mlir_pch)
+endfunction()
+
+# ashlar_library(ashlar_base SOURCES a.cc [DEPS ...]): a static library with no MLIR in it.
+function(ashlar_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS} -fno-exceptions)
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# ashlar_executable(name SOURCES ... DEPS ...): a program with no MLIR in it.
+function(ashlar_executable name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS} -fno-exceptions)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+endfunction()
+
+# ashlar_gtest(foo_test SOURCES foo_test.cc DEPS ...): a GoogleTest program, found by lit under build/test/unit.
+function(ashlar_gtest name)
+  cmake_parse_arguments(ARG "MLIR" "" "SOURCES;DEPS" ${ARGN})
+  if(NOT ASHLAR_TESTS)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_SOURCES})
+  if(ARG_MLIR)
+    _ashlar_use_mlir(${name})
+    target_link_libraries(${name} PRIVATE MLIR LLVM)
+  else()
+    target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS})
+  endif()
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/unit)
+  set_property(GLOBAL APPEND PROPERTY ASHLAR_UNIT_TESTS ${name})
+endfunction()

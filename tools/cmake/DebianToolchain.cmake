@@ -1,0 +1,11 @@
+# Initial cache of a build made by the Makefile: Debian's clang and LLVM/MLIR 22, ccache where it is there.
+set(CMAKE_BUILD_TYPE Release CACHE STRING "")
+set(CMAKE_C_COMPILER clang-22 CACHE STRING "")
+set(CMAKE_CXX_COMPILER clang++-22 CACHE STRING "")
+set(LLVM_DIR /usr/lib/llvm-22/lib/cmake/llvm CACHE PATH "")
+set(MLIR_DIR /usr/lib/llvm-22/lib/cmake/mlir CACHE PATH "")
+find_program(ASHLAR_CCACHE ccache)
+if(ASHLAR_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${ASHLAR_CCACHE} CACHE STRING "")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${ASHLAR_CCACHE} CACHE STRING "")
+endif()

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs what Ashlar needs from Debian 12 and is missing; does nothing, quickly, when all is there.
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build ccache git ca-certificates python3 python3-numpy
+  clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
+  libabsl-dev libgtest-dev libgmock-dev libflatbuffers-dev flatbuffers-compiler
+  nlohmann-json3-dev libicu-dev zlib1g-dev libzstd-dev
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$status" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "Installing: ${missing[*]}"
+if [ "$(id -u)" -ne 0 ]; then
+  echo "error: these packages are missing and installing them needs root; run:" >&2
+  echo "  sudo apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
