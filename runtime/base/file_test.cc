@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/base/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "runtime/base/mapped_file.h"
+#include "runtime/base/status.h"
+
+namespace ashlar {
+namespace {
+
+class FileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = testing::TempDir() + "ashlar_file_test_" + std::to_string(getpid());
+    std::filesystem::create_directories(directory_);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  size_t FilesThere() const {
+    auto begin = std::filesystem::directory_iterator(directory_);
+    return std::distance(begin, std::filesystem::directory_iterator());
+  }
+  std::string directory_;
+};
+
+TEST_F(FileTest, CommitReplacesAtOnce) {
+  std::string path = directory_ + "/a";
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  auto writer = AtomicFileWriter::Create(path);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->Write("new!").ok());
+  ASSERT_TRUE((*writer)->PadTo(8).ok());
+  EXPECT_EQ((*writer)->position(), 8u);
+  ASSERT_TRUE((*writer)->Overwrite(0, "N").ok());
+  EXPECT_FALSE((*writer)->Overwrite(8, "x").ok());
+  EXPECT_EQ(*ReadFile(path, 100), "old");
+  ASSERT_TRUE((*writer)->Commit().ok());
+  EXPECT_EQ(*ReadFile(path, 100), std::string("New!\0\0\0\0", 8));
+  EXPECT_EQ(FilesThere(), 1u);
+}
+
+TEST_F(FileTest, WithoutCommitNothingIsLeft) {
+  {
+    auto writer = AtomicFileWriter::Create(directory_ + "/a");
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->Write("new").ok());
+    EXPECT_EQ(FilesThere(), 1u);
+  }
+  EXPECT_EQ(FilesThere(), 0u);
+}
+
+TEST_F(FileTest, ErrorsNameThePath) {
+  std::string missing = directory_ + "/no/such";
+  EXPECT_EQ(AtomicFileWriter::Create(missing).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(Message(WriteFile(missing, "x")).find(missing), std::string::npos);
+  EXPECT_FALSE(WriteFile(directory_, "x").ok());
+  EXPECT_EQ(MappedFile::Open(missing).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(MappedFile::Open(directory_).ok());
+  EXPECT_FALSE(ReadFile(directory_, 10).ok());
+  ASSERT_TRUE(WriteFile(directory_ + "/a", "0123456789").ok());
+  EXPECT_FALSE(ReadFile(directory_ + "/a", 9).ok());
+  ASSERT_EQ(mkfifo((directory_ + "/fifo").c_str(), 0600), 0);
+  EXPECT_FALSE(MappedFile::Open(directory_ + "/fifo").ok());
+}
+
+TEST_F(FileTest, MapsAlsoAnEmptyFile) {
+  ASSERT_TRUE(WriteFile(directory_ + "/a", "").ok());
+  EXPECT_EQ((*MappedFile::Open(directory_ + "/a"))->bytes(), "");
+  ASSERT_TRUE(WriteFile(directory_ + "/a", "abc").ok());
+  auto file = MappedFile::Open(directory_ + "/a");
+  EXPECT_EQ((*file)->bytes(), "abc");
+  (*file)->WillNeed(0, 100);
+}
+
+}  // namespace
+}  // namespace ashlar
