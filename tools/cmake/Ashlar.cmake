@@ -26,7 +26,9 @@ if(ASHLAR_COMPILER)
   add_library(ashlar_mlir_pch OBJECT ${PROJECT_SOURCE_DIR}/tools/cmake/MLIRPrecompiled.cpp)
   target_include_directories(ashlar_mlir_pch SYSTEM PUBLIC ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_definitions(ashlar_mlir_pch PUBLIC ${ASHLAR_LLVM_DEFINITIONS})
-  target_compile_options(ashlar_mlir_pch PRIVATE ${ASHLAR_WARNINGS})
+  # The compiler is not what runs hot, and -O1 builds it in two thirds of the time.
+  set(ASHLAR_MLIR_OPTIONS ${ASHLAR_WARNINGS} -fno-exceptions -O1)
+  target_compile_options(ashlar_mlir_pch PRIVATE ${ASHLAR_MLIR_OPTIONS})
   target_precompile_headers(ashlar_mlir_pch PRIVATE ${PROJECT_SOURCE_DIR}/tools/cmake/MLIRPrecompiled.h)
 endif()
 
@@ -35,6 +37,7 @@ endif()
 function(ashlar_tablegen_dialect dialect)
   cmake_parse_arguments(ARG "" "" "INTERFACES" ${ARGN})
   string(TOLOWER ${dialect} namespace)
+  include_directories(SYSTEM ${MLIR_INCLUDE_DIRS}) # tablegen searches the folder's include directories
   set(LLVM_TARGET_DEFINITIONS ${dialect}Ops.td)
   mlir_tablegen(${dialect}Ops.h.inc -gen-op-decls -dialect=${namespace})
   mlir_tablegen(${dialect}Ops.cpp.inc -gen-op-defs -dialect=${namespace})
@@ -57,6 +60,7 @@ endfunction()
 
 # ashlar_tablegen_passes(Transforms) runs mlir-tblgen over Passes.td in the current folder.
 function(ashlar_tablegen_passes name)
+  include_directories(SYSTEM ${MLIR_INCLUDE_DIRS})
   set(LLVM_TARGET_DEFINITIONS Passes.td)
   mlir_tablegen(Passes.h.inc -gen-pass-decls -name Ashlar${name})
   add_public_tablegen_target(${name}PassesIncGen)
@@ -86,9 +90,13 @@ function(_ashlar_use_mlir name)
   endif()
   target_include_directories(${name} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS})
   target_compile_definitions(${name} PRIVATE ${ASHLAR_LLVM_DEFINITIONS})
-  # The compiler is not what runs hot, and -O1 builds it in two thirds of the time.
-  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS} -fno-exceptions -O1)
+  target_compile_options(${name} PRIVATE ${ASHLAR_MLIR_OPTIONS})
   target_precompile_headers(${name} REUSE_FROM ashlar_mlir_pch)
+  get_target_property(type ${name} TYPE)
+  if(type STREQUAL EXECUTABLE) # CMake would say -fPIE, which the precompiled header was not compiled with
+    set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${name} PRIVATE -fPIC)
+  endif()
 endfunction()
 
 # ashlar_library(ashlar_base SOURCES a.cc [DEPS ...]): a static library with no MLIR in it.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What passes ask of an op. No pass holds a switch over ops: a new op answers these, or says by not implementing one
+// that it has no answer.
+
+#ifndef ASHLAR_DIALECTS_GRAPH_GRAPHINTERFACES_TD
+#define ASHLAR_DIALECTS_GRAPH_GRAPHINTERFACES_TD
+
+include "mlir/IR/OpBase.td"
+
+class Graph_Interface<string name> : OpInterface<name> {
+  let cppNamespace = "::ashlar::graph";
+}
+
+def ElementwiseOpInterface : Graph_Interface<"ElementwiseOpInterface"> {
+  let description = [{
+    An op whose every result element depends on the operands' elements at the same (broadcast) index only. The code
+    generators clone such ops into any loop, on scalars or on vectors.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Creates the computation of one element (or of a vector of elements) from `elements`, one value per operand, in the
+      arith and math dialects. Floating-point elements arrive and leave as f32 (or vectors of it) unless the operand is f64.
+    }], "::mlir::Value", "buildElement",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$elements)>,
+    InterfaceMethod<"Returns how many arithmetic operations one element takes, for the cost model.",
+      "int64_t", "getOperationsPerElement", (ins), "", [{ return 1; }]>,
+  ];
+}
+
+def CostOpInterface : Graph_Interface<"CostOpInterface"> {
+  let description = [{
+    How much arithmetic an op does, as a sum of monomials over named dimensions. Bytes follow from the operands' and
+    results' types, except where only a part of an operand is touched.
+  }];
+  let methods = [
+    InterfaceMethod<"Returns the floating-point operations of the whole op (a fused multiply-add counts two).",
+      "::ashlar::graph::Polynomial", "getFlops">,
+    InterfaceMethod<"Returns the bytes read of an operand: all of it unless the op is a lookup.",
+      "::ashlar::graph::Polynomial", "getBytesRead", (ins "unsigned":$operand), "",
+      [{ return ::ashlar::graph::getByteSize($_op->getOperand(operand).getType()); }]>,
+  ];
+}
+
+def ShardingRuleOpInterface : Graph_Interface<"ShardingRuleOpInterface"> {
+  let description = [{
+    Which dimensions of operands and results are one factor (as the letters of an einsum), which factors are reduced
+    and how, and which may not be cut. Factors are numbered; -1 marks a dimension that is no factor.
+  }];
+  let methods = [
+    InterfaceMethod<"Returns the rule for this op at its present types.",
+      "::ashlar::graph::ShardingRule", "getShardingRule">,
+  ];
+}
+
+def DifferentiableOpInterface : Graph_Interface<"DifferentiableOpInterface"> {
+  let description = "An op that can build its vector-Jacobian product in graph ops.";
+  let methods = [
+    InterfaceMethod<[{
+      Builds, at the builder's insertion point, the gradients of a loss with respect to each operand from the gradients
+      with respect to each result (null: none flows). Pushes one value per operand, null where none flows. Fails with a
+      diagnostic where the op has no derivative.
+    }], "::llvm::LogicalResult", "buildGradients",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGradients,
+           "::llvm::SmallVectorImpl<::mlir::Value> &":$operandGradients)>,
+  ];
+}
+
+#endif
