@@ -205,6 +205,15 @@ Model buildModel(const Problem &problem) {
     }
     item.modulus = aligned.modulus;
     item.residue = aligned.residue;
+    if (!own.empty()) {
+      auto [first, last] = std::pair(own.front().lower, own.front().upper);
+      for (const Box &box : own) {
+        first = std::min(first, box.lower);
+        last = std::max(last, box.upper);
+      }
+      if (__builtin_sub_overflow(last, first, &item.length))
+        item.length = INT64_MAX;
+    }
     if (members[k].size() > 1)
       full &= mergeBoxes(own);
     for (const Box &box : own)

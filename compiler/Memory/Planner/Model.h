@@ -21,6 +21,7 @@ struct Rect {
 };
 
 struct Item {
+  int64_t length = 0;    // steps from its first to its last; only for orders, so that it may saturate
   int64_t height = 0;    // bytes from its offset to its highest end, gaps included
   int64_t modulus = 1;   // offset = residue (mod modulus)
   int64_t residue = 0;   // in [0, modulus)

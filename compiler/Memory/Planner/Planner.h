@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -98,6 +99,14 @@ absl::Status verifyPlan(const Problem &problem, const Plan &plan);
 
 /// Checks what a problem must satisfy before it can be planned; the errors of planMemory.
 absl::Status validateProblem(const Problem &problem);
+
+/// Which buffer and which of its fields an error of validateProblem is about, for front ends that know the line it
+/// came from.
+struct Fault {
+  std::optional<int64_t> buffer;
+  std::string field; // "size", "offset", ...
+};
+Fault faultOf(const absl::Status &status);
 
 } // namespace ashlar
 

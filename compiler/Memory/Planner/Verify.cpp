@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "compiler/Memory/Planner/Congruence.h"
 #include "compiler/Memory/Planner/Planner.h"
@@ -12,8 +14,13 @@ namespace {
 
 constexpr int64_t kLimit = int64_t(1) << 61;
 
-template <typename... Args> absl::Status invalid(size_t buffer, const Args &...args) {
-  return absl::InvalidArgumentError(absl::StrCat("buffer ", buffer, ": ", args...));
+constexpr absl::string_view kBufferPayload = "ashlar.dev/buffer", kFieldPayload = "ashlar.dev/field";
+
+template <typename... Args> absl::Status invalid(size_t buffer, const char *field, const Args &...args) {
+  absl::Status status = absl::InvalidArgumentError(absl::StrCat("buffer ", buffer, ": ", args...));
+  status.SetPayload(kBufferPayload, absl::Cord(absl::string_view(absl::StrCat(buffer))));
+  status.SetPayload(kFieldPayload, absl::Cord(absl::string_view(field)));
+  return status;
 }
 
 /// The bytes [lo, hi) that a buffer occupies during [lower, upper).
@@ -59,9 +66,9 @@ absl::StatusOr<std::vector<Root>> aliasRoots(const std::vector<Buffer> &buffers)
       chain.push_back(at);
       int64_t next = buffers[at].alias->buffer;
       if (next < 0 || next >= count)
-        return invalid(at, "alias of buffer ", next, ", but there are only ", count, " buffers");
+        return invalid(at, "alias", "alias of buffer ", next, ", but there are only ", count, " buffers");
       if (roots[next].buffer == kOnChain)
-        return invalid(at, "its chain of aliases returns to itself");
+        return invalid(at, "alias", "its chain of aliases returns to itself");
       at = next;
     }
     if (roots[at].buffer == kUnknown)
@@ -150,7 +157,7 @@ absl::Status checkDisjoint(const std::vector<Buffer> &buffers, const std::vector
     else if (above != live.begin() && std::prev(above)->second->hi > piece.lo)
       other = std::prev(above)->second;
     if (other)
-      return invalid(piece.buffer, "shares addresses with buffer ", other->buffer, " at step ", event.time, ": [",
+      return invalid(piece.buffer, "offset", "shares addresses with buffer ", other->buffer, " at step ", event.time, ": [",
                      piece.lo, ", ", piece.hi, ") and [", other->lo, ", ", other->hi, ")");
     live.emplace_hint(above, piece.lo, &piece);
   }
@@ -163,14 +170,14 @@ absl::Status validateGaps(const Buffer &buffer, size_t index) {
   int64_t end = buffer.lower;
   for (const Gap &gap : gaps) {
     if (gap.lower >= gap.upper)
-      return invalid(index, "gap [", gap.lower, ", ", gap.upper, ") is empty");
+      return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") is empty");
     if (gap.lower < buffer.lower || gap.upper > buffer.upper)
-      return invalid(index, "gap [", gap.lower, ", ", gap.upper, ") leaves the life [", buffer.lower, ", ",
+      return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") leaves the life [", buffer.lower, ", ",
                      buffer.upper, ")");
     if (gap.lower < end)
-      return invalid(index, "gap [", gap.lower, ", ", gap.upper, ") overlaps another gap");
+      return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") overlaps another gap");
     if (gap.windowLower < 0 || gap.windowLower > gap.windowUpper || gap.windowUpper > buffer.size)
-      return invalid(index, "window [", gap.windowLower, ", ", gap.windowUpper, ") is not within the size ",
+      return invalid(index, "gaps", "window [", gap.windowLower, ", ", gap.windowUpper, ") is not within the size ",
                      buffer.size);
     end = gap.upper;
   }
@@ -179,25 +186,25 @@ absl::Status validateGaps(const Buffer &buffer, size_t index) {
 
 absl::Status validateBuffer(const Buffer &buffer, size_t index) {
   if (buffer.lower >= buffer.upper)
-    return invalid(index, "life [", buffer.lower, ", ", buffer.upper, ") is empty");
+    return invalid(index, "upper", "life [", buffer.lower, ", ", buffer.upper, ") is empty");
   if (buffer.size < 0)
-    return invalid(index, "size ", buffer.size, " is negative");
+    return invalid(index, "size", "size ", buffer.size, " is negative");
   if (buffer.alignment < 1)
-    return invalid(index, "alignment ", buffer.alignment, " is below 1");
+    return invalid(index, "alignment", "alignment ", buffer.alignment, " is below 1");
   if (buffer.size >= kLimit || buffer.alignment >= kLimit)
-    return invalid(index, "size ", buffer.size, " or alignment ", buffer.alignment, " is above 2^61");
+    return invalid(index, "size", "size ", buffer.size, " or alignment ", buffer.alignment, " is above 2^61");
   if (buffer.offset) {
     if (*buffer.offset < 0)
-      return invalid(index, "fixed offset ", *buffer.offset, " is negative");
+      return invalid(index, "offset", "fixed offset ", *buffer.offset, " is negative");
     if (*buffer.offset >= kLimit - buffer.size)
-      return invalid(index, "fixed offset ", *buffer.offset, " plus size ", buffer.size, " is above 2^61");
+      return invalid(index, "offset", "fixed offset ", *buffer.offset, " plus size ", buffer.size, " is above 2^61");
     if (*buffer.offset % buffer.alignment != 0)
-      return invalid(index, "fixed offset ", *buffer.offset, " is not a multiple of alignment ", buffer.alignment);
+      return invalid(index, "offset", "fixed offset ", *buffer.offset, " is not a multiple of alignment ", buffer.alignment);
   }
   if (buffer.hint && *buffer.hint < 0)
-    return invalid(index, "hint ", *buffer.hint, " is negative");
+    return invalid(index, "hint", "hint ", *buffer.hint, " is negative");
   if (buffer.alias && (buffer.alias->delta <= -kLimit || buffer.alias->delta >= kLimit))
-    return invalid(index, "alias distance ", buffer.alias->delta, " is beyond 2^61");
+    return invalid(index, "alias", "alias distance ", buffer.alias->delta, " is beyond 2^61");
   return validateGaps(buffer, index);
 }
 
@@ -209,7 +216,7 @@ absl::Status validateSums(const std::vector<Buffer> &buffers) {
     int64_t delta = buffer.alias ? buffer.alias->delta : 0;
     sum += __int128(buffer.size) + (buffer.alignment - 1) + (delta < 0 ? -delta : delta);
     if (sum >= kLimit)
-      return invalid(i, "the sum of sizes, alignments and alias distances up to here is above 2^61");
+      return invalid(i, "size", "the sum of sizes, alignments and alias distances up to here is above 2^61");
   }
   return absl::OkStatus();
 }
@@ -223,13 +230,13 @@ absl::Status validateClasses(const std::vector<Buffer> &buffers, const std::vect
     std::optional<planner::Congruence> both =
         planner::intersect(aligned[root.buffer], planner::alignedAt(root.delta, buffers[i].alignment));
     if (!both)
-      return invalid(i, "alignment ", buffers[i].alignment, " contradicts those of its aliases");
+      return invalid(i, "alignment", "alignment ", buffers[i].alignment, " contradicts those of its aliases");
     aligned[root.buffer] = *both;
     if (!buffers[i].offset)
       continue;
     int64_t implied = *buffers[i].offset - root.delta;
     if (source[root.buffer] >= 0 && base[root.buffer] != implied)
-      return invalid(i, "fixed offset ", *buffers[i].offset, " contradicts that of buffer ", source[root.buffer],
+      return invalid(i, "offset", "fixed offset ", *buffers[i].offset, " contradicts that of buffer ", source[root.buffer],
                      ", of which it is an alias");
     source[root.buffer] = int64_t(i);
     base[root.buffer] = implied;
@@ -239,7 +246,7 @@ absl::Status validateClasses(const std::vector<Buffer> &buffers, const std::vect
       continue;
     fixed[i] = base[roots[i].buffer] + roots[i].delta;
     if (fixed[i] < 0 || fixed[i] % buffers[i].alignment != 0)
-      return invalid(i, "offset ", fixed[i], ", which follows from its alias buffer ", source[roots[i].buffer],
+      return invalid(i, "offset", "offset ", fixed[i], ", which follows from its alias buffer ", source[roots[i].buffer],
                      ", is negative or not a multiple of alignment ", buffers[i].alignment);
   }
   return checkDisjoint(buffers, roots, fixed);
@@ -261,6 +268,16 @@ absl::Status validateProblem(const Problem &problem) {
   return validateClasses(problem.buffers, *roots);
 }
 
+Fault faultOf(const absl::Status &status) {
+  Fault fault;
+  int64_t buffer;
+  if (auto payload = status.GetPayload(kBufferPayload); payload && absl::SimpleAtoi(std::string(*payload), &buffer))
+    fault.buffer = buffer;
+  if (auto payload = status.GetPayload(kFieldPayload))
+    fault.field = std::string(*payload);
+  return fault;
+}
+
 absl::Status verifyPlan(const Problem &problem, const Plan &plan) {
   const std::vector<Buffer> &buffers = problem.buffers;
   if (plan.offsets.size() != buffers.size())
@@ -270,11 +287,11 @@ absl::Status verifyPlan(const Problem &problem, const Plan &plan) {
   for (size_t i = 0; i < buffers.size(); ++i) {
     int64_t offset = plan.offsets[i];
     if (offset < 0 || offset % buffers[i].alignment != 0)
-      return invalid(i, "offset ", offset, " is negative or not a multiple of alignment ", buffers[i].alignment);
+      return invalid(i, "offset", "offset ", offset, " is negative or not a multiple of alignment ", buffers[i].alignment);
     if (buffers[i].offset && offset != *buffers[i].offset)
-      return invalid(i, "offset ", offset, " is not the fixed ", *buffers[i].offset);
+      return invalid(i, "offset", "offset ", offset, " is not the fixed ", *buffers[i].offset);
     if (buffers[i].alias && offset != plan.offsets[buffers[i].alias->buffer] + buffers[i].alias->delta)
-      return invalid(i, "offset ", offset, " does not follow that of its alias");
+      return invalid(i, "alias", "offset ", offset, " does not follow that of its alias");
     peak = std::max(peak, buffers[i].size ? offset + buffers[i].size : 0);
   }
   if (peak != plan.peak)
