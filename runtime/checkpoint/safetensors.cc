@@ -3,11 +3,9 @@
 
 #include <algorithm>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "absl/container/flat_hash_map.h"
 #include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 #include "runtime/checkpoint/json_sax.h"
 
 namespace ashlar {
@@ -122,7 +120,7 @@ absl::Status Checkpoint::AddFile(const std::string& name, std::vector<TensorInfo
   std::string path = directory_ + "/" + name;
   ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
   ASHLAR_ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(path, file->bytes()));
-  header_hash_ = XXH3_64bits_withSeed(file->bytes().data(), header.header_bytes, header_hash_);
+  header_hash_ = Hash64(file->bytes().substr(0, header.header_bytes), header_hash_);
   for (TensorInfo& tensor : header.tensors) tensor.file = static_cast<int>(files_.size());
   metadata_.merge(header.metadata);
   files_.push_back(std::move(file));

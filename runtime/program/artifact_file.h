@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// An artifact as a file of sections: everything about it that does not need the metadata to be understood.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "runtime/base/mapped_file.h"
+#include "runtime/program/artifact_format.h"
+
+namespace ashlar {
+
+// Immutable; the views are valid as long as it lives.
+class ArtifactFile {
+ public:
+  // Maps the file and checks header, table, padding and the checksums of all sections but the weights, which are not
+  // touched. Errors: DataLoss that says which part is wrong, FailedPrecondition for another version.
+  static absl::StatusOr<ArtifactFile> Open(const std::string& path);
+
+  std::string_view section(SectionKind kind) const { return sections_[static_cast<int>(kind)]; }
+  const std::string& path() const { return file_->path(); }
+  const MappedFile& file() const { return *file_; }
+
+  // Compares a section's bytes with its checksum; reads all of it.
+  absl::Status VerifyChecksum(SectionKind kind) const;
+
+ private:
+  ArtifactFile() = default;
+  absl::Status CheckHeader();
+  absl::Status CheckSections();
+
+  std::shared_ptr<const MappedFile> file_;
+  std::array<std::string_view, kNumSections> sections_;
+  std::array<uint64_t, kNumSections> checksums_ = {};
+};
+
+}  // namespace ashlar

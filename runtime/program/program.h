@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A loaded artifact: its metadata, verified, and views of its sections.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/program/artifact_file.h"
+#include "runtime/program/artifact_generated.h"
+
+namespace ashlar {
+
+// Immutable, so shared by any number of sessions and threads. Holds the file mapped.
+class Program {
+ public:
+  // Maps the artifact and verifies all of it but the weights' bytes. A file that is cut, changed or made up is an
+  // error that begins with its path and says what is wrong; its code is not run and nothing large is allocated.
+  static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path);
+
+  const std::string& path() const { return file_.path(); }
+  const fb::ProgramT& metadata() const { return *metadata_; }
+
+  // Sections; empty when there is nothing in them. Page-aligned.
+  std::string_view code() const { return file_.section(SectionKind::kCode); }
+  std::string_view constants() const { return file_.section(SectionKind::kConstants); }
+  std::string_view weights() const { return file_.section(SectionKind::kWeights); }
+  const MappedFile& file() const { return file_.file(); }
+
+  // The entry's index; NotFound lists the entries that there are.
+  absl::StatusOr<int> FindEntry(std::string_view name) const;
+
+  // The property's value, or "" when it has none.
+  std::string_view Property(std::string_view key) const;
+
+  // Compares the embedded weights with their checksum; reads all of them.
+  absl::Status VerifyWeights() const { return file_.VerifyChecksum(SectionKind::kWeights); }
+
+ private:
+  Program(ArtifactFile file, std::unique_ptr<fb::ProgramT> metadata)
+      : file_(std::move(file)), metadata_(std::move(metadata)) {}
+
+  ArtifactFile file_;
+  std::unique_ptr<fb::ProgramT> metadata_;
+};
+
+}  // namespace ashlar

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/program/verify_program.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "runtime/base/dtype.h"
+#include "runtime/base/math.h"
+#include "runtime/base/status.h"
+#include "runtime/program/artifact_format.h"
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+namespace {
+
+constexpr int64_t kMaxDim = int64_t{1} << 40;
+constexpr uint64_t kMaxRegion = uint64_t{1} << 46;
+
+template <typename E>
+bool Known(E value, E last) {
+  return value >= static_cast<E>(0) && value <= last;
+}
+
+// Sorted byte ranges must not overlap; `what` names them.
+using NamedRange = std::tuple<uint64_t, uint64_t, std::string>;
+absl::Status CheckDisjoint(std::vector<NamedRange> ranges, std::string_view what) {
+  std::sort(ranges.begin(), ranges.end());
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    const auto& [begin, bytes, name] = ranges[i - 1];
+    if (begin + bytes > std::get<0>(ranges[i]) && bytes > 0 && std::get<1>(ranges[i]) > 0)
+      return DataLoss(what, " '", name, "' and '", std::get<2>(ranges[i]), "' overlap");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VerifyDims(const fb::ProgramT& program, std::vector<int64_t>* bounds) {
+  std::set<std::string> names;
+  for (const auto& dim : program.dims) {
+    if (dim->name.empty() || !names.insert(dim->name).second)
+      return DataLoss("dimension name '", Printable(dim->name), "' is empty or occurs twice");
+    if (dim->minimum < 0 || dim->minimum > dim->maximum || dim->maximum > kMaxDim)
+      return DataLoss("dimension '", dim->name, "': bounds ", dim->minimum, "..", dim->maximum);
+    bounds->push_back(dim->maximum);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VerifyKernels(const fb::ProgramT& program) {
+  for (const auto& kernel : program.kernels) {
+    std::string where = StrCat("kernel '", Printable(kernel->name), "'");
+    if (kernel->name.empty()) return DataLoss("a kernel has no name");
+    for (fb::Access access : kernel->operands)
+      if (!Known(access, fb::Access::MAX)) return DataLoss(where, ": access ", static_cast<int>(access));
+    if (kernel->scratch_bytes > kMaxRegion) return DataLoss(where, ": scratch of ", kernel->scratch_bytes, " bytes");
+    std::vector<int64_t> ones(kernel->extents, 1);
+    int64_t unused;
+    for (const auto& extent : kernel->grid)
+      if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss(where, ": malformed extent in its grid");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status VerifyImages(const fb::ProgramT& program, uint64_t code_bytes) {
+  for (const auto& image : program.images) {
+    std::string where = StrCat("image '", Printable(image->cpu), "'");
+    if (image->size == 0 || !RangeFits(image->offset, image->size, code_bytes))
+      return DataLoss(where, ": ", image->size, " bytes at ", image->offset, ", the code section has ", code_bytes);
+    if (image->entries.size() != program.kernels.size())
+      return DataLoss(where, ": expected ", program.kernels.size(), " kernel entries, found ", image->entries.size());
+    for (size_t i = 0; i < image->entries.size(); ++i)
+      if (image->entries[i] >= image->size)
+        return DataLoss(where, ": kernel '", program.kernels[i]->name, "' begins at ", image->entries[i],
+                        ", the image has ", image->size, " bytes");
+  }
+  if (program.images.empty() && !program.kernels.empty()) return DataLoss("kernels, but no image with their code");
+  return absl::OkStatus();
+}
+
+// A panel weight's part is [N, K] or [K, N]; a plain part is its rows (dimension 0) of the weight.
+absl::Status VerifyParts(const fb::WeightT& weight, const std::string& where) {
+  bool panels = weight.layout != fb::Layout::Plain;
+  size_t joined = panels ? 1 : 0;  // the dimension along which parts are concatenated
+  int64_t total = 0;
+  for (const auto& part : weight.parts) {
+    std::string which = StrCat(where, ", tensor '", Printable(part->tensor), "'");
+    if (part->tensor.empty()) return DataLoss(where, ": a part has no tensor name");
+    if (!Known(part->dtype, fb::DType::MAX) || !Known(part->init, fb::Init::MAX))
+      return DataLoss(which, ": dtype ", static_cast<int>(part->dtype), ", init ", static_cast<int>(part->init));
+    DType from = static_cast<DType>(part->dtype), to = static_cast<DType>(weight.dtype);
+    if (from != to && !(IsFloat(from) && IsFloat(to)))
+      return DataLoss(which, ": cannot be converted from ", DTypeName(from), " to ", DTypeName(to));
+    std::vector<int64_t> shape = part->shape;
+    int64_t elements;
+    if (!CheckedElements(shape, &elements) || shape.size() != weight.shape.size() || (part->transposed && !panels))
+      return DataLoss(which, ": shape ", ShapeToString(shape), " cannot be part of ", ShapeToString(weight.shape));
+    if (part->transposed) std::swap(shape[0], shape[1]);
+    for (size_t i = 0; i < shape.size(); ++i)
+      if (i != joined && shape[i] != weight.shape[i])
+        return DataLoss(which, ": shape ", ShapeToString(part->shape), " does not fit ", ShapeToString(weight.shape));
+    if (!CheckedAdd(total, shape.empty() ? 1 : shape[joined], &total)) return DataLoss(which, ": too large");
+  }
+  int64_t expected = weight.shape.empty() ? 1 : weight.shape[joined];
+  if (total != expected) return DataLoss(where, ": its parts have ", total, " of ", expected, " along dimension ", joined);
+  return absl::OkStatus();
+}
+
+absl::Status VerifyWeights(const fb::ProgramT& program, uint64_t constants_bytes) {
+  std::vector<NamedRange> ranges;
+  for (const auto& weight : program.weights) {
+    std::string where = StrCat("weight '", Printable(weight->name), "'");
+    if (weight->name.empty()) return DataLoss("a weight has no name");
+    if (!Known(weight->dtype, fb::DType::MAX) || !Known(weight->layout, fb::Layout::MAX))
+      return DataLoss(where, ": dtype ", static_cast<int>(weight->dtype), ", layout ",
+                      static_cast<int>(weight->layout));
+    uint64_t bytes;
+    if (!WeightBytes(*weight, &bytes))
+      return DataLoss(where, ": shape ", ShapeToString(weight->shape), " of ", fb::EnumNameDType(weight->dtype),
+                      " does not fit layout ", fb::EnumNameLayout(weight->layout));
+    if (bytes != weight->bytes) return DataLoss(where, ": expected ", bytes, " bytes, found ", weight->bytes);
+    bool constant = weight->parts.empty();
+    uint64_t region = constant ? constants_bytes : program.weights_bytes;
+    if (weight->offset % kBufferAlignment != 0 || !RangeFits(weight->offset, bytes, region))
+      return DataLoss(where, ": ", bytes, " bytes at ", weight->offset, " in a region of ", region);
+    if (constant) continue;
+    ASHLAR_RETURN_IF_ERROR(VerifyParts(*weight, where));
+    ranges.emplace_back(weight->offset, bytes, weight->name);
+  }
+  return CheckDisjoint(std::move(ranges), "weights");
+}
+
+absl::Status VerifyStates(const fb::ProgramT& program) {
+  std::vector<NamedRange> ranges;
+  std::set<std::string> names;
+  for (const auto& state : program.states) {
+    std::string where = StrCat("state '", Printable(state->name), "'");
+    if (state->name.empty() || !names.insert(state->name).second) return DataLoss(where, ": name is empty or used twice");
+    if (!Known(state->dtype, fb::DType::MAX)) return DataLoss(where, ": dtype ", static_cast<int>(state->dtype));
+    if (state->offset % kBufferAlignment != 0 || !RangeFits(state->offset, state->bytes, program.state_bytes))
+      return DataLoss(where, ": ", state->bytes, " bytes at ", state->offset, ", the state region has ",
+                      program.state_bytes);
+    ranges.emplace_back(state->offset, state->bytes, state->name);
+  }
+  return CheckDisjoint(std::move(ranges), "states");
+}
+
+}  // namespace
+
+bool WeightBytes(const fb::WeightT& weight, uint64_t* bytes) {
+  std::vector<int64_t> shape = weight.shape;
+  if (weight.layout != fb::Layout::Plain) {
+    bool f32 = weight.layout == fb::Layout::PanelF32;
+    if (shape.size() != 2 || weight.dtype != (f32 ? fb::DType::F32 : fb::DType::BF16)) return false;
+    if (shape[0] < 0 || shape[1] < 0) return false;
+    if (!CheckedRoundUp<int64_t>(shape[1], 32, &shape[1])) return false;
+    if (!f32 && !CheckedRoundUp<int64_t>(shape[0], 2, &shape[0])) return false;
+  }
+  int64_t elements, product;
+  if (!CheckedElements(shape, &elements)) return false;
+  if (!CheckedMul<int64_t>(elements, DTypeSize(static_cast<DType>(weight.dtype)), &product)) return false;
+  *bytes = static_cast<uint64_t>(product);
+  return true;
+}
+
+absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& sizes) {
+  if (!Known(program.weight_source, fb::WeightSource::MAX))
+    return DataLoss("weight source ", static_cast<int>(program.weight_source));
+  uint64_t expected = program.weight_source == fb::WeightSource::Embedded ? program.weights_bytes : 0;
+  if (sizes.weights != expected)
+    return DataLoss("expected a weights section of ", expected, " bytes, found ", sizes.weights);
+  if (program.weights_bytes > kMaxRegion || program.state_bytes > kMaxRegion)
+    return DataLoss("weights of ", program.weights_bytes, " bytes, state of ", program.state_bytes);
+  std::vector<int64_t> bounds;
+  ASHLAR_RETURN_IF_ERROR(VerifyDims(program, &bounds));
+  ASHLAR_RETURN_IF_ERROR(VerifyKernels(program));
+  ASHLAR_RETURN_IF_ERROR(VerifyImages(program, sizes.code));
+  ASHLAR_RETURN_IF_ERROR(VerifyWeights(program, sizes.constants));
+  ASHLAR_RETURN_IF_ERROR(VerifyStates(program));
+  std::set<std::string> names;
+  for (const auto& entry : program.entries) {
+    if (entry->name.empty() || !names.insert(entry->name).second)
+      return DataLoss("entry name '", Printable(entry->name), "' is empty or occurs twice");
+    if (entry->arena_bytes > kMaxRegion || entry->arena_lower_bound > entry->arena_bytes)
+      return DataLoss("entry '", entry->name, "': arena of ", entry->arena_bytes, " bytes, its lower bound is ",
+                      entry->arena_lower_bound);
+    if (absl::Status status = VerifyEntry(program, sizes, bounds, *entry); !status.ok())
+      return Annotate(status, StrCat("entry '", Printable(entry->name), "'"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace ashlar
