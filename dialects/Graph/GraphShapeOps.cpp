@@ -206,3 +206,12 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
 }
 
 Polynomial ReduceOp::getFlops() { return getElementCount(getDims(tensor(getX()))); }
+
+LogicalResult CumsumOp::verify() {
+  auto type = tensor(getX());
+  if (type.getElementType().isInteger(1))
+    return emitOpError() << "adds numbers, found " << type;
+  return checkAxis(getLoc(), getOperationName(), getAxis(), type);
+}
+
+Polynomial CumsumOp::getFlops() { return getElementCount(getDims(tensor(getX()))); }

@@ -88,4 +88,13 @@ def Graph_ReduceOp : Graph_ShapeOp<"reduce",
   let assemblyFormat = "$kind $x `axis` $axis (`keep_dims` $keep_dims^)? attr-dict `:` type($x)";
 }
 
+def Graph_CumsumOp : Graph_ShapeOp<"cumsum", [SameOperandsAndResultType, DeclareOpInterfaceMethods<CostOpInterface>]> {
+  let summary = "y[.., i, ..] = x[.., 0, ..] + ... + x[.., i, ..], along one dimension";
+  let description = "Padding-aware positions count the tokens so far: `graph.cumsum %mask axis 1 : T`.";
+  let arguments = (ins Graph_Tensor:$x, I64Attr:$axis);
+  let results = (outs Graph_Tensor:$y);
+  let assemblyFormat = "$x `axis` $axis attr-dict `:` type($x)";
+  let hasVerifier = 1;
+}
+
 #endif

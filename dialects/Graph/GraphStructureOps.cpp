@@ -51,16 +51,30 @@ LogicalResult StateOp::verify() {
   return success();
 }
 
+/// Whether `use` is the first rows of `state`: equal but for a first dimension whose name is bounded by the state's.
+static bool isFirstRows(Type use, Type state, ModuleOp module) {
+  auto rows = dyn_cast<RankedTensorType>(use), all = dyn_cast<RankedTensorType>(state);
+  if (!rows || !all || rows.getRank() != all.getRank() || rows.getRank() == 0 || !module)
+    return false;
+  Dims rowDims = getDims(rows), allDims = getDims(all);
+  if (rowDims[0].isNumber() || rows.getElementType() != all.getElementType() ||
+      !std::equal(rowDims.begin() + 1, rowDims.end(), allDims.begin() + 1))
+    return false;
+  auto dim = module.lookupSymbol<DimOp>(rowDims[0].name);
+  return dim && static_cast<int64_t>(dim.getMaximum()) <= allDims[0].size;
+}
+
 template <typename Op>
 static LogicalResult verifyStateUse(Op op, Type type, SymbolTableCollection &symbols) {
   auto state = symbols.lookupNearestSymbolFrom<StateOp>(op, op.getStateAttr());
   if (!state)
     return op.emitOpError() << "names " << op.getStateAttr() << ", which is no graph.state of this module";
-  if (state.getType() != type)
-    return (op.emitOpError() << "has type " << type << ", but the state's is " << state.getType())
-               .attachNote(state.getLoc())
-           << "the state is declared here";
-  return success();
+  if (state.getType() == type || isFirstRows(type, state.getType(), dyn_cast<ModuleOp>(state->getParentOp())))
+    return success();
+  return (op.emitOpError() << "has type " << type << ", but the state's is " << state.getType()
+                           << "; a use has that type, or a name bounded by its first dimension in the place of it")
+             .attachNote(state.getLoc())
+         << "the state is declared here";
 }
 
 LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &symbols) {

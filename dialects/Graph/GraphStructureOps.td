@@ -53,6 +53,17 @@ def Graph_StateOp : Graph_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
 
 def Graph_ReadOp : Graph_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "reads a state at the start of a step";
+  let description = [{
+    The whole state, or its first rows: where the state is a tensor whose first dimension is a number, the reading may
+    have a named dimension in its place, whose bound is not larger. A counter kept for 8 sequences is read for the
+    `batch` sequences of this step, without a copy.
+
+    ```mlir
+    graph.dim @batch from 1 to 8
+    graph.state counter session @lengths : tensor<8xi64>
+    %lengths = graph.read @lengths : tensor<?xi64, #graph.dims<[batch]>>
+    ```
+  }];
   let arguments = (ins FlatSymbolRefAttr:$state);
   let results = (outs Graph_TensorOrCache:$result);
   let assemblyFormat = "$state attr-dict `:` type($result)";
@@ -60,7 +71,10 @@ def Graph_ReadOp : Graph_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserO
 
 def Graph_WriteOp : Graph_Op<"write", [MemoryEffects<[MemWrite]>, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "writes a state at the end of a step";
-  let description = "In place where the value was made from the state's own reading, which is what a cache does.";
+  let description = [{
+    In place where the value was made from the state's own reading, which is what a cache does. As `graph.read`, it may
+    be of the first rows; the others keep what they hold.
+  }];
   let arguments = (ins Graph_TensorOrCache:$value, FlatSymbolRefAttr:$state);
   let assemblyFormat = "$value `,` $state attr-dict `:` type($value)";
 }

@@ -113,5 +113,18 @@ func.func @elementwise(%x: tensor<4x8xf32>, %ids: tensor<4xi64>, %table: tensor<
   %21 = graph.embedding %table, %ids as f32 : tensor<16x8xbf16>, tensor<4xi64>
   // CHECK: graph.iota axis 0 : tensor<4xi64>
   %22 = graph.iota axis 0 : tensor<4xi64>
+  // CHECK: graph.cumsum %{{.*}} axis 0 : tensor<4xi64>
+  %23 = graph.cumsum %22 axis 0 : tensor<4xi64>
+  return
+}
+
+// The first rows of a state.
+// CHECK-LABEL: func.func @advance
+func.func @advance(%by: !row {graph.name = "by"}) attributes {graph.entry} {
+  // CHECK: graph.read @lengths : tensor<?xi64, #graph.dims<[batch]>>
+  %lengths = graph.read @lengths : !row
+  %next = graph.add %lengths, %by : !row, !row
+  // CHECK: graph.write %{{.*}}, @lengths : tensor<?xi64, #graph.dims<[batch]>>
+  graph.write %next, @lengths : !row
   return
 }
