@@ -30,7 +30,6 @@ struct Progress {
   int64_t lowerBound = 0;       // bytes
   int64_t work = 0;
   bool stopped = false;
-  bool cannotFit = false;
 };
 
 /// Searches each component whose plan is above what is `enough` for the whole: the capacity, or the highest peak that
@@ -70,17 +69,10 @@ void searchComponents(const planner::Model &model, const planner::OverlapGraph &
     progress.offsets = std::move(result.offsets);
     progress.work += result.work;
     progress.stopped |= result.stopped;
-    const bool proved = result.exhausted && model.exact;
-    if (fit) {
-      progress.cannotFit |= proved;
-      if (proved)
-        progress.lowerBound = std::max(progress.lowerBound, *capacity + 1);
-      if (result.peak > enough)
-        return; // the whole does not fit, or nobody knows
-      continue;
-    }
-    if (proved)
-      progress.lowerBound = std::max(progress.lowerBound, result.peak);
+    if (model.exact)
+      progress.lowerBound = std::max(progress.lowerBound, result.lowerBound);
+    if (fit && result.peak > enough)
+      return; // the whole does not fit, or nobody knows
     enough = std::max(enough, result.peak);
   }
 }

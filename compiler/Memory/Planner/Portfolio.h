@@ -1,8 +1,12 @@
-// Many searches for one component: different priorities, growing budgets, the same result for any number of threads.
+// Many searches for one component: different priorities that learn from failures, the same result for any number of
+// threads.
 //
-// Work is dealt out in rounds of a fixed number of tasks. A task is fully described before its round begins: target,
-// priorities, budget. Of the tasks with a result, the one with the lowest index counts, and it cancels only those
-// behind it. Threads therefore change how long a round takes and nothing else.
+// Work is dealt out in rounds of a fixed number of chains. A chain restarts one search several times; the sections
+// that could not hold their items weigh more in the priorities of the next restart (as in the weighted-degree
+// heuristic: Boussemart, Hemery, Lecoutre, Sais, "Boosting systematic search by weighting constraints", 2004).
+// A chain is fully described before its round begins: target, priorities, budget. Of the chains with a result, the
+// one with the lowest index counts, and it cancels only those behind it. Threads therefore change how long a round
+// takes and nothing else.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_PORTFOLIO_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_PORTFOLIO_H
@@ -13,21 +17,20 @@ namespace ashlar::planner {
 
 struct PortfolioOptions {
   int threads = 1;
-  int64_t workLimit = INT64_MAX; // placements, all tasks together
+  int64_t workLimit = INT64_MAX; // placements, all chains together
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
 struct PortfolioResult {
   std::vector<int64_t> offsets; // the best plan, as in `start` where none is better; only `items` have changed
   int64_t peak = 0;             // bytes, of `items`
-  bool exhausted = false;       // there is no plan with a peak of `peak - unit`, or, if that is above `enough`, of
-                                // `enough`, as far as the search could tell
+  int64_t lowerBound = 0;       // bytes; no plan is below it, as far as exhausted searches could tell (Model::exact)
   bool stopped = false;         // by the limits
   int64_t work = 0;             // placements
 };
 
-/// Improves the plan `start` of the component `items` until its peak is at most `enough` or it is proved or the
-/// limits are reached. With `fit`, only plans of at most `enough` are of interest; otherwise every better one is.
+/// Improves the plan `start` of the component `items` until its peak is at most `enough`, or no better one exists, or
+/// the limits are reached. With `fit`, only plans of at most `enough` are of interest; otherwise every better one is.
 PortfolioResult improve(const SearchSpace &space, const std::vector<int32_t> &items, std::vector<int64_t> start,
                         int64_t enough, bool fit, const PortfolioOptions &options);
 

@@ -10,7 +10,7 @@ class Searcher {
 public:
   Searcher(const SearchSpace &space, const SearchTask &task)
       : model(space.model), graph(space.graph), space(space), task(task), state(model.items.size()),
-        floor(model.numSections(), 0), touchedAt(model.numSections(), 0) {
+        floor(model.numSections(), 0), touchedAt(model.numSections(), 0), failures(model.numSections(), 0) {
     slots.reserve(space.entries.size());
     for (const SearchSpace::Entry &entry : space.entries)
       slots.push_back({0, entry.lo, entry.hi - entry.lo, entry.item});
@@ -34,6 +34,7 @@ public:
     if (sectionsHold())
       outcome.result = solve(group);
     outcome.work = work;
+    outcome.failures = std::move(failures);
     if (outcome.result == SearchResult::Found) {
       outcome.offsets.assign(model.items.size(), 0);
       for (int32_t k : group)
@@ -98,7 +99,8 @@ private:
   bool sectionsHold() {
     bool hold = true;
     for (size_t i = 0; i < touched.size() && hold; ++i)
-      hold = sectionHolds(touched[i]);
+      if (!(hold = sectionHolds(touched[i])))
+        ++failures[touched[i]];
     touched.clear();
     return hold;
   }
@@ -286,6 +288,7 @@ private:
   std::vector<int64_t> floor; // per section: the highest end of what is placed
   std::vector<Change> trail;
   std::vector<int64_t> touchedAt;
+  std::vector<int64_t> failures;
   std::vector<int32_t> touched;
   std::vector<Slot> slots; // per section its items by release
   int64_t stamp = 0;

@@ -44,7 +44,6 @@ enum class SearchResult { Found, Exhausted, Stopped };
 struct SearchTask {
   int64_t capacity = 0;          // bytes
   std::vector<double> priority;  // per item; of items that can lie equally low the one with the largest goes first
-  bool tightestFirst = false;    // decide in the section with the least slack, not at the lowest release
   int64_t workLimit = INT64_MAX; // placements
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   const std::atomic<bool> *cancelled = nullptr;
@@ -52,8 +51,9 @@ struct SearchTask {
 
 struct SearchOutcome {
   SearchResult result = SearchResult::Stopped;
-  std::vector<int64_t> offsets; // when found
-  int64_t work = 0;             // placements tried
+  std::vector<int64_t> offsets;  // when found
+  std::vector<int64_t> failures; // per section: how often it could not hold its items
+  int64_t work = 0;              // placements tried
 };
 
 /// Searches for offsets of `items` (sections and overlaps with others are ignored) with a peak of at most
