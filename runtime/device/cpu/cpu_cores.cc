@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/device/cpu/cpu_cores.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace ashlar {
+namespace {
+
+// The list of hyper-threads that share the CPU's core names the core; empty when the system does not say.
+std::string CoreOf(int cpu) {
+  std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/core_cpus_list");
+  std::string list;
+  std::getline(file, list);
+  return list.empty() ? "cpu" + std::to_string(cpu) : list;
+}
+
+// CPUs' worth of time that cgroup v2 allows; a large number when there is no limit.
+int CgroupQuota() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota, period;
+  if (!(file >> quota >> period) || quota <= 0 || period <= 0) return 1 << 20;  // "max 100000" is no number
+  return static_cast<int>(std::min(std::ceil(quota / period), 1e6));
+}
+
+}  // namespace
+
+int AvailableCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cores.insert(CoreOf(cpu));
+  return std::max(1, std::min(static_cast<int>(cores.size()), CgroupQuota()));
+}
+
+}  // namespace ashlar
