@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// States, their reads and writes, and constants.
+
+#include "compiler/Interpreter/Evaluation.h"
+
+using namespace mlir;
+using namespace ashlar::graph;
+
+namespace ashlar::interpreter {
+
+FailureOr<ArrayPtr> StateStore::get(StateOp state) {
+  auto found = values.find(state.getSymName().str());
+  if (found != values.end())
+    return found->second;
+  FailureOr<ArrayPtr> value = failure();
+  if (state.getRole() == StateRole::Parameter) {
+    if (!parameters)
+      return state.emitError() << "parameter @" << state.getSymName() << " has no value: no weights were given";
+    value = parameters(state);
+  } else {
+    auto cache = dyn_cast<CacheType>(state.getType());
+    value = std::make_shared<const Array>(
+        cache ? Array(cache.getElementType(), cache.getShape())
+              : Array(cast<RankedTensorType>(state.getType()).getElementType(),
+                      cast<RankedTensorType>(state.getType()).getShape()));
+  }
+  if (succeeded(value))
+    values[state.getSymName().str()] = *value;
+  return value;
+}
+
+void StateStore::resetSession(ModuleOp module) {
+  for (auto state : module.getOps<StateOp>())
+    if (state.getScope() == StateScope::Session)
+      values.erase(state.getSymName().str());
+}
+
+namespace {
+
+FailureOr<StateOp> stateOf(Operation *op, FlatSymbolRefAttr name) {
+  auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(op, name);
+  if (!state)
+    return op->emitOpError() << "names " << name << ", which is no graph.state";
+  return state;
+}
+
+LogicalResult evaluateRead(ReadOp op, Call &call) {
+  auto state = stateOf(op, op.getStateAttr());
+  if (failed(state))
+    return failure();
+  auto value = call.states.get(*state);
+  if (failed(value))
+    return failure();
+  Array &result = call.result(0);
+  if ((*value)->shape == result.shape) {
+    call.shared = *value;
+    return success();
+  }
+  for (int64_t i = 0; i < result.size(); ++i) // its first rows
+    result.copyElement(i, **value, i);
+  return success();
+}
+
+LogicalResult evaluateWrite(WriteOp op, Call &call) {
+  auto state = stateOf(op, op.getStateAttr());
+  if (failed(state))
+    return failure();
+  auto before = call.states.get(*state);
+  if (failed(before))
+    return failure();
+  Array after = **before;
+  for (int64_t i = 0; i < call.operand(0).size(); ++i)
+    after.copyElement(i, call.operand(0), i);
+  call.states.set(state->getSymName(), std::make_shared<const Array>(std::move(after)));
+  return success();
+}
+
+} // namespace
+
+void registerStateOps(Evaluations &table) {
+  table.add<ReadOp>(evaluateRead);
+  table.add<WriteOp>(evaluateWrite);
+  table.add<ConstantOp>([](ConstantOp op, Call &call) {
+    call.result(0) = Array::fromConstant(op.getValue());
+    return success();
+  });
+}
+
+} // namespace ashlar::interpreter
