@@ -16,6 +16,9 @@ constexpr int64_t kChunksPerThread = 8;
 // How long a thread without work spins before it parks.
 constexpr auto kSpin = std::chrono::microseconds(100);
 constexpr int kIndexBits = 16;
+// IEEE arithmetic: round to nearest, subnormals kept, no traps.
+constexpr unsigned kDefaultMxcsr = 0x1f80;
+constexpr unsigned kMxcsrFlags = 0x3f;  // exceptions that have occurred
 
 // Calls condition() until it is true or `limit` has passed; returns whether it became true.
 template <typename Condition>
@@ -48,6 +51,13 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
   if (items <= 0) return;
+  if (unsigned mxcsr = _mm_getcsr(); (mxcsr & ~kMxcsrFlags) != kDefaultMxcsr) {
+    // The caller computes in a mode of its own (flush to zero, say): its share must not differ from the others'.
+    _mm_setcsr(kDefaultMxcsr);
+    Launch(items, function, context);
+    _mm_setcsr(mxcsr);
+    return;
+  }
   if (size_ == 1 || items == 1) return function(context, 0, items, 0);
 
   uint64_t number = number_.load(std::memory_order_relaxed) + 1;
@@ -112,6 +122,7 @@ bool ThreadPool::AwaitLaunch(uint64_t last, uint64_t* number) {
 }
 
 void ThreadPool::WorkerMain(int worker) {
+  _mm_setcsr(kDefaultMxcsr);  // not what the creating thread happens to have
   uint64_t number = 0;
   while (AwaitLaunch(number, &number)) WorkOn(number, worker);
 }

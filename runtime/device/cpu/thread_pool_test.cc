@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <immintrin.h>
 
 #include <chrono>
 #include <cmath>
@@ -93,6 +94,24 @@ TEST(ThreadPool, ResultsDoNotDependOnTheNumberOfThreads) {
   };
   std::vector<float> expected = compute(1);
   for (int threads : {2, 3, 5}) EXPECT_EQ(compute(threads), expected);
+}
+
+TEST(ThreadPool, TheCallersRoundingModeStaysItsOwn) {
+  unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040);  // flush to zero, denormals are zero
+  for (int threads : {1, 2}) {
+    ThreadPool pool(threads);
+    std::atomic<int> kept{0};
+    pool.ParallelFor(16, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) {
+        volatile float tiny = 1e-38f, quarter = 0.25f;
+        if (tiny * quarter > 0) ++kept;
+      }
+    });
+    EXPECT_EQ(kept, 16);
+    EXPECT_EQ(_mm_getcsr() & 0x8040, 0x8040u);
+  }
+  _mm_setcsr(before);
 }
 
 TEST(ThreadPool, PoolsComeAndGo) {

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/entry_plan.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+namespace {
+
+void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
+  switch (operand.space) {
+    case fb::Space::Arena: return bases.arena + operand.offset;
+    case fb::Space::State: return bases.state + operand.offset;
+    // The verifier has made sure that no kernel writes these.
+    case fb::Space::Weights: return const_cast<char*>(bases.weights) + operand.offset;
+    case fb::Space::Constants: return const_cast<char*>(bases.constants) + operand.offset;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const fb::ImageT& layout,
+                     const ExecutableImage& image, const SpaceBases& bases)
+    : entry_(entry), inputs_(program, entry) {
+  for (const auto& schema : entry.launches) {
+    Launch launch;
+    launch.schema = schema.get();
+    launch.kernel = program.kernels[schema->kernel].get();
+    launch.function = image.Entry(layout.entries[schema->kernel]);
+    for (const auto& operand : schema->operands) launch.buffers.push_back(Address(*operand, bases));
+    launch.extents.resize(schema->extents.size());
+    launches_.push_back(std::move(launch));
+  }
+  ClearTimes();
+}
+
+void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch, uint64_t scratch_stride,
+                    bool profile) {
+  using Clock = std::chrono::steady_clock;
+  for (size_t i = 0; i < launches_.size(); ++i) {
+    Launch& launch = launches_[i];
+    Clock::time_point begin;
+    if (profile) begin = Clock::now();
+    for (size_t e = 0; e < launch.extents.size(); ++e)
+      launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
+    int64_t items = 1;
+    for (const auto& extent : launch.kernel->grid) items *= Evaluate(*extent, launch.extents.data());
+    pool.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
+      launch.function(launch.buffers.data(), launch.extents.data(), from, to, scratch + worker * scratch_stride);
+    });
+    if (!profile) continue;
+    double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+    LaunchTime& time = times_[i];
+    time.min_us = time.steps == 0 ? us : std::min(time.min_us, us);
+    time.total_us += us;
+    ++time.steps;
+  }
+}
+
+}  // namespace ashlar

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/math.h"
+#include "runtime/base/status.h"
+#include "runtime/device/cpu/cpu_features.h"
+#include "runtime/program/artifact_format.h"
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+
+MemoryUse PlanMemory(const fb::ProgramT& program, int threads) {
+  MemoryUse use;
+  uint64_t scratch = 0;
+  for (const auto& entry : program.entries) use.arena = std::max(use.arena, entry->arena_bytes);
+  for (const auto& kernel : program.kernels) scratch = std::max(scratch, kernel->scratch_bytes);
+  use.arena = RoundUp(use.arena, kBufferAlignment);
+  use.scratch = RoundUp(scratch, kBufferAlignment) * threads;
+  use.state = program.state_bytes;
+  use.weights = program.weights_bytes;
+  return use;
+}
+
+Session::Session(std::shared_ptr<const Program> program, const SessionOptions& options)
+    : program_(std::move(program)), pool_(options.threads), profile_(options.profile) {}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program,
+                                                         const SessionOptions& options) {
+  if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
+    return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ", options.threads);
+  if (options.weights && &options.weights->program() != program.get())
+    return InvalidArgument("the weights were bound for another program than ", program->path());
+  std::unique_ptr<Session> session(new Session(std::move(program), options));
+  ASHLAR_RETURN_IF_ERROR(session->Prepare(options));
+  return session;
+}
+
+absl::Status Session::Prepare(const SessionOptions& options) {
+  const fb::ProgramT& metadata = program_->metadata();
+  auto image_index = ChooseImage(metadata.images, HostFeatures());
+  if (!image_index.ok()) return Annotate(image_index.status(), program_->path());
+  image_index_ = *image_index;
+  const fb::ImageT& layout = *metadata.images[image_index_];
+  ASHLAR_ASSIGN_OR_RETURN(image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
+  weights_ = options.weights;
+  if (!weights_) {
+    ASHLAR_ASSIGN_OR_RETURN(weights_, Weights::Bind(program_, options.weights_directory, pool_));
+  }
+
+  planned_ = PlanMemory(metadata, pool_.size());
+  ASHLAR_ASSIGN_OR_RETURN(memory_, MemoryRegion::Allocate(planned_.peak(), "arena, scratch and state"));
+  scratch_ = memory_.data() + planned_.arena;
+  scratch_stride_ = planned_.scratch / pool_.size();
+  state_ = scratch_ + planned_.scratch;
+  SpaceBases bases;
+  bases.arena = memory_.data();
+  bases.weights = weights_->data();
+  bases.constants = program_->constants().data();
+  bases.state = state_;
+  for (const auto& entry : metadata.entries)
+    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, layout, *image_, bases));
+  dims_.resize(metadata.dims.size());
+  return absl::OkStatus();
+}
+
+absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
+  EntryPlan* plan = nullptr;
+  for (const auto& entry : entries_)
+    if (entry->entry().name == name) plan = entry.get();
+  if (!plan) return program_->FindEntry(name).status();
+  ASHLAR_RETURN_IF_ERROR(plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &dims_));
+  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry()));
+  ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, dims_, memory_.data()));
+  plan->Run(dims_, pool_, scratch_, scratch_stride_, profile_);
+  if (outputs) SetOutputs(plan->entry(), outputs);
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckLimits(const fb::EntryT& entry) const {
+  for (const auto& limit : entry.limits) {
+    const fb::StateT& state = *program_->metadata().states[limit->state];
+    const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset);
+    int64_t rows = Evaluate(*limit->rows, dims_.data()), add = Evaluate(*limit->add, dims_.data());
+    int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
+    int64_t sum;
+    if (!CheckedAdd(most, add, &sum) || sum > limit->limit)
+      return OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ", most, " + ", add,
+                        ", its limit is ", limit->limit);
+  }
+  return absl::OkStatus();
+}
+
+void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const {
+  outputs->resize(entry.outputs.size());
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    const fb::ValueT& value = *entry.outputs[i];
+    Tensor& tensor = (*outputs)[i];
+    tensor.name = value.name;
+    tensor.dtype = static_cast<DType>(value.dtype);
+    tensor.shape.resize(value.shape.size());
+    for (size_t d = 0; d < value.shape.size(); ++d) tensor.shape[d] = Evaluate(*value.shape[d], dims_.data());
+    tensor.data = memory_.data() + value.offset;
+  }
+}
+
+void Session::Reset() {
+  if (planned_.state > 0) std::memset(state_, 0, planned_.state);
+}
+
+absl::Status Session::SetCounter(std::string_view name, int64_t value) {
+  std::vector<std::string_view> counters;
+  for (const auto& state : program_->metadata().states) {
+    if (state->dtype != fb::DType::I64) continue;
+    counters.push_back(state->name);
+    if (state->name != name) continue;
+    int64_t* data = reinterpret_cast<int64_t*>(state_ + state->offset);
+    std::fill(data, data + state->bytes / sizeof(int64_t), value);
+    return absl::OkStatus();
+  }
+  return NotFound("no I64 state '", name, "'; there are: ", StrJoin(counters, ", "));
+}
+
+MemoryUse Session::memory() const {
+  MemoryUse use = planned_;
+  use.weights = weights_->bytes();
+  return use;
+}
+
+void Session::ClearTimes() {
+  for (const auto& entry : entries_) entry->ClearTimes();
+}
+
+}  // namespace ashlar

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A program's weights in memory, as its kernels read them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/memory/memory_region.h"
+#include "runtime/program/program.h"
+
+namespace ashlar {
+
+// Immutable once bound, so shared by any number of sessions of the program.
+class Weights {
+ public:
+  // Binds what the artifact says: its embedded section (mapped, not copied), tensors made of its seed, or the
+  // checkpoint in the directory that it remembers, packed on the pool. A `directory` that is not empty is read in
+  // place of any of these. Errors: NotFound or InvalidArgument that name the directory or the tensor with what was
+  // expected and found; FailedPrecondition when the checkpoint's headers are not those that were compiled.
+  static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
+                                                             const std::string& directory, ThreadPool& pool);
+
+  // The weights region, program.weights_bytes bytes; page-aligned.
+  const char* data() const { return data_; }
+  uint64_t bytes() const { return program_->metadata().weights_bytes; }
+  // Whether the bytes are the artifact's own, in the page cache and shared with other processes.
+  bool mapped() const { return region_.bytes() == 0; }
+  const Program& program() const { return *program_; }
+
+ private:
+  explicit Weights(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+
+  std::shared_ptr<const Program> program_;
+  MemoryRegion region_;
+  const char* data_ = nullptr;
+};
+
+}  // namespace ashlar
