@@ -10,7 +10,7 @@ class Searcher {
 public:
   Searcher(const SearchSpace &space, const SearchTask &task)
       : model(space.model), graph(space.graph), space(space), task(task), state(model.items.size()),
-        floor(model.numSections(), 0), touchedAt(model.numSections(), 0), failures(model.numSections(), 0) {
+        floor(model.numSections(), 0), riseOf(model.numSections(), 0), estimate(model.numSections(), 0), failures(model.numSections(), 0) {
     slots.reserve(space.entries.size());
     for (const SearchSpace::Entry &entry : space.entries)
       slots.push_back({0, entry.lo, entry.hi - entry.lo, entry.item});
@@ -26,9 +26,8 @@ public:
     std::sort(group.begin(), group.end(), [&](int32_t a, int32_t b) {
       return std::pair(model.items[a].first, a) < std::pair(model.items[b].first, b);
     });
-    ++stamp;
     for (int32_t k : group)
-      touch(k);
+      touch(k, task.capacity + 1); // nothing is known yet
     SearchOutcome outcome;
     outcome.result = SearchResult::Exhausted;
     if (sectionsHold())
@@ -66,15 +65,15 @@ private:
 
   void save(int32_t k) { trail.push_back({k, state[k].postponed, state[k].support, state[k].release}); }
 
-  /// Marks the item's sections for the next check.
-  void touch(int32_t k) {
+  /// Marks the item's sections for the next check, after its release rose by some bytes.
+  void touch(int32_t k, int64_t rise) {
     const Item &item = model.items[k];
     for (int32_t r = item.rectBegin; r < item.rectEnd; ++r)
-      for (int32_t s = model.rects[r].first; s < model.rects[r].last; ++s)
-        if (touchedAt[s] != stamp) {
-          touchedAt[s] = stamp;
+      for (int32_t s = model.rects[r].first; s < model.rects[r].last; ++s) {
+        if (riseOf[s] == 0)
           touched.push_back(s);
-        }
+        riseOf[s] = std::max(riseOf[s], rise);
+      }
   }
 
   /// Stacks the open items of a section in order of release. The order of the last visit is nearly right still, so
@@ -93,23 +92,36 @@ private:
     for (const Slot *slot = begin; slot != end; ++slot)
       if (state[slot->item].open)
         top = std::max(top, slot->key) + slot->bytes;
+    estimate[s] = top;
     return top <= task.capacity;
   }
 
+  /// Checks the touched sections. A stack rises by no more than the largest rise of a release in it, so that most
+  /// sections need no new look; going back in the search lowers stacks, which leaves the estimates valid.
   bool sectionsHold() {
     bool hold = true;
-    for (size_t i = 0; i < touched.size() && hold; ++i)
-      if (!(hold = sectionHolds(touched[i])))
-        ++failures[touched[i]];
+    for (int32_t s : touched) {
+      estimate[s] += riseOf[s];
+      riseOf[s] = 0;
+      if (!hold || estimate[s] <= task.capacity || sectionHolds(s))
+        continue;
+      hold = false;
+      ++failures[s];
+    }
     touched.clear();
     return hold;
+  }
+
+  void forgetTouched() {
+    for (int32_t s : touched)
+      riseOf[s] = 0;
+    touched.clear();
   }
 
   /// Puts an open item below all its open neighbours. Returns false where that cannot be.
   bool place(int32_t k) {
     const Item &item = model.items[k];
     ++work;
-    ++stamp;
     ItemState &own = state[k];
     if (item.fixed >= 0 && own.support > item.fixed)
       return false;
@@ -124,7 +136,6 @@ private:
         floor[s] = std::max(floor[s], own.offset + rect.hi);
       }
     }
-    touch(k);
     for (int64_t i = graph.begin[k]; i < graph.begin[k + 1]; ++i) {
       const Overlap &overlap = graph.list[i];
       ItemState &other = state[overlap.item];
@@ -139,7 +150,7 @@ private:
         return false;
       save(overlap.item);
       if (release > other.release)
-        touch(overlap.item);
+        touch(overlap.item, release - other.release);
       other = {support, release, 0, true, false};
     }
     return sectionsHold();
@@ -148,15 +159,15 @@ private:
   /// Demands an open neighbour below an open item. Returns false where there cannot be one.
   bool postpone(int32_t k) {
     const Item &item = model.items[k];
-    ++stamp;
     int64_t lowest = lowestAbove(k);
     if (lowest == INT64_MAX || (item.fixed >= 0 && lowest > item.fixed))
       return false;
     save(k);
     state[k].postponed = true;
     if (lowest > state[k].release) {
-      state[k].release = item.alignUp(lowest);
-      touch(k);
+      lowest = item.alignUp(lowest);
+      touch(k, lowest - state[k].release);
+      state[k].release = lowest;
     }
     return sectionsHold();
   }
@@ -197,7 +208,7 @@ private:
       }
       trail.pop_back();
     }
-    touched.clear();
+    forgetTouched();
   }
 
   /// Chooses the item to decide about, or -1 where every open one is postponed.
@@ -216,7 +227,7 @@ private:
   bool stopped() {
     if (work >= task.workLimit)
       return true;
-    if ((++ticks & 255) != 0)
+    if ((++ticks & 7) != 0)
       return false;
     return (task.cancelled && task.cancelled->load(std::memory_order_relaxed)) ||
            std::chrono::steady_clock::now() > task.deadline;
@@ -287,11 +298,11 @@ private:
   std::vector<ItemState> state;
   std::vector<int64_t> floor; // per section: the highest end of what is placed
   std::vector<Change> trail;
-  std::vector<int64_t> touchedAt;
+  std::vector<int64_t> riseOf;   // per section: what touch() has noted since the last check
+  std::vector<int64_t> estimate; // per section: not below what its open items' stack ends at
   std::vector<int64_t> failures;
   std::vector<int32_t> touched;
   std::vector<Slot> slots; // per section its items by release
-  int64_t stamp = 0;
   int64_t work = 0;
   int64_t ticks = 0;
 };
