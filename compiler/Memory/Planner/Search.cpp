@@ -10,7 +10,8 @@ class Searcher {
 public:
   Searcher(const SearchSpace &space, const SearchTask &task)
       : model(space.model), graph(space.graph), space(space), task(task), state(model.items.size()),
-        floor(model.numSections(), 0), riseOf(model.numSections(), 0), estimate(model.numSections(), 0), failures(model.numSections(), 0) {
+        floor(model.numSections(), 0), openIn(model.numSections(), 0),
+        riseOf(model.numSections(), 0), estimate(model.numSections(), 0), failures(model.numSections(), 0) {
     slots.reserve(space.entries.size());
     for (const SearchSpace::Entry &entry : space.entries)
       slots.push_back({0, entry.lo, entry.hi - entry.lo, entry.item});
@@ -26,6 +27,10 @@ public:
     std::sort(group.begin(), group.end(), [&](int32_t a, int32_t b) {
       return std::pair(model.items[a].first, a) < std::pair(model.items[b].first, b);
     });
+    for (int32_t k : group)
+      for (int32_t r = model.items[k].rectBegin; r < model.items[k].rectEnd; ++r)
+        for (int32_t s = model.rects[r].first; s < model.rects[r].last; ++s)
+          ++openIn[s];
     for (int32_t k : group)
       touch(k, task.capacity + 1); // nothing is known yet
     SearchOutcome outcome;
@@ -77,21 +82,23 @@ private:
   }
 
   /// Stacks the open items of a section in order of release. The order of the last visit is nearly right still, so
-  /// that an insertion sort repairs it in one pass; what is no longer open keeps its old place in it.
+  /// that an insertion sort repairs it in one pass; what is no longer open gathers behind.
   bool sectionHolds(int32_t s) {
-    Slot *begin = slots.data() + space.sectionBegin[s], *end = slots.data() + space.sectionBegin[s + 1];
-    int64_t top = floor[s];
-    for (Slot *slot = begin; slot != end; ++slot) {
-      Slot moved = *slot;
-      moved.key = state[moved.item].release + moved.lo;
-      Slot *to = slot;
+    Slot *begin = slots.data() + space.sectionBegin[s], *slot = begin;
+    for (int32_t left = openIn[s]; left > 0; ++slot) {
+      const ItemState &own = state[slot->item];
+      slot->key = own.open ? own.release + slot->lo : INT64_MAX;
+      left -= own.open;
+      if (slot == begin || slot[-1].key <= slot->key)
+        continue;
+      Slot moved = *slot, *to = slot;
       for (; to != begin && to[-1].key > moved.key; --to)
         *to = to[-1];
       *to = moved;
     }
-    for (const Slot *slot = begin; slot != end; ++slot)
-      if (state[slot->item].open)
-        top = std::max(top, slot->key) + slot->bytes;
+    int64_t top = floor[s];
+    for (slot = begin; slot != begin + openIn[s]; ++slot)
+      top = std::max(top, slot->key) + slot->bytes;
     estimate[s] = top;
     return top <= task.capacity;
   }
@@ -100,6 +107,9 @@ private:
   /// sections need no new look; going back in the search lowers stacks, which leaves the estimates valid.
   bool sectionsHold() {
     bool hold = true;
+    if (riseOf[lastFailed] > 0 && estimate[lastFailed] + riseOf[lastFailed] > task.capacity)
+      if (!(hold = sectionHolds(lastFailed))) // it probably fails again
+        ++failures[lastFailed];
     for (int32_t s : touched) {
       estimate[s] += riseOf[s];
       riseOf[s] = 0;
@@ -107,6 +117,7 @@ private:
         continue;
       hold = false;
       ++failures[s];
+      lastFailed = s;
     }
     touched.clear();
     return hold;
@@ -134,6 +145,7 @@ private:
       for (int32_t s = rect.first; s < rect.last; ++s) {
         trail.push_back({~s, false, 0, floor[s]});
         floor[s] = std::max(floor[s], own.offset + rect.hi);
+        --openIn[s];
       }
     }
     for (int64_t i = graph.begin[k]; i < graph.begin[k + 1]; ++i) {
@@ -201,6 +213,7 @@ private:
       const Change &change = trail.back();
       if (change.item < 0) {
         floor[~change.item] = change.release;
+        ++openIn[~change.item];
       } else {
         state[change.item].support = change.support;
         state[change.item].release = change.release;
@@ -297,12 +310,14 @@ private:
   const SearchTask &task;
   std::vector<ItemState> state;
   std::vector<int64_t> floor; // per section: the highest end of what is placed
+  std::vector<int32_t> openIn; // per section: how many of its items are open
   std::vector<Change> trail;
   std::vector<int64_t> riseOf;   // per section: what touch() has noted since the last check
   std::vector<int64_t> estimate; // per section: not below what its open items' stack ends at
   std::vector<int64_t> failures;
   std::vector<int32_t> touched;
   std::vector<Slot> slots; // per section its items by release
+  int32_t lastFailed = 0; // section
   int64_t work = 0;
   int64_t ticks = 0;
 };
