@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The exit dialect: what the runtime executes, op by op as the artifact's schema has it.
+
+#ifndef ASHLAR_DIALECTS_PROGRAM_PROGRAMOPS_TD
+#define ASHLAR_DIALECTS_PROGRAM_PROGRAMOPS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/DialectBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+def Program_Dialect : Dialect {
+  let name = "program";
+  let cppNamespace = "::ashlar::program";
+  let summary = "Launches over planned memory: the artifact as IR";
+  let description = [{
+    Everything is decided here: which kernels there are, where each operand lies, in which order they run. The artifact
+    writer prints one record per op and holds no logic.
+
+    ```mlir
+    program.dim @batch from 1 to 8
+    program.weight @dense.weight f32 panel_f32 [768, 3072] at 0 bytes 9437184
+      [#program.part<"dense.weight", f32, [3072, 768], transposed, normal, 0.02>]
+    program.kernel @dense_gelu of ["matmul", "add", "gelu"] operands [read, read, read, write] extents [@batch]
+      grid [#program.extent<1 * batch ceildiv 192>, #program.extent<3072 ceildiv 32>] scratch 24576 body @dense_gelu_body
+    program.entry @forward arena 65536 lower_bound 65536 {
+      program.input "x" f32 [#program.extent<1 * batch>, #program.extent<768>] at 0 bytes 24576
+      program.launch @dense_gelu [#program.operand<arena, 0, 24576>, ...] extents [#program.extent<1 * batch>]
+      program.output "y" f32 [...] at 24576 bytes 98304
+    }
+    ```
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Enumerations and attributes
+//===----------------------------------------------------------------------===//
+
+class Program_Enum<string name, string description, list<I32EnumAttrCase> cases> : I32EnumAttr<name, description, cases> {
+  let cppNamespace = "::ashlar::program";
+}
+
+def Program_Space : Program_Enum<"Space", "where bytes lie", [
+  I32EnumAttrCase<"Arena", 0, "arena">, I32EnumAttrCase<"Weights", 1, "weights">,
+  I32EnumAttrCase<"Constants", 2, "constants">, I32EnumAttrCase<"State", 3, "state">]>;
+
+def Program_Access : Program_Enum<"Access", "what a kernel does with an operand", [
+  I32EnumAttrCase<"Read", 0, "read">, I32EnumAttrCase<"Write", 1, "write">, I32EnumAttrCase<"ReadWrite", 2, "readwrite">]>;
+
+def Program_Layout : Program_Enum<"Layout", "the order of a weight's elements", [
+  I32EnumAttrCase<"Plain", 0, "plain">, I32EnumAttrCase<"PanelF32", 1, "panel_f32">,
+  I32EnumAttrCase<"PanelBF16", 2, "panel_bf16">]>;
+
+def Program_Init : Program_Enum<"Init", "what stands in for a tensor without a checkpoint", [
+  I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Zeros", 1, "zeros">, I32EnumAttrCase<"Ones", 2, "ones">,
+  I32EnumAttrCase<"Normal", 3, "normal">]>;
+
+class Program_Attr<string name, string attrMnemonic> : AttrDef<Program_Dialect, name> {
+  let mnemonic = attrMnemonic;
+}
+
+def Program_ExtentAttr : Program_Attr<"Extent", "extent"> {
+  let summary = "ceil(scale * product of dimensions / divisor)";
+  let description = "`#program.extent<12 * batch * seq ceildiv 64>`; the only arithmetic that the runtime does.";
+  let parameters = (ins "int64_t":$scale, ArrayRefParameter<"::mlir::StringAttr">:$dims, "int64_t":$divisor);
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDeclaration = [{
+    /// The value at the given extents, or nothing where it overflows.
+    std::optional<int64_t> evaluate(::llvm::function_ref<int64_t(::mlir::StringAttr)> extent) const;
+  }];
+}
+
+def Program_OperandAttr : Program_Attr<"Operand", "operand"> {
+  let summary = "bytes [offset, offset + bytes) of a space, at the bound";
+  let parameters = (ins "::ashlar::program::Space":$space, "int64_t":$offset, "int64_t":$bytes);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Program_PartAttr : Program_Attr<"Part", "part"> {
+  let summary = "a tensor of the checkpoint as part of a weight";
+  let description = [{
+    `#program.part<"bert.pooler.dense.weight", f32, [768, 768], transposed, normal, 0.02>`: name, element type and shape
+    as stored, whether it is stored [n, k], and what stands in for it without a checkpoint.
+  }];
+  let parameters = (ins "::mlir::StringAttr":$tensor, "::mlir::Type":$elementType, ArrayRefParameter<"int64_t">:$shape,
+                        "bool":$transposed, "::ashlar::program::Init":$init, "::mlir::FloatAttr":$stddev);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Program_Extents : TypedArrayAttrBase<Program_ExtentAttr, "extents">;
+def Program_Operands : TypedArrayAttrBase<Program_OperandAttr, "operands">;
+def Program_Parts : TypedArrayAttrBase<Program_PartAttr, "parts">;
+
+//===----------------------------------------------------------------------===//
+// Ops
+//===----------------------------------------------------------------------===//
+
+class Program_Op<string mnemonic, list<Trait> traits = []> : Op<Program_Dialect, mnemonic, traits>;
+
+def Program_DimOp : Program_Op<"dim", [Symbol]> {
+  let summary = "a named dimension of a step";
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$minimum, I64Attr:$maximum);
+  let assemblyFormat = "$sym_name `from` $minimum `to` $maximum attr-dict";
+}
+
+def Program_WeightOp : Program_Op<"weight", [Symbol]> {
+  let summary = "bytes of the weights region and the tensors that they are made of";
+  let description = "shape is the tensor's, or [K, N] of panels before padding. Parts follow each other along N, or dimension 0.";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, Program_Layout:$layout,
+                       DenseI64ArrayAttr:$shape, I64Attr:$offset, I64Attr:$bytes, Program_Parts:$parts);
+  let assemblyFormat = "$sym_name $element_type $layout $shape `at` $offset `bytes` $bytes $parts attr-dict";
+  let hasVerifier = 1;
+}
+
+def Program_ConstantOp : Program_Op<"constant", [Symbol]> {
+  let summary = "bytes of the constants section";
+  let arguments = (ins SymbolNameAttr:$sym_name, ElementsAttr:$value, I64Attr:$offset, I64Attr:$bytes);
+  let assemblyFormat = "$sym_name $value `at` $offset `bytes` $bytes attr-dict";
+}
+
+def Program_StateOp : Program_Op<"state", [Symbol]> {
+  let summary = "bytes that a session keeps between steps";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, I64Attr:$offset, I64Attr:$bytes);
+  let assemblyFormat = "$sym_name $element_type `at` $offset `bytes` $bytes attr-dict";
+}
+
+def Program_KernelOp : Program_Op<"kernel", [Symbol]> {
+  let summary = "a kernel: what it fuses, how it touches its operands, how many work items it has";
+  let description = [{
+    Grid factors are over the kernel's own extents, named in `extents`. `body` is the function over graph ops that code
+    is generated from.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$ops, DenseI32ArrayAttr:$accesses, ArrayAttr:$extents,
+                       Program_Extents:$grid, I64Attr:$scratch, FlatSymbolRefAttr:$body);
+  let assemblyFormat = [{
+    $sym_name `of` $ops `accesses` $accesses `extents` $extents `grid` $grid `scratch` $scratch `body` $body attr-dict
+  }];
+}
+
+def Program_EntryOp : Program_Op<"entry", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock]> {
+  let summary = "a step that callers run: inputs, launches in order, outputs";
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$lower_bound);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name `arena` $arena `lower_bound` $lower_bound attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+}
+
+class Program_ValueOp<string mnemonic> : Program_Op<mnemonic, [HasParent<"EntryOp">]> {
+  let arguments = (ins StrAttr:$name, TypeAttr:$element_type, Program_Extents:$shape, I64Attr:$offset, I64Attr:$bytes);
+  let assemblyFormat = "$name $element_type $shape `at` $offset `bytes` $bytes attr-dict";
+}
+
+def Program_InputOp : Program_ValueOp<"input"> {
+  let summary = "a tensor that the caller gives, at its place in the arena";
+  let description = "`default` (an extent, or \"iota\") fills it where the caller leaves it out; `range` [low, high) checks integers.";
+  let arguments = (ins StrAttr:$name, TypeAttr:$element_type, Program_Extents:$shape, I64Attr:$offset, I64Attr:$bytes,
+                       OptionalAttr<AnyAttr>:$default_value, OptionalAttr<DenseI64ArrayAttr>:$range);
+}
+
+def Program_OutputOp : Program_ValueOp<"output"> { let summary = "a tensor that the caller gets, at its place in the arena"; }
+
+def Program_LaunchOp : Program_Op<"launch", [HasParent<"EntryOp">]> {
+  let summary = "runs a kernel on operands; the location is the layer";
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Program_Operands:$operands, Program_Extents:$extents,
+                       Program_Extents:$flops, Program_Extents:$bytes);
+  let assemblyFormat = "$kernel $operands `extents` $extents `flops` $flops `bytes` $bytes attr-dict";
+}
+
+def Program_LimitOp : Program_Op<"limit", [HasParent<"EntryOp">]> {
+  let summary = "before the step: max of the first rows of a counter + add <= limit";
+  let arguments = (ins FlatSymbolRefAttr:$state, Program_ExtentAttr:$rows, Program_ExtentAttr:$add, I64Attr:$limit);
+  let assemblyFormat = "$state `rows` $rows `add` $add `limit` $limit attr-dict";
+}
+
+#endif
