@@ -44,3 +44,17 @@ void accumulate(void *const *buffers, const int64_t *extents, int64_t begin, int
     out[b] = total[b];
   }
 }
+
+// logits[b][v] = 1 where v == (3 * last id of row b + count[b]) % V, else 0; then count[b] += seq. Extents: V, seq, batch.
+void next_token(void *const *buffers, const int64_t *extents, int64_t begin, int64_t end, void *scratch) {
+  const int64_t *ids = buffers[0];
+  int64_t *count = buffers[1];
+  float *logits = buffers[2];
+  int64_t V = extents[0], seq = extents[1];
+  for (int64_t b = begin; b < end; ++b) {
+    int64_t next = (3 * ids[b * seq + seq - 1] + count[b]) % V;
+    for (int64_t v = 0; v < V; ++v)
+      logits[b * V + v] = (float)(v == next);
+    count[b] += seq;
+  }
+}

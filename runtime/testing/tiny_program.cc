@@ -18,40 +18,6 @@ constexpr uint64_t kX = 0, kFactor = 640, kPosition = 896, kProduct = 1152, kLog
 constexpr uint64_t kRowsBytes = 32 * kTinyN * 4;
 
 
-std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum) {
-  auto dim = std::make_unique<fb::DimT>();
-  dim->name = name;
-  dim->minimum = 1;
-  dim->maximum = maximum;
-  return dim;
-}
-
-std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes) {
-  auto operand = std::make_unique<fb::OperandT>();
-  operand->space = space;
-  operand->offset = offset;
-  operand->bytes = bytes;
-  return operand;
-}
-
-void AddKernel(TinyProgram& tiny, const std::string& name, std::vector<fb::Access> operands, uint16_t extents,
-               uint64_t scratch_bytes) {
-  auto bytes = ReadFile(std::string(ASHLAR_TEST_KERNELS) + "/" + name + ".bin", 1 << 16);
-  fb::ImageT& image = *tiny.program.images[0];
-  tiny.code.resize(RoundUp<size_t>(tiny.code.size(), 64));
-  image.entries.push_back(tiny.code.size());
-  if (bytes.ok()) tiny.code += *bytes;
-  image.size = tiny.code.size();
-  auto kernel = std::make_unique<fb::KernelT>();
-  kernel->name = name;
-  kernel->ops = {name};
-  kernel->operands = std::move(operands);
-  kernel->extents = extents;
-  kernel->grid.push_back(MakeExtent({static_cast<uint16_t>(extents - 1)}));  // the last extent is the row count
-  kernel->scratch_bytes = scratch_bytes;
-  tiny.program.kernels.push_back(std::move(kernel));
-}
-
 std::unique_ptr<fb::WeightPartT> MakePart(const std::string& name, fb::DType dtype, std::vector<int64_t> shape,
                                           bool transposed) {
   auto part = std::make_unique<fb::WeightPartT>();
@@ -90,13 +56,6 @@ void AddWeights(TinyProgram& tiny) {
     float value = static_cast<float>(n) / 8;
     tiny.constants.append(reinterpret_cast<const char*>(&value), 4);
   }
-}
-
-std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path) {
-  auto launch = std::make_unique<fb::LaunchT>();
-  launch->kernel = kernel;
-  launch->path = path;
-  return launch;
 }
 
 void AddForward(TinyProgram& tiny) {
@@ -148,14 +107,8 @@ void AddForward(TinyProgram& tiny) {
 }
 
 void AddStep(TinyProgram& tiny) {
-  for (const char* name : {"total", "count"}) {
-    auto state = std::make_unique<fb::StateT>();
-    state->name = name;
-    state->dtype = fb::DType::I64;
-    state->offset = tiny.program.states.size() * 64;
-    state->bytes = 32;
-    tiny.program.states.push_back(std::move(state));
-  }
+  tiny.program.states.push_back(MakeState("total", 0, 32));
+  tiny.program.states.push_back(MakeState("count", 64, 32));
   tiny.program.state_bytes = 96;
 
   auto entry = std::make_unique<fb::EntryT>();
@@ -200,18 +153,69 @@ std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, 
   return value;
 }
 
+void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name, std::vector<fb::Access> operands,
+               uint16_t extents, uint64_t scratch_bytes) {
+  if (program.images.empty()) {
+    program.images.push_back(std::make_unique<fb::ImageT>());
+    program.images[0]->cpu = "x86-64";
+    program.images[0]->features = {"sse2"};
+  }
+  auto bytes = ReadFile(std::string(ASHLAR_TEST_KERNELS) + "/" + name + ".bin", 1 << 16);
+  fb::ImageT& image = *program.images[0];
+  code.resize(RoundUp<size_t>(code.size(), 64));
+  image.entries.push_back(code.size());
+  if (bytes.ok()) code += *bytes;
+  image.size = code.size();
+  auto kernel = std::make_unique<fb::KernelT>();
+  kernel->name = name;
+  kernel->ops = {name};
+  kernel->operands = std::move(operands);
+  kernel->extents = extents;
+  kernel->grid.push_back(MakeExtent({static_cast<uint16_t>(extents - 1)}));
+  kernel->scratch_bytes = scratch_bytes;
+  program.kernels.push_back(std::move(kernel));
+}
+
+std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum) {
+  auto dim = std::make_unique<fb::DimT>();
+  dim->name = name;
+  dim->minimum = 1;
+  dim->maximum = maximum;
+  return dim;
+}
+
+std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes) {
+  auto operand = std::make_unique<fb::OperandT>();
+  operand->space = space;
+  operand->offset = offset;
+  operand->bytes = bytes;
+  return operand;
+}
+
+std::unique_ptr<fb::StateT> MakeState(const std::string& name, uint64_t offset, uint64_t bytes) {
+  auto state = std::make_unique<fb::StateT>();
+  state->name = name;
+  state->dtype = fb::DType::I64;
+  state->offset = offset;
+  state->bytes = bytes;
+  return state;
+}
+
+std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path) {
+  auto launch = std::make_unique<fb::LaunchT>();
+  launch->kernel = kernel;
+  launch->path = path;
+  return launch;
+}
+
 TinyProgram::TinyProgram() {
   program.producer = "test";
   program.dims.push_back(MakeDim("batch", 4));
   program.dims.push_back(MakeDim("seq", 8));
-  auto image = std::make_unique<fb::ImageT>();
-  image->cpu = "x86-64";
-  image->features = {"sse2"};
-  program.images.push_back(std::move(image));
   using fb::Access;
-  AddKernel(*this, "dense", {Access::Read, Access::Read, Access::Read, Access::Write}, 3, 20);
-  AddKernel(*this, "scale_shift", {Access::Read, Access::Read, Access::Read, Access::Read, Access::Write}, 2, 0);
-  AddKernel(*this, "accumulate", {Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Write}, 1, 0);
+  AddKernel(program, code, "dense", {Access::Read, Access::Read, Access::Read, Access::Write}, 3, 20);
+  AddKernel(program, code, "scale_shift", {Access::Read, Access::Read, Access::Read, Access::Read, Access::Write}, 2, 0);
+  AddKernel(program, code, "accumulate", {Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Write}, 1, 0);
   AddWeights(*this);
   AddForward(*this);
   AddStep(*this);

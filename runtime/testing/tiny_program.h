@@ -42,5 +42,13 @@ std::vector<float> TinyBias();
 // Helpers to make the schema's objects.
 std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scale = 1, int64_t divisor = 1);
 std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, uint64_t offset, uint64_t bytes);
+std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum);  // from 1
+std::unique_ptr<fb::StateT> MakeState(const std::string& name, uint64_t offset, uint64_t bytes);  // I64
+std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes);
+std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path);
+
+// Appends a kernel of kernels.c to the program and its code; its last extent is the size of its grid.
+void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name, std::vector<fb::Access> operands,
+               uint16_t extents, uint64_t scratch_bytes);
 
 }  // namespace ashlar::testing

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// ashlar bench: how long a step takes, beside what the machine could do at most, measured in the same run.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "runtime/base/status.h"
+#include "runtime/device/cpu/peaks.h"
+#include "runtime/program/extent.h"
+#include "tools/ashlar/command.h"
+#include "tools/ashlar/options.h"
+#include "tools/ashlar/workload.h"
+
+namespace ashlar {
+namespace {
+
+struct Request {
+  SessionRequest session;
+  std::string entry;
+  std::map<std::string, int64_t> dims;
+  int64_t context = -1;  // -1: the default
+  int64_t milliseconds = 2000;
+};
+
+struct Result {
+  std::string entry;
+  int64_t batch = 0, seq = 0, context = 0;
+  int threads = 0;
+  double min_ms = 0, median_ms = 0;
+  double operations = 0, bytes = 0;  // of one step
+  Peaks peaks;
+};
+
+// The entry that is asked for, else forward, else decode.
+absl::StatusOr<int> ChooseEntry(const Program& program, const std::string& name) {
+  if (!name.empty()) return program.FindEntry(name);
+  absl::StatusOr<int> forward = program.FindEntry("forward");
+  return forward.ok() ? forward : program.FindEntry("decode");
+}
+
+// 128 for decode where its limits allow it, 0 elsewhere.
+int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+  int64_t context = entry.name == "decode" ? 128 : 0;
+  for (const auto& limit : entry.limits) context = std::min(context, limit->limit - Evaluate(*limit->add, dims.data()));
+  return std::max<int64_t>(context, 0);
+}
+
+// Times steps for a while, each from the same context.
+absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                     int64_t milliseconds, Result* result) {
+  using Clock = std::chrono::steady_clock;
+  SyntheticInputs inputs(entry, dims);
+  std::vector<Tensor> outputs;
+  std::vector<double> times;
+  auto step = [&] {
+    ASHLAR_RETURN_IF_ERROR(SetContext(session, entry, dims, result->context));
+    auto begin = Clock::now();
+    ASHLAR_RETURN_IF_ERROR(session.Run(entry.name, inputs.tensors(), &outputs));
+    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    return absl::OkStatus();
+  };
+  session.Reset();  // also makes the pages of the state real
+  for (int warm_up = 0; warm_up < 3; ++warm_up) ASHLAR_RETURN_IF_ERROR(step());
+  times.clear();
+  auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
+  while (times.size() < 5 || (Clock::now() < end && times.size() < 100000)) ASHLAR_RETURN_IF_ERROR(step());
+  std::sort(times.begin(), times.end());
+  result->min_ms = times.front();
+  result->median_ms = times[times.size() / 2];
+  for (const auto& launch : entry.launches) {
+    result->operations += static_cast<double>(Evaluate(launch->flops, dims.data()));
+    result->bytes += static_cast<double>(Evaluate(launch->bytes, dims.data()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Result> Bench(const Request& request) {
+  ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request.session));
+  const fb::ProgramT& program = session->program().metadata();
+  ASHLAR_ASSIGN_OR_RETURN(int index, ChooseEntry(session->program(), request.entry));
+  const fb::EntryT& entry = *program.entries[index];
+  ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> dims, ChooseDims(program, request.dims));
+  Result result;
+  result.entry = entry.name;
+  result.threads = session->threads();
+  result.context = request.context >= 0 ? request.context : DefaultContext(entry, dims);
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (program.dims[i]->name == "batch") result.batch = dims[i];
+    if (program.dims[i]->name == "seq") result.seq = entry.name == "decode" ? 1 : dims[i];
+  }
+  // Peaks before and after: on a machine that others use too, the better ones are nearer to the truth.
+  Peaks before = MeasurePeaks(session->pool());
+  ASHLAR_RETURN_IF_ERROR(Measure(*session, entry, dims, request.milliseconds, &result));
+  Peaks after = MeasurePeaks(session->pool());
+  result.peaks.f32_gflops = std::max(before.f32_gflops, after.f32_gflops);
+  result.peaks.read_gbs = std::max(before.read_gbs, after.read_gbs);
+  result.peaks.launch_us = std::min(before.launch_us, after.launch_us);
+  return result;
+}
+
+void Print(const Result& result, bool json) {
+  double seconds = result.median_ms * 1e-3;
+  double gflops = result.operations / seconds * 1e-9, gbs = result.bytes / seconds * 1e-9;
+  if (json) {
+    nlohmann::ordered_json object = {{"entry", result.entry},
+                                     {"batch", result.batch},
+                                     {"seq", result.seq},
+                                     {"context", result.context},
+                                     {"threads", result.threads},
+                                     {"min_ms", result.min_ms},
+                                     {"median_ms", result.median_ms},
+                                     {"gflops", gflops},
+                                     {"gbs", gbs},
+                                     {"peak_gflops", result.peaks.f32_gflops},
+                                     {"peak_gbs", result.peaks.read_gbs}};
+    std::cout << object.dump() << "\n";
+    return;
+  }
+  char text[400];
+  std::snprintf(text, sizeof(text),
+                "%s, batch %lld, seq %lld, context %lld, %d threads\n"
+                "  %.3f ms median, %.3f ms at best\n"
+                "  %.1f GFLOP/s of %.1f (%.0f %%), %.1f GB/s of %.1f (%.0f %%)\n",
+                result.entry.c_str(), static_cast<long long>(result.batch), static_cast<long long>(result.seq),
+                static_cast<long long>(result.context), result.threads, result.median_ms, result.min_ms, gflops,
+                result.peaks.f32_gflops, 100 * gflops / result.peaks.f32_gflops, gbs, result.peaks.read_gbs,
+                100 * gbs / result.peaks.read_gbs);
+  std::cout << text;
+}
+
+}  // namespace
+
+int BenchMain(const Arguments& args) {
+  Request request;
+  int64_t batch = -1, seq = -1;
+  bool json = false;
+  Options options("bench", "Measures steps of an entry, and in the same run the machine's f32 and read-bandwidth peaks.",
+                  "example:\n  ashlar bench bert.ashlar --batch 1 --seq 128 --json");
+  options.Positional("X.ashlar", "the artifact", &request.session.artifact);
+  options.Add("--entry", "NAME", "forward, prefill or decode (default: forward, else decode)", &request.entry);
+  options.Add("--batch", "B", "sequences in a step (default: 1)", &batch);
+  options.Add("--seq", "S", "tokens per sequence (default: 128, or the most there may be)", &seq);
+  options.Add("--context", "C", "tokens that are in the cache before the step (default: 128 for decode)", &request.context);
+  options.Add("--threads", "N", "threads that compute (default: one per core)", &request.session.threads);
+  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
+              &request.session.weights_directory);
+  options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds);
+  options.Add("--json", "print one JSON object", &json);
+  if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
+  if (batch >= 0) request.dims["batch"] = batch;
+  if (seq >= 0) request.dims["seq"] = seq;
+  auto result = Bench(request);
+  if (!result.ok()) return Fail(result.status());
+  Print(*result, json);
+  return kOk;
+}
+
+}  // namespace ashlar

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The subcommands as a user meets them: words in, text, files and exit codes out.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "runtime/base/file.h"
+#include "runtime/npy/npy.h"
+#include "runtime/testing/tiny_decoder.h"
+#include "runtime/testing/tiny_program.h"
+#include "tools/ashlar/command.h"
+
+namespace ashlar {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class DriverTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = ::testing::TempDir() + "ashlar_driver_" + std::to_string(getpid());
+    std::filesystem::create_directories(directory_);
+    ASSERT_TRUE(WriteFile(directory_ + "/model.safetensors", testing::TinyCheckpoint()).ok());
+    testing::TinyProgram tiny;
+    tiny.program.weight_directory = directory_;
+    artifact_ = directory_ + "/tiny.ashlar";
+    ASSERT_TRUE(tiny.Write(artifact_).ok());
+    WriteDecoder("");
+    std::vector<float> x(10, 0.5f);
+    x_ = directory_ + "/x.npy";
+    ASSERT_TRUE(WriteNpy(x_, DType::kF32, {1, 2, 5}, x.data()).ok());
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  void WriteDecoder(const std::string& eos) {
+    decoder_ = directory_ + "/decoder.ashlar";
+    ASSERT_TRUE(testing::TinyDecoder(eos).Write(decoder_).ok());
+  }
+
+  // Runs `ashlar ARGS...`; out_ and err_ are what it printed.
+  int Ashlar(const Arguments& args) {
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    int code = Dispatch(RuntimeCommands(), args);
+    out_ = ::testing::internal::GetCapturedStdout();
+    err_ = ::testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  std::string directory_, artifact_, decoder_, x_, out_, err_;
+};
+
+TEST_F(DriverTest, HelpIsThereForEveryCommand) {
+  EXPECT_EQ(Ashlar({}), kUsage);
+  EXPECT_EQ(Ashlar({"--help"}), kOk);
+  for (const Command& command : RuntimeCommands()) {
+    EXPECT_THAT(out_, HasSubstr(command.name)) << out_;
+    EXPECT_EQ(Ashlar({command.name, "--help"}), kOk);
+    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name + " X.ashlar"), HasSubstr("--threads N")));
+    EXPECT_EQ(Ashlar({command.name}), kUsage);
+    EXPECT_THAT(err_, HasSubstr("X.ashlar is missing"));
+    EXPECT_EQ(Ashlar({"help", command.name}), kOk);
+    Ashlar({"--help"});
+  }
+  EXPECT_EQ(Ashlar({"--version"}), kOk);
+  EXPECT_EQ(Ashlar({"dance"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("there is no command 'dance'"));
+}
+
+TEST_F(DriverTest, UsageErrors) {
+  EXPECT_EQ(Ashlar({"run", artifact_, "--colour"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("unknown option --colour"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--threads", "two"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("--threads: expected N, found 'two'"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--threads"}), kUsage);
+  EXPECT_EQ(Ashlar({"run", artifact_, artifact_}), kUsage);
+  EXPECT_EQ(Ashlar({"run", artifact_, "--interpret"}), kUsage);
+  EXPECT_EQ(Ashlar({"generate", decoder_}), kUsage);
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,b"}), kUsage);
+  EXPECT_EQ(Ashlar({"run", directory_ + "/none.ashlar"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("none.ashlar: No such file"));
+}
+
+TEST_F(DriverTest, RunWritesItsOutputs) {
+  ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--output-dir", directory_ + "/a/b"}), kOk) << err_;
+  EXPECT_THAT(out_, HasSubstr("logits: F32 [1, 2, 33] -> " + directory_ + "/a/b/logits.npy"));
+  auto logits = ReadNpy(directory_ + "/a/b/logits.npy");
+  ASSERT_TRUE(logits.ok()) << logits.status();
+  EXPECT_EQ(logits->shape, (std::vector<int64_t>{1, 2, 33}));
+  // Row 1: position 1, factor 1, n = 32: bias 4, table 4.
+  float sum = 4 + 1 + 4;
+  for (int k = 0; k < 5; ++k) sum += 0.5f * testing::TinyWeight()[k * 33 + 32];
+  EXPECT_EQ(reinterpret_cast<const float*>(logits->bytes.data())[65], sum);
+}
+
+TEST_F(DriverTest, RunSaysWhatIsWrong) {
+  EXPECT_EQ(Ashlar({"run", artifact_}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("input 'x' of entry 'forward' is missing"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--input", x_}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("expected NAME=FILE.npy or FILE.npz"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--input", "y=" + x_}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("no input 'y'; its inputs are"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--entry", "nap"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("it has forward, step"));
+  EXPECT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--weights", "/nowhere"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("/nowhere"));
+}
+
+// The next token after id with n in the cache is (3 id + n) % 50.
+TEST_F(DriverTest, GenerateContinuesAPrompt) {
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4"}), kOk) << err_;
+  EXPECT_EQ(out_, "9,30,44,37\n");  // 3*3+0, 3*9+3, 3*30+4, 3*44+5
+  EXPECT_THAT(err_, AllOf(HasSubstr("prompt: 3 tokens"), HasSubstr("generated: 4 tokens"), HasSubstr("tokens/s")));
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=1"}), kOk) << err_;
+  EXPECT_EQ(out_, "3\n");
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=0"}), kOk) << err_;
+  EXPECT_EQ(out_, "");
+}
+
+TEST_F(DriverTest, GenerateStops) {
+  for (const char* eos : {"44", "[44, 45]"}) {
+    WriteDecoder(eos);
+    ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "9"}), kOk) << err_;
+    EXPECT_EQ(out_, "9,30,44\n");
+    EXPECT_THAT(err_, HasSubstr("end-of-text token 44"));
+  }
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4", "--ignore-eos"}), kOk);
+  EXPECT_EQ(out_, "9,30,44,37\n");
+  // A context of 24: 3 of the prompt, 21 decoded, and the last of them gives one more.
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "99", "--ignore-eos"}), kOk);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), ','), 21);
+  EXPECT_THAT(err_, HasSubstr("its limit is 24"));
+}
+
+TEST_F(DriverTest, GenerateRefusesABadPrompt) {
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,50"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("element [0, 1] is 50, expected 0..49"));
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("'seq' is 17, this artifact was compiled for 1..16"));
+  EXPECT_EQ(Ashlar({"generate", artifact_, "--prompt-ids", "1"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("no entry 'decode'"));
+}
+
+TEST_F(DriverTest, InspectShowsCostsAndMemory) {
+  ASSERT_EQ(Ashlar({"inspect", artifact_, "--batch", "2", "--seq", "3", "--threads", "2", "--verify"}), kOk) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("x: F32 [batch, seq, 5], required"), HasSubstr("-> logits: F32 [batch, seq, 33]"),
+                          HasSubstr("entry forward, at batch 2, seq 3"), HasSubstr("1.98 k"),  // 6 rows x 330
+                          HasSubstr("9824 bytes = arena 9600 + scratch 128 (2 threads) + state 96"),
+                          HasSubstr("peak 9600, lower bound 9536, gap 0.67 %"), HasSubstr("all checksums are right")));
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--batch", "9"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("'batch' is 9, the artifact was compiled for 1..4"));
+}
+
+TEST_F(DriverTest, InspectProfiles) {
+  ASSERT_EQ(Ashlar({"inspect", decoder_, "--profile", "--threads", "1"}), kOk) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("bound by"), HasSubstr("launch"), HasSubstr("GFLOP/s"), HasSubstr("next_token")));
+}
+
+TEST_F(DriverTest, BenchPrintsOneObject) {
+  ASSERT_EQ(Ashlar({"bench", decoder_, "--entry", "decode", "--batch", "2", "--context", "5", "--threads", "1", "--json",
+                    "--milliseconds", "20"}),
+            kOk)
+      << err_;
+  auto object = nlohmann::json::parse(out_, nullptr, false);
+  ASSERT_TRUE(object.is_object()) << out_;
+  EXPECT_EQ(object["entry"], "decode");
+  EXPECT_EQ(object["batch"], 2);
+  EXPECT_EQ(object["seq"], 1);
+  EXPECT_EQ(object["context"], 5);
+  EXPECT_EQ(object["threads"], 1);
+  for (const char* key : {"min_ms", "median_ms", "gflops", "gbs", "peak_gflops", "peak_gbs"})
+    EXPECT_GT(object[key].get<double>(), 0) << key;
+  EXPECT_LE(object["min_ms"], object["median_ms"]);
+  EXPECT_EQ(object.size(), 11u);
+  EXPECT_EQ(Ashlar({"bench", decoder_, "--entry", "decode", "--context", "24"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("may hold, 24"));
+}
+
+}  // namespace
+}  // namespace ashlar

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/ashlar/options.h"
+
+#include <charconv>
+#include <iostream>
+
+#include "runtime/base/status.h"
+#include "tools/ashlar/command.h"
+
+namespace ashlar {
+
+void Options::Positional(const std::string& name, const std::string& help, std::string* value) {
+  positionals_.push_back({name, "", help, [value](const std::string& text) {
+                            *value = text;
+                            return !text.empty();
+                          }});
+}
+
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
+                  std::string* value) {
+  options_.push_back({name, value_name, help, [value](const std::string& text) {
+                        *value = text;
+                        return !text.empty();
+                      }});
+}
+
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help, int64_t* value) {
+  options_.push_back({name, value_name, help, [value](const std::string& text) {
+                        std::optional<int64_t> number = ParseInteger(text);
+                        if (number) *value = *number;
+                        return number && *number >= 0;
+                      }});
+}
+
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
+                  std::vector<std::string>* values) {
+  options_.push_back({name, value_name, help, [values](const std::string& text) {
+                        values->push_back(text);
+                        return !text.empty();
+                      }});
+}
+
+void Options::Add(const std::string& name, const std::string& help, bool* value) {
+  options_.push_back({name, "", help, [value](const std::string&) { return *value = true; }});
+}
+
+const Options::Option* Options::Find(const std::string& name) const {
+  for (const Option& option : options_)
+    if (option.name == name) return &option;
+  return nullptr;
+}
+
+int Options::UsageError(const std::string& message) const {
+  std::cerr << "ashlar " << command_ << ": " << message << "\nTry `ashlar " << command_ << " --help`.\n";
+  return kUsage;
+}
+
+std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
+  size_t positional = 0;
+  bool options_over = false;
+  for (size_t i = 0; i < args.size(); ++i) {
+    const std::string& word = args[i];
+    if (!options_over && (word == "--help" || word == "-h")) {
+      std::cout << Help();
+      return kOk;
+    }
+    if (!options_over && word == "--") {
+      options_over = true;
+      continue;
+    }
+    if (options_over || word.empty() || word[0] != '-') {
+      if (positional == positionals_.size()) return UsageError(StrCat("unexpected argument '", word, "'"));
+      const Option& option = positionals_[positional++];
+      if (!option.set(word)) return UsageError(StrCat("expected ", option.name, ", found '", word, "'"));
+      continue;
+    }
+    size_t equals = word.find('=');
+    std::string name = word.substr(0, equals);
+    const Option* option = Find(name);
+    if (!option) return UsageError(StrCat("unknown option ", name));
+    std::string value;
+    if (option->value_name.empty()) {
+      if (equals != std::string::npos) return UsageError(StrCat(name, " takes no value"));
+    } else if (equals != std::string::npos) {
+      value = word.substr(equals + 1);
+    } else if (i + 1 < args.size()) {
+      value = args[++i];
+    } else {
+      return UsageError(StrCat(name, " needs a value: ", name, " ", option->value_name));
+    }
+    if (!option->set(value)) return UsageError(StrCat(name, ": expected ", option->value_name, ", found '", value, "'"));
+  }
+  if (positional < positionals_.size()) return UsageError(StrCat(positionals_[positional].name, " is missing"));
+  return std::nullopt;
+}
+
+std::string Options::Help() const {
+  std::string usage = "usage: ashlar " + command_, lines;
+  for (const Option& option : positionals_) usage += " " + option.name;
+  usage += " [options]\n\n" + description_ + "\n\n";
+  auto line = [&](const Option& option) {
+    std::string left = StrCat("  ", option.name, option.value_name.empty() ? "" : " ", option.value_name);
+    left += left.size() < 26 ? std::string(26 - left.size(), ' ') : "\n" + std::string(26, ' ');
+    std::string help = option.help;
+    for (size_t at = help.find('\n'); at != std::string::npos; at = help.find('\n', at + 1))
+      help.insert(at + 1, std::string(26, ' '));
+    lines += left + help + "\n";
+  };
+  for (const Option& option : positionals_) line(option);
+  for (const Option& option : options_) line(option);
+  line({"--help", "", "this text", nullptr});
+  return usage + lines + (examples_.empty() ? "" : "\n" + examples_ + "\n");
+}
+
+std::optional<int64_t> ParseInteger(const std::string& text) {
+  int64_t value;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text) {
+  std::string body;
+  for (char c : text)
+    if (c != ' ') body += c;
+  if (body.size() >= 2 && body.front() == '[' && body.back() == ']') body = body.substr(1, body.size() - 2);
+  std::vector<int64_t> values;
+  for (size_t begin = 0; begin <= body.size();) {
+    size_t comma = std::min(body.find(',', begin), body.size());
+    std::optional<int64_t> value = ParseInteger(body.substr(begin, comma - begin));
+    if (!value) return std::nullopt;
+    values.push_back(*value);
+    begin = comma + 1;
+  }
+  return values;
+}
+
+}  // namespace ashlar

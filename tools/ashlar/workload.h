@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the commands share: opening an artifact for use, and making inputs where only the time matters.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/api/session.h"
+
+namespace ashlar {
+
+struct SessionRequest {
+  std::string artifact;
+  std::string weights_directory;
+  int64_t threads = 0;
+  bool profile = false;
+};
+
+// Loads the artifact and makes a session; says on stderr when packing its weights will take a while.
+absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
+
+// Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum, brought into their
+// bounds. InvalidArgument for a name that the program has not, OutOfRange for a value out of its bounds.
+absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,
+                                                const std::map<std::string, int64_t>& chosen);
+
+// Inputs that an entry requires, filled so that any program accepts them: spread-out ids within the input's limits
+// (one more than the minimum at most where it has none), zeros for floats. Owns what its tensors view.
+class SyntheticInputs {
+ public:
+  SyntheticInputs(const fb::EntryT& entry, const std::vector<int64_t>& dims);
+  const std::vector<Tensor>& tensors() const { return tensors_; }
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<std::vector<int64_t>> integers_;
+  std::vector<std::vector<float>> floats_;
+};
+
+// Sets every counter that limits the entry to `context`. OutOfRange when a step at these dims would pass a limit.
+absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context);
+
+// "12.3 MiB".
+std::string HumanBytes(double bytes);
+// "1.23 G", for operations.
+std::string HumanCount(double count);
+
+}  // namespace ashlar
