@@ -61,6 +61,13 @@ std::vector<double> basePriority(const SearchSpace &space, const std::vector<int
   return priority;
 }
 
+int64_t peakOf(const Model &model, const std::vector<int32_t> &items, const std::vector<int64_t> &offsets) {
+  int64_t peak = 0;
+  for (int32_t k : items)
+    peak = std::max(peak, offsets[k] + model.items[k].height);
+  return peak;
+}
+
 /// How a chain sees the items: a fixed order, times what it has learned.
 struct Attitude {
   std::vector<double> base;     // per item
@@ -68,30 +75,37 @@ struct Attitude {
 };
 
 struct Chain {
-  int64_t target = 0; // bytes
-  int64_t budget = 0; // placements of each restart
+  int64_t peak = 0;    // bytes; of the best plan so far
+  int64_t floor = 0;   // bytes; nothing below is of interest
+  double ambition = 0; // the part of the way from the peak to the floor that each restart tries to go
+  int64_t budget = 0;  // placements of each restart
   int restarts = 1;
   double noise = 0; // of the priorities' logarithms
+  double slackWeight = 0;
   uint64_t seed = 0;
   Attitude attitude;
   std::atomic<bool> cancelled{false};
-  SearchOutcome outcome;
+  std::vector<int64_t> offsets; // of a plan better than the given peak, where one was found
+  bool exhausted = false;       // no plan is as low as `target`
+  int64_t target = 0;           // bytes; of the last restart
+  int64_t work = 0;             // placements
+
+  bool conclusive() const { return exhausted || (!offsets.empty() && peak <= floor); }
 };
 
-/// Runs the chain's restarts until one has a result.
+/// Runs the chain's restarts, each from the best plan so far, until one is conclusive.
 void runChain(const SearchSpace &space, const std::vector<int32_t> &items,
               std::chrono::steady_clock::time_point deadline, Chain &chain) {
-  constexpr double kFade = 0.7, kWeight = 3;
+  constexpr double kFade = 0.8, kWeight = 3;
   const Model &model = space.model;
   Random random(chain.seed);
   SearchTask task;
-  task.capacity = chain.target;
   task.deadline = deadline;
   task.cancelled = &chain.cancelled;
   task.workLimit = chain.budget;
-  int64_t work = 0;
+  task.slackWeight = chain.slackWeight;
   std::vector<double> &pressure = chain.attitude.pressure;
-  for (int restart = 0; restart < chain.restarts && !chain.cancelled; ++restart) {
+  for (int restart = 0; restart < chain.restarts && !chain.cancelled && !chain.conclusive(); ++restart) {
     double most = 1;
     for (double p : pressure)
       most = std::max(most, p);
@@ -103,28 +117,31 @@ void runChain(const SearchSpace &space, const std::vector<int32_t> &items,
       task.priority[k] *=
           (1 + kWeight * worst / most) * std::exp(chain.noise * (random.symmetric() + random.symmetric()));
     }
-    chain.outcome = search(space, items, task);
-    work += chain.outcome.work;
-    if (chain.outcome.result != SearchResult::Stopped)
-      break;
+    int64_t step = int64_t(double(chain.peak - chain.floor) * chain.ambition) / model.unit * model.unit;
+    chain.target = std::max(chain.floor, chain.peak - std::max(step, model.unit));
+    task.capacity = chain.target;
+    SearchOutcome outcome = search(space, items, task);
+    chain.work += outcome.work;
+    chain.exhausted = outcome.result == SearchResult::Exhausted;
+    if (outcome.result == SearchResult::Found) {
+      chain.offsets = std::move(outcome.offsets);
+      chain.peak = peakOf(model, items, chain.offsets);
+    }
     for (size_t s = 0; s < pressure.size(); ++s)
-      pressure[s] = kFade * pressure[s] + double(chain.outcome.failures[s]);
+      pressure[s] = kFade * pressure[s] + double(outcome.failures[s]);
     if (std::chrono::steady_clock::now() > deadline)
       break;
   }
-  chain.outcome.work = work;
 }
 
-/// Runs the chains and returns the index of the first one with a result, or -1.
+/// Runs the chains and returns how many of them count: all up to the first conclusive one.
 int runRound(const SearchSpace &space, const std::vector<int32_t> &items, const PortfolioOptions &options,
              std::array<Chain, kChains> &chains) {
   std::atomic<int> next{0};
   auto work = [&] {
     for (int i; (i = next++) < kChains;) {
-      if (chains[i].cancelled)
-        continue;
       runChain(space, items, options.deadline, chains[i]);
-      if (chains[i].outcome.result != SearchResult::Stopped)
+      if (chains[i].conclusive())
         for (int j = i + 1; j < kChains; ++j)
           chains[j].cancelled = true;
     }
@@ -136,9 +153,9 @@ int runRound(const SearchSpace &space, const std::vector<int32_t> &items, const 
   for (std::thread &helper : helpers)
     helper.join();
   for (int i = 0; i < kChains; ++i)
-    if (chains[i].outcome.result != SearchResult::Stopped)
-      return i;
-  return -1;
+    if (chains[i].conclusive())
+      return i + 1;
+  return kChains;
 }
 
 /// 1, 1, 2, 1, 1, 2, 4, ...: restarts that are never far from the best fixed budget (Luby, Sinclair, Zuckerman:
@@ -157,68 +174,65 @@ class Portfolio {
 public:
   Portfolio(const SearchSpace &space, const std::vector<int32_t> &items, std::vector<int64_t> start, int64_t enough,
             bool fit, const PortfolioOptions &options)
-      : space(space), items(items), options(options), enough(enough), fit(fit), unit(space.model.unit) {
+      : space(space), items(items), options(options), enough(enough), fit(fit) {
     best.offsets = std::move(start);
-    best.peak = peak();
-    step = best.peak - enough;
+    best.peak = peakOf(space.model, items, best.offsets);
     for (int h = 0; h < kChains; ++h)
       bases.push_back(basePriority(space, items, h));
   }
 
   PortfolioResult run() {
-    for (round = 0; best.peak > std::max(enough, best.lowerBound) && !best.stopped; ++round, ++failedRounds) {
-      const int64_t target = prepareRound();
-      int winner = runRound(space, items, options, chains);
-      for (int i = 0; i < (winner < 0 ? kChains : winner + 1); ++i)
-        best.work += chains[i].outcome.work;
-      if (winner >= 0 && chains[winner].outcome.result == SearchResult::Found)
-        accept(chains[winner]);
-      else if (winner >= 0)
-        best.lowerBound = target + 1 + (fit ? 0 : unit - 1 - target % unit);
-      else
-        step /= 2; // promise less
-      if (fit && best.lowerBound > enough)
-        break;
+    for (int64_t round = 0; !done() && !best.stopped; ++round, ++failedRounds) {
+      prepareRound(round);
+      const int count = runRound(space, items, options, chains);
+      for (int i = 0; i < count; ++i)
+        digest(chains[i]);
       best.stopped = best.work >= options.workLimit || std::chrono::steady_clock::now() > options.deadline;
     }
-    best.stopped &= best.peak > std::max(enough, best.lowerBound) && !(fit && best.lowerBound > enough);
+    best.stopped &= !done();
     return std::move(best);
   }
 
 private:
-  int64_t peak() const {
-    int64_t top = 0;
-    for (int32_t k : items)
-      top = std::max(top, best.offsets[k] + space.model.items[k].height);
-    return top;
-  }
+  bool done() const { return best.peak <= std::max(enough, best.lowerBound) || (fit && best.lowerBound > enough); }
 
-  void accept(const Chain &chain) {
+  void digest(Chain &chain) {
+    best.work += chain.work;
+    if (chain.exhausted) { // the next possible peak is a unit higher
+      const int64_t unit = space.model.unit;
+      best.lowerBound = std::max(best.lowerBound, fit ? chain.target + 1 : (chain.target / unit + 1) * unit);
+    }
+    if (chain.offsets.empty() || chain.peak >= best.peak)
+      return;
     for (int32_t k : items)
-      best.offsets[k] = chain.outcome.offsets[k];
-    best.peak = peak();
-    leader = chain.attitude;
+      best.offsets[k] = chain.offsets[k];
+    best.peak = chain.peak;
+    leader = std::move(chain.attitude);
     failedRounds = -1;
-    step = std::max(2 * step, unit);
   }
 
-  /// Describes the chains of a round and returns their target. Round after round without success the target comes
-  /// nearer to the plan at hand, the budgets grow, and the orders change.
-  int64_t prepareRound() {
-    const int64_t floor = std::max(enough, best.lowerBound);
-    step = std::clamp(step / unit * unit, unit, std::max(unit, best.peak - floor));
-    const int64_t target = fit ? enough : std::max(floor, best.peak - step);
+  /// Describes the chains of a round. The first two rounds go for the floor at once; later ones are modest to varying
+  /// degrees. Round after round without success the budgets grow and the orders change.
+  void prepareRound(int64_t round) {
+    constexpr double kAmbition[kChains] = {1. / 16, 1. / 4, 1. / 8, 1. / 2, 1. / 4, 1. / 8, 1. / 2, 1. / 16};
+    constexpr double kNoise[] = {0.005, 0.02, 0.01, 0.05, 0.1};
+    constexpr double kSlackWeight[kChains] = {0, 0.35, 0.2, 0.7, 0.35, 0.5, 0, 0.35};
     int64_t left = options.workLimit - best.work;
     const int64_t size = std::max<int64_t>(int64_t(items.size()), 16);
     for (int i = 0; i < kChains; ++i) {
       Chain &chain = chains[i];
-      chain.target = target;
+      chain.peak = best.peak;
+      chain.floor = std::max(enough, best.lowerBound);
+      chain.ambition = fit || round < 2 ? 1 : kAmbition[i];
       chain.budget = size * 4 * luby(failedRounds / 2);
-      chain.restarts = round == 0 ? 1 : 8;
-      chain.noise = round == 0 ? 0 : 0.04 * double(1 + (round + i) % 5);
+      chain.restarts = round == 0 ? 1 : 12;
+      chain.slackWeight = kSlackWeight[(i + 3 * round) % kChains];
+      chain.noise = round == 0 ? 0 : kNoise[(round + i) % 5];
       chain.seed = uint64_t(round) * kChains + uint64_t(i);
       chain.cancelled = false;
-      chain.outcome = {};
+      chain.offsets.clear();
+      chain.exhausted = false;
+      chain.work = 0;
       const bool follows = i % 2 == 1 && !leader.base.empty();
       chain.attitude.base = bases[(i + round) % kChains];
       chain.attitude.pressure.assign(space.model.numSections(), 0);
@@ -231,7 +245,6 @@ private:
       chain.budget = std::min(chain.budget, left / chain.restarts);
       left -= chain.budget * chain.restarts;
     }
-    return target;
   }
 
   const SearchSpace &space;
@@ -239,13 +252,10 @@ private:
   const PortfolioOptions &options;
   const int64_t enough;
   const bool fit;
-  const int64_t unit;
   PortfolioResult best;
   std::vector<std::vector<double>> bases;
   Attitude leader; // of the chain that found the best plan
   std::array<Chain, kChains> chains;
-  int64_t step = 0; // bytes that the next round tries to save
-  int64_t round = 0;
   int64_t failedRounds = 0; // since the last success
 };
 

@@ -224,15 +224,30 @@ private:
     forgetTouched();
   }
 
-  /// Chooses the item to decide about, or -1 where every open one is postponed.
+  /// The least bytes that a section of the item can still waste.
+  int64_t slackOf(const Item &item) const {
+    int64_t highest = 0;
+    for (int32_t r = item.rectBegin; r < item.rectEnd; ++r)
+      for (int32_t s = model.rects[r].first; s < model.rects[r].last; ++s)
+        highest = std::max(highest, estimate[s]);
+    return std::max<int64_t>(0, task.capacity - highest);
+  }
+
+  /// Chooses the item to decide about, or -1 where every open one is postponed: one that can lie low, in a section
+  /// that has little to waste.
   int32_t choose(const std::vector<int32_t> &group) const {
     int32_t best = -1;
+    double bestScore = 0;
     for (int32_t k : group) {
-      if (state[k].postponed)
+      double score = double(state[k].release);
+      if (state[k].postponed || (best >= 0 && score > bestScore))
         continue;
-      if (best < 0 || state[k].release < state[best].release ||
-          (state[k].release == state[best].release && task.priority[k] > task.priority[best]))
+      if (task.slackWeight > 0)
+        score += task.slackWeight * double(slackOf(model.items[k]));
+      if (best < 0 || score < bestScore || (score == bestScore && task.priority[k] > task.priority[best])) {
         best = k;
+        bestScore = score;
+      }
     }
     return best;
   }

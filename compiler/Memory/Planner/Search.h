@@ -44,6 +44,7 @@ enum class SearchResult { Found, Exhausted, Stopped };
 struct SearchTask {
   int64_t capacity = 0;          // bytes
   std::vector<double> priority;  // per item; of items that can lie equally low the one with the largest goes first
+  double slackWeight = 0;        // bytes of release that a byte of slack in the item's tightest section counts for
   int64_t workLimit = INT64_MAX; // placements
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   const std::atomic<bool> *cancelled = nullptr;
