@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Arrays in NumPy's .npy files: floats of 2, 4 and 8 bytes, integers of 1, 4 and 8, booleans; little endian, row-major.
+// Arrays in NumPy's .npy files (see runtime/npy for what is read).
 
 #ifndef ASHLAR_COMPILER_INTERPRETER_NPY_H
 #define ASHLAR_COMPILER_INTERPRETER_NPY_H
@@ -10,10 +10,10 @@
 
 namespace ashlar::interpreter {
 
-/// Reads a file. The element type is the file's (f16, f32, f64, i8, i32, i64, i1).
+/// Reads a file: floats keep their type, booleans are i1, other integers i64.
 llvm::Expected<Array> readNpy(mlir::MLIRContext *context, llvm::StringRef path);
 
-/// Writes a file: f64 as `<f8`, other floats as `<f4`, integers as `<i8`, i1 as `|b1`.
+/// Writes a file: f64 as f64, other floats as f32, i1 as bool, other integers as i64.
 llvm::Error writeNpy(llvm::StringRef path, const Array &array);
 
 } // namespace ashlar::interpreter

@@ -14,6 +14,9 @@ namespace ashlar::interpreter {
 /// at the state.
 StateInitializer loadFromCheckpoint(std::shared_ptr<const Checkpoint> checkpoint);
 
+/// Draws each parameter as its `init` and `stddev` say, bit for bit as the runtime does for the same seed.
+StateInitializer drawFromSeed(uint64_t seed);
+
 } // namespace ashlar::interpreter
 
 #endif

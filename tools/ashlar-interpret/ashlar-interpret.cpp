@@ -31,6 +31,7 @@ static cl::list<std::string> expected("expect", cl::desc("NAME=FILE.npy: compare
 static cl::opt<double> tolerance("tolerance", cl::desc("of --expect, relative to the largest value"), cl::init(1e-5));
 static cl::list<std::string> dims("dim", cl::desc("NAME=EXTENT for a dimension that no input binds"));
 static cl::opt<std::string> weights("weights", cl::desc("directory of safetensors"));
+static cl::opt<uint64_t> seed("seed", cl::desc("draw the parameters from this seed"));
 static cl::opt<std::string> outputDir("output-dir", cl::desc("write NAME.npy here instead of printing"));
 static cl::opt<int> repeat("repeat", cl::desc("steps of one session"), cl::init(1));
 static cl::opt<Precision> precision("precision", cl::desc("how f32 is kept"), cl::init(Precision::F64),
@@ -132,6 +133,8 @@ static LogicalResult run(MLIRContext *context, ModuleOp module) {
     options.dims[name] = extent;
   }
   StateInitializer parameters;
+  if (seed.getNumOccurrences())
+    parameters = drawFromSeed(seed);
   if (!weights.empty()) {
     auto checkpoint = Checkpoint::Open(weights);
     if (!checkpoint.ok())

@@ -26,7 +26,7 @@ graph.dim @seq from 1 to 512
 // BOUND: error: dimension 'batch' is 9, outside its bounds 1 to 8
 // CONFLICT: error: input 'mask' has extent 3 in dimension 1, expected seq = 2
 // NAME: error: has no input named 'id'; its inputs are ids, mask, position, lengths
-// NPY: inputs.mlir: is no .npy file
+// NPY: inputs.mlir: not a .npy file
 func.func @f(%ids: !ids {graph.name = "ids", graph.range = array<i64: 0, 50>},
              %mask: !ids {graph.name = "mask", graph.default = 1 : i64},
              %position: !ids {graph.name = "position", graph.default = "iota"},
