@@ -100,6 +100,17 @@ bool StoreInteger(DType dtype, void* out, int64_t i, Integer integer) {
   }
 }
 
+// The pairs that weights meet run as simple loops, which the compiler vectorises; the others one by one.
+void ConvertFloats(DType from, const void* source, DType to, void* out, int64_t count) {
+  if (to == DType::kF32 && from != DType::kF64) {
+    ToFloats(from, source, count, static_cast<float*>(out));
+  } else if (from == DType::kF32 && to == DType::kBF16) {
+    for (int64_t i = 0; i < count; ++i) Store<uint16_t>(out, i, F32ToBF16(Load<float>(source, i)));
+  } else {
+    for (int64_t i = 0; i < count; ++i) StoreFloat(to, out, i, LoadFloat(from, source, i));
+  }
+}
+
 }  // namespace
 
 int DTypeSize(DType dtype) { return kInfo[static_cast<int>(dtype)].size; }
@@ -172,7 +183,7 @@ absl::Status ConvertElements(DType from, const void* source, DType to, void* out
     return absl::OkStatus();
   }
   if (IsFloat(from) && IsFloat(to)) {
-    for (int64_t i = 0; i < count; ++i) StoreFloat(to, out, i, LoadFloat(from, source, i));
+    ConvertFloats(from, source, to, out, count);
     return absl::OkStatus();
   }
   if (!IsInteger(from) || !(IsInteger(to) || IsFloat(to)))

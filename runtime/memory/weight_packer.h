@@ -21,8 +21,8 @@
 
 namespace ashlar {
 
-// The work of packing, cut into units that write disjoint bytes (a panel, or 64 Ki elements of a plain weight), so
-// that any thread may do any unit.
+// The work of packing, cut into units that write disjoint bytes (256 columns of a panel weight, 64 Ki elements of a
+// plain one), so that any thread may do any unit.
 class WeightPacker {
  public:
   // Opens every part of every weight (the program is verified and outlives the packer): all that can fail, fails here.
@@ -38,7 +38,7 @@ class WeightPacker {
   // In the order of their offsets.
   const std::vector<Unit>& units() const { return units_; }
 
-  // Writes the unit's bytes, padding included, to `out`.
+  // Writes the unit's bytes, padding included, to `out`, which is a multiple of 64 bytes.
   void Pack(const Unit& unit, char* out) const;
 
  private:
@@ -55,19 +55,17 @@ class WeightPacker {
   WeightPacker() = default;
   void AddUnits(int weight);
   void PackPlain(const Weight& weight, int64_t begin, int64_t count, char* out) const;
-  void PackPanelF32(const Weight& weight, int64_t panel, char* out) const;
-  void PackPanelBF16(const Weight& weight, int64_t panel, char* out) const;
 
   std::vector<Weight> weights_;
   std::vector<Unit> units_;
 };
 
 // Streams the whole weights region, program.weights_bytes bytes, into the sink, packing on the pool; holds at most
-// about 64 MiB of it (one unit, where that is larger). For artifacts with embedded weights:
+// about `buffer_bytes` of it (one unit, where that is larger). For artifacts with embedded weights:
 //
 //   WriteArtifact(path, program, code, constants,
 //                 [&](const ByteSink& sink) { return PackWeights(program, *source, pool, sink); });
 absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source, ThreadPool& pool,
-                         const ByteSink& sink);
+                         const ByteSink& sink, uint64_t buffer_bytes = uint64_t{64} << 20);
 
 }  // namespace ashlar

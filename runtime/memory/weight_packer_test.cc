@@ -85,8 +85,8 @@ std::vector<std::unique_ptr<fb::WeightPartT>> ThreeParts(int64_t K, int64_t N) {
 }
 
 TEST(WeightPacker, PanelsOfF32) {
-  for (int64_t K : {1, 2, 63, 64, 65, 130})
-    for (int64_t N : {1, 7, 31, 32, 33, 64, 100}) {
+  for (int64_t K : {1, 2, 63, 65, 514})
+    for (int64_t N : {1, 7, 31, 32, 33, 100, 300, 777}) {
       fb::ProgramT program = WithWeight(fb::DType::F32, fb::Layout::PanelF32, {K, N}, ThreeParts(K, N));
       std::string packed = Pack(program, 9, 2);
       ASSERT_EQ(packed.size(), static_cast<size_t>(RoundUp<int64_t>(N, 32) * K * 4));
@@ -100,8 +100,8 @@ TEST(WeightPacker, PanelsOfF32) {
 }
 
 TEST(WeightPacker, PanelsOfBF16) {
-  for (int64_t K : {1, 2, 63, 64, 65, 129})
-    for (int64_t N : {1, 15, 16, 17, 33, 100}) {
+  for (int64_t K : {1, 2, 64, 65, 1029})
+    for (int64_t N : {1, 15, 16, 17, 33, 100, 300, 555}) {
       fb::ProgramT program = WithWeight(fb::DType::BF16, fb::Layout::PanelBF16, {K, N}, ThreeParts(K, N));
       std::string packed = Pack(program, 4, 2);
       int64_t padded_k = RoundUp<int64_t>(K, 2), padded_n = RoundUp<int64_t>(N, 32);
@@ -138,6 +138,42 @@ TEST(WeightPacker, TheSameForEveryNumberOfThreads) {
   EXPECT_EQ(Pack(program, 1, 2), expected);
   EXPECT_EQ(Pack(program, 1, 5), expected);
   EXPECT_NE(Pack(program, 2, 1), expected);
+}
+
+TEST(WeightPacker, StreamsThroughASmallBuffer) {
+  // Three weights that end off the alignment, each larger than the buffer.
+  fb::ProgramT program;
+  uint64_t offset = 0;
+  for (auto [layout, N] : {std::pair<fb::Layout, int64_t>{fb::Layout::Plain, 301}, {fb::Layout::PanelF32, 600},
+                           {fb::Layout::Plain, 77}}) {
+    std::vector<std::unique_ptr<fb::WeightPartT>> parts;
+    parts.push_back(Part("p" + std::to_string(N), fb::DType::F32, {65, N}, false));
+    fb::ProgramT one = WithWeight(fb::DType::F32, layout, {65, N}, std::move(parts));
+    one.weights[0]->offset = offset;
+    offset = RoundUp<uint64_t>(offset + one.weights[0]->bytes, 64);
+    program.weights_bytes = one.weights[0]->offset + one.weights[0]->bytes;
+    program.weights.push_back(std::move(one.weights[0]));
+  }
+  auto pack = [&](uint64_t buffer, int* pieces) {
+    ThreadPool pool(2);
+    std::string region;
+    *pieces = 0;
+    auto sink = [&](std::string_view bytes) {
+      region += bytes;
+      ++*pieces;
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(PackWeights(program, *RandomSource(1), pool, sink, buffer).ok());
+    return region;
+  };
+  int one, many;
+  std::string expected = pack(1 << 30, &one);
+  EXPECT_EQ(expected.size(), program.weights_bytes);
+  EXPECT_EQ(one, 1);
+  for (uint64_t buffer : {1, 1000, 200000}) {
+    EXPECT_TRUE(pack(buffer, &many) == expected);
+    EXPECT_GT(many, 2);
+  }
 }
 
 TEST(WeightPacker, InitOfOnesAndIntegers) {
