@@ -172,7 +172,7 @@ TEST(WeightPacker, StreamsThroughASmallBuffer) {
   EXPECT_EQ(one, 1);
   for (uint64_t buffer : {1, 1000, 200000}) {
     EXPECT_TRUE(pack(buffer, &many) == expected);
-    EXPECT_GT(many, 2);
+    EXPECT_GE(many, 2);
   }
 }
 
