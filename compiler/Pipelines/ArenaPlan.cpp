@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/ArenaPlan.h"
+
+namespace ashlar {
+
+void ArenaPlan::define(mlir::Value value, int64_t bytes, int64_t step) {
+  indices[value] = problem.buffers.size();
+  Buffer buffer;
+  buffer.lower = step;
+  buffer.upper = step + 1;
+  buffer.size = std::max<int64_t>(bytes, 1);
+  buffer.alignment = 64;
+  problem.buffers.push_back(buffer);
+}
+
+void ArenaPlan::use(mlir::Value value, int64_t step) {
+  Buffer &buffer = problem.buffers[indices.lookup(value)];
+  buffer.upper = std::max(buffer.upper, step + 1);
+}
+
+absl::Status ArenaPlan::plan() {
+  Options options;
+  options.timeLimit = 2;
+  options.workLimit = 2'000'000; // the same plan on every machine
+  absl::StatusOr<Plan> planned = planMemory(problem, options);
+  if (!planned.ok())
+    return planned.status();
+  result = *std::move(planned);
+  return absl::OkStatus();
+}
+
+} // namespace ashlar

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/Artifact.h"
+
+#include "compiler/Pipelines/MemoryReport.h"
+#include "dialects/Graph/Graph.h"
+#include "dialects/Program/Program.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+namespace {
+
+fb::DType toDType(Type type) {
+  if (type.isF32())
+    return fb::DType::F32;
+  if (type.isF16())
+    return fb::DType::F16;
+  if (type.isBF16())
+    return fb::DType::BF16;
+  if (type.isF64())
+    return fb::DType::F64;
+  if (type.isInteger(64))
+    return fb::DType::I64;
+  if (type.isInteger(32))
+    return fb::DType::I32;
+  return type.isInteger(1) ? fb::DType::Bool : fb::DType::I8;
+}
+
+/// The layer that a launch belongs to: the names of its location; what they share, where they are several.
+std::string getPath(Location loc) {
+  if (auto name = dyn_cast<NameLoc>(loc))
+    return name.getName().str();
+  auto fused = dyn_cast<FusedLoc>(loc);
+  if (!fused)
+    return "";
+  std::string shared;
+  bool first = true;
+  for (Location part : fused.getLocations()) {
+    std::string path = getPath(part);
+    if (first)
+      shared = path;
+    size_t length = std::mismatch(shared.begin(), shared.end(), path.begin(), path.end()).first - shared.begin();
+    shared.resize(first ? shared.size() : length);
+    first = false;
+  }
+  size_t dot = shared.rfind('.');
+  return fused.getLocations().size() > 1 && dot != std::string::npos ? shared.substr(0, dot) : shared;
+}
+
+class ArtifactBuilder {
+public:
+  ArtifactBuilder(ModuleOp module, const StoredType &storedType) : module(module), storedType(storedType) {}
+
+  ArtifactContents build(const std::vector<CodeImage> &images);
+
+private:
+  using Indices = llvm::DenseMap<StringAttr, uint16_t>;
+
+  fb::ExtentT toExtent(program::ExtentAttr attr, const Indices &indices) {
+    fb::ExtentT extent;
+    extent.scale = attr.getScale();
+    extent.divisor = attr.getDivisor();
+    for (StringAttr dim : attr.getDims())
+      extent.dims.push_back(indices.lookup(dim));
+    return extent;
+  }
+  std::vector<std::unique_ptr<fb::ExtentT>> toExtents(ArrayAttr attrs, const Indices &indices) {
+    std::vector<std::unique_ptr<fb::ExtentT>> extents;
+    for (auto attr : attrs.getAsRange<program::ExtentAttr>())
+      extents.push_back(std::make_unique<fb::ExtentT>(toExtent(attr, indices)));
+    return extents;
+  }
+
+  void addDims();
+  void addImages(const std::vector<CodeImage> &images);
+  void addKernels();
+  void addWeights();
+  void addConstants();
+  void addStates();
+  void addEntry(program::EntryOp entry);
+  template <typename Op>
+  std::unique_ptr<fb::ValueT> toValue(Op op);
+  std::unique_ptr<fb::ValueT> toInput(program::InputOp op);
+  std::unique_ptr<fb::LaunchT> toLaunch(program::LaunchOp op);
+
+  ModuleOp module;
+  const StoredType &storedType;
+  ArtifactContents contents;
+  Indices dims;
+  llvm::StringMap<uint32_t> kernels, states;
+};
+
+void ArtifactBuilder::addDims() {
+  for (auto op : module.getOps<program::DimOp>()) {
+    dims[op.getSymNameAttr()] = contents.program.dims.size();
+    auto dim = std::make_unique<fb::DimT>();
+    dim->name = op.getSymName().str();
+    dim->minimum = op.getMinimum();
+    dim->maximum = op.getMaximum();
+    contents.program.dims.push_back(std::move(dim));
+  }
+}
+
+void ArtifactBuilder::addImages(const std::vector<CodeImage> &images) {
+  for (const CodeImage &code : images) {
+    auto image = std::make_unique<fb::ImageT>();
+    image->cpu = code.cpu;
+    image->features = code.features;
+    contents.code.resize(llvm::alignTo(contents.code.size(), 4096));
+    image->offset = contents.code.size();
+    image->size = code.code.size();
+    image->entries = code.entries;
+    contents.code.append(code.code.begin(), code.code.end());
+    contents.program.images.push_back(std::move(image));
+  }
+}
+
+void ArtifactBuilder::addKernels() {
+  for (auto op : module.getOps<program::KernelOp>()) {
+    kernels[op.getSymName()] = contents.program.kernels.size();
+    auto kernel = std::make_unique<fb::KernelT>();
+    kernel->name = op.getSymName().str();
+    for (auto name : op.getOps().getAsRange<StringAttr>())
+      kernel->ops.push_back(name.str());
+    for (int32_t access : op.getAccesses())
+      kernel->operands.push_back(static_cast<fb::Access>(access));
+    kernel->extents = op.getExtents().size();
+    Indices own;
+    for (auto [index, name] : llvm::enumerate(op.getExtents().getAsRange<FlatSymbolRefAttr>()))
+      own[name.getAttr()] = index;
+    kernel->grid = toExtents(op.getGrid(), own);
+    kernel->scratch_bytes = llvm::alignTo(op.getScratch(), 64);
+    contents.program.kernels.push_back(std::move(kernel));
+  }
+}
+
+void ArtifactBuilder::addWeights() {
+  for (auto op : module.getOps<program::WeightOp>()) {
+    auto weight = std::make_unique<fb::WeightT>();
+    weight->name = op.getSymName().str();
+    weight->dtype = toDType(op.getElementType());
+    weight->layout = static_cast<fb::Layout>(op.getLayout());
+    weight->shape.assign(op.getShape().begin(), op.getShape().end());
+    weight->offset = op.getOffset();
+    weight->bytes = op.getBytes();
+    for (auto attr : op.getParts().getAsRange<program::PartAttr>()) {
+      auto part = std::make_unique<fb::WeightPartT>();
+      part->tensor = attr.getTensor().str();
+      part->dtype = storedType(part->tensor, toDType(attr.getElementType()));
+      part->shape.assign(attr.getShape().begin(), attr.getShape().end());
+      part->transposed = attr.getTransposed();
+      part->init = static_cast<fb::Init>(attr.getInit());
+      part->scale = attr.getStddev().getValueAsDouble();
+      weight->parts.push_back(std::move(part));
+    }
+    contents.program.weights.push_back(std::move(weight));
+  }
+}
+
+void ArtifactBuilder::addConstants() {
+  for (auto op : module.getOps<program::ConstantOp>()) {
+    auto elements = cast<DenseElementsAttr>(op.getValue());
+    auto weight = std::make_unique<fb::WeightT>();
+    weight->name = op.getSymName().str();
+    weight->dtype = toDType(elements.getElementType());
+    weight->layout = fb::Layout::Plain;
+    weight->shape.assign(elements.getType().getShape().begin(), elements.getType().getShape().end());
+    weight->offset = op.getOffset();
+    weight->bytes = op.getBytes();
+    contents.program.weights.push_back(std::move(weight));
+    contents.constants.resize(op.getOffset());
+    ArrayRef<char> raw = elements.getRawData();
+    contents.constants.append(raw.begin(), raw.end());
+  }
+}
+
+void ArtifactBuilder::addStates() {
+  for (auto op : module.getOps<program::StateOp>()) {
+    states[op.getSymName()] = contents.program.states.size();
+    auto state = std::make_unique<fb::StateT>();
+    state->name = op.getSymName().drop_front(StringRef("state.").size()).str();
+    state->dtype = toDType(op.getElementType());
+    state->offset = op.getOffset();
+    state->bytes = op.getBytes();
+    contents.program.states.push_back(std::move(state));
+  }
+}
+
+template <typename Op>
+std::unique_ptr<fb::ValueT> ArtifactBuilder::toValue(Op op) {
+  auto value = std::make_unique<fb::ValueT>();
+  value->name = op.getName().str();
+  value->dtype = toDType(op.getElementType());
+  value->shape = toExtents(op.getShape(), dims);
+  value->offset = op.getOffset();
+  value->bytes = op.getBytes();
+  return value;
+}
+
+std::unique_ptr<fb::ValueT> ArtifactBuilder::toInput(program::InputOp op) {
+  auto value = toValue(op);
+  if (auto fill = dyn_cast_or_null<program::ExtentAttr>(op.getDefaultValueAttr())) {
+    value->default_kind = fb::Default::Fill;
+    value->default_value = std::make_unique<fb::ExtentT>(toExtent(fill, dims));
+  } else if (op.getDefaultValueAttr()) {
+    value->default_kind = fb::Default::Iota;
+  }
+  if (auto range = op.getRange()) {
+    value->minimum = (*range)[0];
+    value->maximum = std::make_unique<fb::ExtentT>();
+    value->maximum->scale = (*range)[1] - 1;
+  }
+  return value;
+}
+
+std::unique_ptr<fb::LaunchT> ArtifactBuilder::toLaunch(program::LaunchOp op) {
+  auto launch = std::make_unique<fb::LaunchT>();
+  launch->kernel = kernels.lookup(op.getKernel());
+  launch->path = getPath(op.getLoc());
+  for (auto attr : op.getOperands().getAsRange<program::OperandAttr>()) {
+    auto operand = std::make_unique<fb::OperandT>();
+    operand->space = static_cast<fb::Space>(attr.getSpace());
+    operand->offset = attr.getOffset();
+    operand->bytes = attr.getBytes();
+    launch->operands.push_back(std::move(operand));
+  }
+  launch->extents = toExtents(op.getExtents(), dims);
+  launch->flops = toExtents(op.getFlops(), dims);
+  launch->bytes = toExtents(op.getBytes(), dims);
+  return launch;
+}
+
+void ArtifactBuilder::addEntry(program::EntryOp op) {
+  auto entry = std::make_unique<fb::EntryT>();
+  entry->name = op.getSymName().str();
+  entry->arena_bytes = op.getArena();
+  entry->arena_lower_bound = op.getLowerBound();
+  for (Operation &inner : op.getBody().front()) {
+    if (auto input = dyn_cast<program::InputOp>(inner))
+      entry->inputs.push_back(toInput(input));
+    else if (auto output = dyn_cast<program::OutputOp>(inner))
+      entry->outputs.push_back(toValue(output));
+    else if (auto launch = dyn_cast<program::LaunchOp>(inner))
+      entry->launches.push_back(toLaunch(launch));
+    else if (auto limit = dyn_cast<program::LimitOp>(inner)) {
+      auto record = std::make_unique<fb::CounterLimitT>();
+      record->state = states.lookup(limit.getState());
+      record->rows = std::make_unique<fb::ExtentT>(toExtent(limit.getRows(), dims));
+      record->add = std::make_unique<fb::ExtentT>(toExtent(limit.getAdd(), dims));
+      record->limit = limit.getLimit();
+      entry->limits.push_back(std::move(record));
+    }
+  }
+  contents.program.entries.push_back(std::move(entry));
+}
+
+ArtifactContents ArtifactBuilder::build(const std::vector<CodeImage> &images) {
+  addDims();
+  addImages(images);
+  addKernels();
+  addWeights();
+  addConstants();
+  addStates();
+  for (auto entry : module.getOps<program::EntryOp>())
+    addEntry(entry);
+  MemoryReport report = getMemoryReport(module);
+  contents.program.weights_bytes = report.weights;
+  contents.program.state_bytes = report.state;
+  return std::move(contents);
+}
+
+} // namespace
+
+ArtifactContents buildArtifact(ModuleOp module, const std::vector<CodeImage> &images, const StoredType &storedType) {
+  return ArtifactBuilder(module, storedType).build(images);
+}
+
+SmallVector<func::FuncOp> getKernelBodies(ModuleOp module) {
+  SmallVector<func::FuncOp> bodies;
+  for (auto kernel : module.getOps<program::KernelOp>())
+    bodies.push_back(module.lookupSymbol<func::FuncOp>(kernel.getBody()));
+  return bodies;
+}
+
+} // namespace ashlar

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/LowerToProgram.h"
+
+#include "compiler/Pipelines/ArenaPlan.h"
+#include "compiler/Pipelines/KernelTable.h"
+#include "compiler/Pipelines/MemoryReport.h"
+#include "compiler/Pipelines/WeightTable.h"
+#include "compiler/Transforms/Weights.h"
+
+#include "llvm/ADT/ScopeExit.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+using namespace graph;
+using program::OperandAttr;
+using program::Space;
+
+namespace {
+
+/// Lowers one entry point.
+class EntryLowering {
+public:
+  EntryLowering(ModuleOp module, func::FuncOp function, KernelTable &kernels, WeightTable &weights)
+      : module(module), function(function), kernels(kernels), weights(weights), builder(function) {}
+
+  LogicalResult lower();
+
+private:
+  LogicalResult planArena();
+  LogicalResult createLaunch(FusedOp fused);
+  FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
+  FailureOr<OperandAttr> getOutput(Value result);
+  LogicalResult checkInPlace(WriteOp write);
+  void createInput(BlockArgument argument);
+  void createOutput(unsigned index, Value value);
+  LogicalResult createLimits();
+  ArrayAttr getShape(Value value);
+  Type getElementType(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+  int64_t getBoundBytes(Value value) {
+    return getByteSize(value.getType()).evaluate([&](StringAttr dim) { return getBound(module, dim); });
+  }
+  WriteOp getWrite(Value value);
+
+  ModuleOp module;
+  func::FuncOp function;
+  KernelTable &kernels;
+  WeightTable &weights;
+  OpBuilder builder;
+  ArenaPlan arena;
+};
+
+/// The write of a value to a state, or null.
+WriteOp EntryLowering::getWrite(Value value) {
+  for (Operation *user : value.getUsers())
+    if (auto write = dyn_cast<WriteOp>(user))
+      return write;
+  return nullptr;
+}
+
+LogicalResult EntryLowering::planArena() {
+  int64_t step = 0;
+  for (BlockArgument argument : function.getArguments())
+    arena.define(argument, getBoundBytes(argument), 0);
+  for (auto fused : function.getOps<FusedOp>()) {
+    ++step;
+    for (Value input : fused.getInputs())
+      if (arena.contains(input))
+        arena.use(input, step);
+    for (Value result : fused.getResults())
+      if (!isa<CacheType>(result.getType()) && !getWrite(result))
+        arena.define(result, getBoundBytes(result), step);
+  }
+  for (Value value : function.getBody().front().getTerminator()->getOperands())
+    arena.use(value, step + 1);
+  absl::Status planned = arena.plan();
+  if (!planned.ok())
+    return function.emitError() << "memory plan: " << std::string(planned.message());
+  return success();
+}
+
+FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
+  if (arena.contains(input))
+    return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(input), arena.getBytes(input));
+  std::string layout = weights.getLayout(input, use);
+  if (!getWeightParts(input).empty())
+    return weights.getWeight(input, layout, use);
+  Operation *op = input.getDefiningOp();
+  if (auto constant = dyn_cast<ConstantOp>(op))
+    return weights.getConstant(constant);
+  if (auto read = dyn_cast<ReadOp>(op))
+    return weights.getState(read.getStateAttr(), layout, read);
+  // A cache after an append is the cache's state.
+  for (auto [yielded, result] : llvm::zip(cast<FusedOp>(op).getYield()->getOperands(), op->getResults())) {
+    if (result != input)
+      continue;
+    auto append = yielded.getDefiningOp<CacheAppendOp>();
+    auto argument = append ? dyn_cast<BlockArgument>(append.getCache()) : BlockArgument();
+    if (argument)
+      return getInput(cast<FusedOp>(op).getInputs()[argument.getArgNumber()], argument);
+  }
+  return op->emitOpError() << "makes a value that has no place";
+}
+
+FailureOr<OperandAttr> EntryLowering::getOutput(Value result) {
+  if (auto write = getWrite(result))
+    return weights.getState(write.getStateAttr(), "", write);
+  return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(result), arena.getBytes(result));
+}
+
+LogicalResult EntryLowering::createLaunch(FusedOp fused) {
+  SmallVector<std::string> layouts;
+  SmallVector<Attribute> operands, extents;
+  for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
+    layouts.push_back(weights.getLayout(input, argument));
+    auto operand = getInput(input, argument);
+    if (failed(operand))
+      return failure();
+    operands.push_back(*operand);
+  }
+  for (Value result : fused.getResults()) {
+    if (isa<CacheType>(result.getType()))
+      continue;
+    auto operand = getOutput(result);
+    if (failed(operand))
+      return failure();
+    operands.push_back(*operand);
+  }
+  auto kernel = kernels.getKernel(fused, layouts);
+  if (failed(kernel))
+    return failure();
+  for (auto name : kernel->getExtents().getAsRange<FlatSymbolRefAttr>())
+    extents.push_back(toExtentAttr(module.getContext(), Dim::named(name.getAttr())));
+  Polynomial flops, bytes;
+  for (Operation &op : fused.getBlock().without_terminator())
+    if (auto cost = dyn_cast<CostOpInterface>(op))
+      flops += cost.getFlops();
+  for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
+    // Of a table only the rows that are looked up are read.
+    auto lookup = argument.hasOneUse() ? dyn_cast<EmbeddingOp>(*argument.user_begin()) : EmbeddingOp();
+    bytes += lookup && lookup.getTable() == argument ? lookup.getBytesRead(0) : getByteSize(input.getType());
+  }
+  for (Value result : fused.getResults())
+    if (!isa<CacheType>(result.getType()))
+      bytes += getByteSize(result.getType());
+  program::LaunchOp::create(builder, fused.getLoc(), kernel->getSymName(), builder.getArrayAttr(operands),
+                            builder.getArrayAttr(extents), builder.getArrayAttr(toExtentAttrs(module.getContext(), flops)),
+                            builder.getArrayAttr(toExtentAttrs(module.getContext(), bytes)));
+  return success();
+}
+
+/// A written cache must be what appends to that same cache have made.
+LogicalResult EntryLowering::checkInPlace(WriteOp write) {
+  Value value = write.getValue();
+  while (auto fused = value.getDefiningOp<FusedOp>()) {
+    if (!isa<CacheType>(value.getType()))
+      return success();
+    Value yielded = fused.getYield()->getOperand(cast<OpResult>(value).getResultNumber());
+    while (auto append = yielded.getDefiningOp<CacheAppendOp>())
+      yielded = append.getCache();
+    auto argument = dyn_cast<BlockArgument>(yielded);
+    if (!argument)
+      break;
+    value = fused.getInputs()[argument.getArgNumber()];
+  }
+  auto read = value.getDefiningOp<ReadOp>();
+  if (read && read.getStateAttr() == write.getStateAttr())
+    return success();
+  return write.emitOpError() << "writes " << write.getStateAttr()
+                             << " with a cache that was not made from its own reading; only that is in place";
+}
+
+ArrayAttr EntryLowering::getShape(Value value) {
+  SmallVector<Attribute> shape;
+  for (const Dim &dim : getDims(cast<RankedTensorType>(value.getType())))
+    shape.push_back(toExtentAttr(module.getContext(), dim));
+  return builder.getArrayAttr(shape);
+}
+
+void EntryLowering::createInput(BlockArgument argument) {
+  unsigned index = argument.getArgNumber();
+  Attribute given = function.getArgAttr(index, kDefaultAttr), defaultValue = given;
+  if (auto number = dyn_cast_or_null<IntegerAttr>(given))
+    defaultValue = toExtentAttr(module.getContext(), Dim::number(number.getInt()));
+  else if (auto symbol = dyn_cast_or_null<FlatSymbolRefAttr>(given))
+    defaultValue = toExtentAttr(module.getContext(), Dim::named(symbol.getAttr()));
+  program::InputOp::create(builder, argument.getLoc(), function.getArgAttrOfType<StringAttr>(index, kNameAttr),
+                           TypeAttr::get(getElementType(argument)), getShape(argument),
+                           builder.getI64IntegerAttr(arena.getOffset(argument)),
+                           builder.getI64IntegerAttr(getBoundBytes(argument)), defaultValue,
+                           function.getArgAttrOfType<DenseI64ArrayAttr>(index, kRangeAttr));
+}
+
+void EntryLowering::createOutput(unsigned index, Value value) {
+  program::OutputOp::create(builder, value.getLoc(), function.getResultAttrOfType<StringAttr>(index, kNameAttr),
+                            TypeAttr::get(getElementType(value)), getShape(value),
+                            builder.getI64IntegerAttr(arena.getOffset(value)),
+                            builder.getI64IntegerAttr(getBoundBytes(value)));
+}
+
+/// Appends must stay inside their caches: a limit on the counter that gives their positions.
+LogicalResult EntryLowering::createLimits() {
+  llvm::SmallSetVector<Attribute, 2> seen;
+  WalkResult result = function.walk([&](CacheAppendOp append) {
+    auto argument = dyn_cast<BlockArgument>(append.getLengths());
+    auto fused = dyn_cast<FusedOp>(append->getParentOp());
+    auto read = argument && fused ? fused.getInputs()[argument.getArgNumber()].getDefiningOp<ReadOp>() : ReadOp();
+    if (!read) {
+      append.emitOpError() << "needs lengths that are read from a state, so that the runtime can check them";
+      return WalkResult::interrupt();
+    }
+    Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
+    auto state = weights.getState(read.getStateAttr(), "", read);
+    if (failed(state))
+      return WalkResult::interrupt();
+    if (seen.insert(read.getStateAttr()))
+      program::LimitOp::create(builder, append.getLoc(),
+                               ("state." + read.getState()).str(),
+                               toExtentAttr(module.getContext(), dims[0]), toExtentAttr(module.getContext(), dims[1]),
+                               cast<CacheType>(append.getCache().getType()).getPositions());
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+LogicalResult EntryLowering::lower() {
+  if (failed(planArena()))
+    return failure();
+  for (auto write : function.getOps<WriteOp>())
+    if (failed(checkInPlace(write)))
+      return failure();
+  auto entry = program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(), arena.getLowerBound());
+  builder.createBlock(&entry.getBody());
+  for (BlockArgument argument : function.getArguments())
+    createInput(argument);
+  for (Operation &op : function.getBody().front()) {
+    if (auto fused = dyn_cast<FusedOp>(op)) {
+      if (failed(createLaunch(fused)))
+        return failure();
+    } else if (!isa<ReadOp, WriteOp, ConstantOp, ConcatOp, func::ReturnOp>(op)) {
+      return op.emitOpError() << "is in no fused region; run ashlar-fuse before";
+    }
+  }
+  for (auto [index, value] : llvm::enumerate(function.getBody().front().getTerminator()->getOperands()))
+    createOutput(index, value);
+  if (failed(createLimits()))
+    return failure();
+  StringAttr name = function.getSymNameAttr();
+  function.erase();
+  entry.setSymNameAttr(name);
+  return success();
+}
+
+} // namespace
+
+LogicalResult lowerToProgram(ModuleOp module, const Target &target, const LoweringOptions &options) {
+  KernelTable kernels(module, target);
+  WeightTable weights(module);
+  SmallVector<func::FuncOp> entries;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(kEntryAttr))
+      entries.push_back(function);
+  for (func::FuncOp function : entries)
+    weights.collectPanels(function);
+  for (func::FuncOp function : entries)
+    if (failed(EntryLowering(module, function, kernels, weights).lower()))
+      return failure();
+  // Declarations of the graph dialect have done their service.
+  OpBuilder builder(module.getBody(), module.getBody()->begin());
+  for (auto dim : llvm::make_early_inc_range(module.getOps<graph::DimOp>())) {
+    auto lowered = program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(), dim.getMaximum());
+    dim.erase();
+    (void)lowered;
+  }
+  for (auto state : llvm::make_early_inc_range(module.getOps<graph::StateOp>()))
+    state.erase();
+  if (failed(program::verifyProgram(module)))
+    return failure();
+  return checkMemoryLimit(module, options);
+}
+
+} // namespace ashlar

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/MemoryReport.h"
+
+#include "dialects/Program/Program.h"
+#include "llvm/Support/Format.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+MemoryReport getMemoryReport(ModuleOp module) {
+  MemoryReport report;
+  for (auto op : module.getOps<program::WeightOp>())
+    report.weights = std::max<int64_t>(report.weights, op.getOffset() + op.getBytes());
+  for (auto op : module.getOps<program::ConstantOp>())
+    report.constants = std::max<int64_t>(report.constants, op.getOffset() + op.getBytes());
+  for (auto op : module.getOps<program::StateOp>())
+    report.state = std::max<int64_t>(report.state, op.getOffset() + op.getBytes());
+  for (auto op : module.getOps<program::KernelOp>())
+    report.scratch = std::max<int64_t>(report.scratch, llvm::alignTo(op.getScratch(), 64));
+  for (auto op : module.getOps<program::EntryOp>())
+    if (static_cast<int64_t>(op.getArena()) > report.arena) {
+      report.arena = op.getArena();
+      report.arenaLowerBound = op.getLowerBound();
+      report.largestEntry = op.getSymName().str();
+    }
+  return report;
+}
+
+static std::string mebibytes(int64_t bytes) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  return text;
+}
+
+LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) {
+  MemoryReport report = getMemoryReport(module);
+  int64_t total = report.getTotal(options.threads);
+  if (!options.memoryLimit || total <= *options.memoryLimit)
+    return success();
+  InFlightDiagnostic error = module.emitError();
+  error << "the program takes " << mebibytes(total) << ", over the limit of " << mebibytes(*options.memoryLimit)
+        << ": weights " << mebibytes(report.weights + report.constants) << ", state " << mebibytes(report.state)
+        << ", arena " << mebibytes(report.arena) << " (entry '" << report.largestEntry << "', lower bound "
+        << mebibytes(report.arenaLowerBound) << "), scratch " << mebibytes(options.threads * report.scratch) << " for "
+        << options.threads << " threads";
+  error.attachNote() << "what would help: a smaller bound of --batch or --seq shrinks the arena, --context the state, "
+                        "--dtype bf16 halves f32 weights, fewer --threads the scratch";
+  return error;
+}
+
+} // namespace ashlar

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a program takes: every byte by category, known before it runs.
+
+#ifndef ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
+#define ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
+
+#include "compiler/Pipelines/LowerToProgram.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace ashlar {
+
+/// Bytes that a session of the program takes.
+struct MemoryReport {
+  int64_t weights = 0;
+  int64_t constants = 0;
+  int64_t state = 0;
+  int64_t arena = 0;          // the largest entry point's plan
+  int64_t arenaLowerBound = 0;
+  int64_t scratch = 0;        // per worker
+  std::string largestEntry;
+
+  int64_t getTotal(int64_t threads) const { return weights + constants + state + arena + threads * scratch; }
+};
+
+MemoryReport getMemoryReport(mlir::ModuleOp module);
+
+/// Emits an error that says what takes how much, and what would help, where the program exceeds the limit.
+mlir::LogicalResult checkMemoryLimit(mlir::ModuleOp module, const LoweringOptions &options);
+
+} // namespace ashlar
+
+#endif

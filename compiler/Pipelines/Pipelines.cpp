@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/Pipelines.h"
+
+#include "compiler/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+void addFusionPipeline(OpPassManager &manager) {
+  // Import writes layers one by one; what they share (a mask, a rotation table) becomes one value.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  // Before fusion, which would otherwise see three products where there is one.
+  manager.addNestedPass<func::FuncOp>(createMergeProductsPass());
+  // Slices of slices and the like that merging left, so that regions hold as few views as possible.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createFusePass());
+}
+
+void registerPipelines() {
+  PassPipelineRegistration<>("ashlar-fusion-pipeline", "From an imported graph module to fused regions",
+                             [](OpPassManager &manager) { addFusionPipeline(manager); });
+}
+
+} // namespace ashlar

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The order of the passes, in one place.
+
+#ifndef ASHLAR_COMPILER_PIPELINES_PIPELINES_H
+#define ASHLAR_COMPILER_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace ashlar {
+
+/// Brings an imported graph module to fused regions; each step is explained where it is added.
+void addFusionPipeline(mlir::OpPassManager &manager);
+
+/// Registers the pipelines by name: `ashlar-fusion-pipeline`.
+void registerPipelines();
+
+} // namespace ashlar
+
+#endif

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Pipelines/WeightTable.h"
+
+#include "codegen/Target.h"
+#include "compiler/Transforms/Weights.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+using namespace graph;
+using program::OperandAttr;
+using program::Space;
+
+static constexpr int64_t kPanelWidth = 32;
+
+OperandAttr WeightTable::place(Space space, int64_t &end, int64_t bytes) {
+  int64_t offset = end;
+  end = llvm::alignTo(end + bytes, 64);
+  return OperandAttr::get(module.getContext(), space, offset, bytes);
+}
+
+/// The product that reads an argument as packed weights, or null.
+static MatmulOp getProduct(BlockArgument use) {
+  for (Operation *user : use.getUsers())
+    if (auto product = dyn_cast<MatmulOp>(user); product && product.getB() == use)
+      return product;
+  return nullptr;
+}
+
+void WeightTable::collectPanels(func::FuncOp function) {
+  function.walk([&](FusedOp fused) {
+    for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
+      MatmulOp product = getProduct(argument);
+      SmallVector<StateOp> parts = getWeightParts(input);
+      if (product && product.getTransposeB() && parts.size() == 1 && cast<RankedTensorType>(input.getType()).getRank() == 2)
+        panelTables.insert(parts.front().getSymName());
+    }
+  });
+}
+
+std::string WeightTable::getLayout(Value input, BlockArgument use) {
+  if (isa<CacheType>(input.getType())) {
+    for (Operation *user : use.getUsers())
+      if (auto attention = dyn_cast<AttentionOp>(user))
+        return attention.getKeys() == use ? "key_panels" : "value_rows";
+    // An append's cache has the layout in which attention reads its result.
+    for (Operation *user : use.getUsers())
+      if (auto append = dyn_cast<CacheAppendOp>(user)) {
+        auto fused = cast<FusedOp>(append->getParentOp());
+        for (auto [yielded, result] : llvm::zip(fused.getYield()->getOperands(), fused.getResults()))
+          if (yielded == append.getResult())
+            for (OpOperand &further : result.getUses())
+              if (auto reader = dyn_cast<FusedOp>(further.getOwner()))
+                return getLayout(result, reader.getBlock().getArgument(further.getOperandNumber()));
+      }
+    return "";
+  }
+  SmallVector<StateOp> parts = getWeightParts(input);
+  auto type = dyn_cast<RankedTensorType>(input.getType());
+  if (parts.empty() || type.getRank() != 2)
+    return "";
+  std::string panels = type.getElementType().isBF16() ? "panel_bf16" : "panel_f32";
+  if (!type.getElementType().isBF16() && !type.getElementType().isF32())
+    return "";
+  bool isProduct = getProduct(use) != nullptr;
+  bool isTable = llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
+  bool shared = isTable && parts.size() == 1 && panelTables.contains(parts.front().getSymName());
+  return isProduct || shared ? panels : "";
+}
+
+FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, BlockArgument use) {
+  SmallVector<StateOp> parts = getWeightParts(value);
+  MatmulOp product = getProduct(use);
+  bool panels = !layout.empty(), transposed = panels && (!product || product.getTransposeB());
+  std::string key = layout.str() + (transposed ? "t" : "");
+  for (StateOp part : parts)
+    key += "|" + part.getSymName().str();
+  auto known = weights.find(key);
+  if (known != weights.end())
+    return known->second;
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!type.hasStaticShape())
+    return emitError(value.getLoc()) << "weight of unknown size " << type;
+  SmallVector<int64_t> shape(type.getShape());
+  int64_t elements = type.getNumElements(), elementBytes = getElementBytes(type.getElementType());
+  auto kind = program::Layout::Plain;
+  if (panels) {
+    if (transposed)
+      std::swap(shape[0], shape[1]); // [N, K] as stored, [K, N] as a product reads it
+    bool isBf16 = layout == "panel_bf16";
+    kind = isBf16 ? program::Layout::PanelBF16 : program::Layout::PanelF32;
+    elements = llvm::alignTo(shape[1], kPanelWidth) * (isBf16 ? llvm::alignTo(shape[0], 2) : shape[0]);
+  }
+  SmallVector<Attribute> partAttrs;
+  for (StateOp part : parts) {
+    auto partType = cast<RankedTensorType>(part.getType());
+    auto init = part.getInit();
+    program::Init start = !init ? program::Init::None : static_cast<program::Init>(static_cast<int>(*init) + 1);
+    double stddev = part.getStddev() ? part.getStddev()->convertToDouble() : 0.0;
+    auto stored = part->getAttrOfType<TypeAttr>("stored");
+    partAttrs.push_back(program::PartAttr::get(module.getContext(), builder.getStringAttr(part.getTensorName()),
+                                               stored ? stored.getValue() : partType.getElementType(),
+                                               partType.getShape(), transposed, start, builder.getF64FloatAttr(stddev)));
+  }
+  OperandAttr operand = place(Space::Weights, weightBytes, elements * elementBytes);
+  std::string name = parts.front().getSymName().str();
+  if (parts.size() > 1)
+    name += "+" + std::to_string(parts.size() - 1);
+  name += panels ? (transposed ? ".panels" : ".panels_kn") : ".plain";
+  program::WeightOp::create(builder, parts.front().getLoc(), name, type.getElementType(), kind, shape,
+                            operand.getOffset(), operand.getBytes(), builder.getArrayAttr(partAttrs));
+  weights[key] = operand;
+  return operand;
+}
+
+OperandAttr WeightTable::getConstant(ConstantOp constant) {
+  auto [known, inserted] = constants.try_emplace(constant.getValueAttr());
+  if (inserted) {
+    auto type = constant.getValue().getShapedType();
+    int64_t bytes = type.getNumElements() * getElementBytes(type.getElementType());
+    known->second = place(Space::Constants, constantBytes, bytes);
+    program::ConstantOp::create(builder, constant.getLoc(), "constant_" + std::to_string(constants.size() - 1),
+                                constant.getValueAttr(), known->second.getOffset(), bytes);
+  }
+  return known->second;
+}
+
+FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef layout, Operation *user) {
+  auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(user, name);
+  auto known = states.find(name.getValue());
+  if (known != states.end()) {
+    if (!layout.empty() && cacheLayouts[name.getValue()] != layout)
+      return user->emitOpError() << "reads cache " << name << " as " << layout << ", which is kept as "
+                                 << cacheLayouts[name.getValue()] << "; one cache holds keys or values, not both";
+    return known->second;
+  }
+  Type elementType;
+  int64_t bytes;
+  if (auto cache = dyn_cast<CacheType>(state.getType())) {
+    if (layout.empty())
+      return user->emitOpError() << "appends to cache " << name << ", which no attention reads";
+    elementType = cache.getElementType();
+    int64_t width = layout == "value_rows" ? llvm::alignTo(cache.getWidth(), kPanelWidth) : cache.getWidth();
+    bytes = cache.getSequences() * cache.getHeads() * llvm::alignTo(cache.getPositions(), kPanelWidth) * width *
+            getElementBytes(elementType);
+  } else {
+    auto tensor = cast<RankedTensorType>(state.getType());
+    elementType = tensor.getElementType();
+    bytes = tensor.getNumElements() * getElementBytes(elementType);
+  }
+  cacheLayouts[name.getValue()] = layout.str();
+  OperandAttr operand = place(Space::State, stateBytes, bytes);
+  program::StateOp::create(builder, state.getLoc(), ("state." + name.getValue()).str(), elementType,
+                           operand.getOffset(), bytes);
+  states[name.getValue()] = operand;
+  return operand;
+}
+
+} // namespace ashlar

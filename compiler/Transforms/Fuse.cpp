@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Turns the groups of FusionGroups.h into graph.fused regions.
+
+#include "compiler/Transforms/FusionGroups.h"
+#include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Weights.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+#define GEN_PASS_DEF_FUSEPASS
+#include "compiler/Transforms/Passes.h.inc"
+
+using namespace graph;
+
+namespace {
+
+/// Builds the region of one group.
+class RegionBuilder {
+public:
+  RegionBuilder(const FusionGroups &groups, FusionGroup &group) : groups(groups), group(group) {
+    ops.assign(group.ops.begin(), group.ops.end());
+    llvm::sort(ops, [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  }
+
+  /// Creates the fused op at the group's last op, which it replaces with all others.
+  FusedOp build() {
+    Operation *last = ops.back();
+    OpBuilder builder(last);
+    for (Operation *op : ops)
+      for (Value result : op->getResults())
+        if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !group.ops.contains(user); }))
+          outputs.push_back(result);
+    SmallVector<Type> types = llvm::map_to_vector(outputs, [](Value value) { return value.getType(); });
+    auto fused = FusedOp::create(builder, getLocation(builder), types, getName(), ValueRange{});
+    Block *block = builder.createBlock(&fused.getBody());
+    for (Operation *op : ops)
+      clone(op, builder, *block);
+    SmallVector<Value> yielded = llvm::map_to_vector(outputs, [&](Value value) { return mapping.lookup(value); });
+    builder.setInsertionPointToEnd(block);
+    YieldOp::create(builder, fused.getLoc(), yielded);
+    fused.getInputsMutable().assign(inputs);
+    for (auto [from, to] : llvm::zip(outputs, fused.getResults()))
+      from.replaceAllUsesWith(to);
+    for (Operation *op : llvm::reverse(ops))
+      op->erase();
+    return fused;
+  }
+
+private:
+  void clone(Operation *op, OpBuilder &builder, Block &block) {
+    for (Value operand : op->getOperands())
+      resolve(operand, builder, block);
+    builder.setInsertionPointToEnd(&block);
+    builder.clone(*op, mapping);
+  }
+
+  /// Makes an operand available in the region: computed there, repeated there, or an input.
+  void resolve(Value value, OpBuilder &builder, Block &block) {
+    if (mapping.contains(value))
+      return;
+    Operation *op = value.getDefiningOp();
+    if (op && groups.isFree(op)) {
+      clone(op, builder, block);
+      return;
+    }
+    inputs.push_back(value);
+    mapping.map(value, block.addArgument(value.getType(), value.getLoc()));
+  }
+
+  /// "matmul_add_gelu": what is fused, in order; views are not worth a word.
+  std::string getName() {
+    std::string name;
+    SmallVector<StringRef> words;
+    for (Operation *op : ops)
+      words.push_back(op->getName().stripDialect());
+    for (size_t i = 0; i < words.size(); ++i) {
+      if (i >= 6)
+        return name + "_etc";
+      name += (i ? "_" : "") + words[i].str();
+    }
+    return name;
+  }
+
+  /// The layer that the group belongs to: the place of the op that gives it its shape.
+  Location getLocation(OpBuilder &builder) { return group.ops.front()->getLoc(); }
+
+  const FusionGroups &groups;
+  FusionGroup &group;
+  SmallVector<Operation *> ops;
+  SmallVector<Value> inputs, outputs;
+  IRMapping mapping;
+};
+
+/// A value that a kernel writes where others expect it: not an argument, a state, a constant or a view.
+bool isComputed(Value value, const FusionGroups &groups) {
+  Operation *op = value.getDefiningOp();
+  return op && !groups.isFree(op) && !isa<ReadOp, ConstantOp>(op) && getWeightParts(value).empty();
+}
+
+/// Puts a copy, an explicit broadcast to the same type, in front of a use.
+void insertCopy(OpOperand &use) {
+  OpBuilder builder(use.getOwner());
+  Location loc = use.getOwner()->getLoc();
+  Value value = use.get();
+  use.set(CastOp::create(builder, loc, value.getType(), value));
+}
+
+struct Fuse : impl::FusePassBase<Fuse> {
+  void runOnOperation() override {
+    func::FuncOp function = getOperation();
+    if (!function->hasAttr(kEntryAttr) || !llvm::hasSingleElement(function.getBody()))
+      return;
+    prepareEnds(function);
+    FusionGroups groups(function);
+    for (const auto &group : groups.getGroups())
+      RegionBuilder(groups, *group).build();
+    eraseUnused(function);
+  }
+
+  /// Results and written states each need a buffer of their own.
+  void prepareEnds(func::FuncOp function) {
+    Operation *terminator = function.getBody().front().getTerminator();
+    SmallVector<WriteOp> writes(function.getOps<WriteOp>());
+    for (WriteOp write : writes)
+      write->moveBefore(terminator);
+    FusionGroups none(function); // for what is free only
+    llvm::DenseSet<Value> seen;
+    for (OpOperand &use : terminator->getOpOperands())
+      if (!isComputed(use.get(), none) || !seen.insert(use.get()).second)
+        insertCopy(use);
+    for (WriteOp write : writes)
+      if (!isa<CacheType>(write.getValue().getType()))
+        insertCopy(write->getOpOperand(0));
+  }
+
+  void eraseUnused(func::FuncOp function) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.getBody().front())))
+      if (isOpTriviallyDead(&op))
+        op.erase();
+  }
+};
+
+} // namespace
+} // namespace ashlar

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Transforms/FusionGroups.h"
+
+#include "compiler/CostModel/Roofline.h"
+#include "compiler/Transforms/Weights.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+using namespace graph;
+
+static Dims dimsOf(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return type ? getDims(type) : Dims();
+}
+
+/// Ops that may follow in a row kernel without changing which rows it has.
+static bool isRowOp(Operation *op) {
+  return isa<ElementwiseOpInterface, SoftmaxOp, LayerNormOp, RmsNormOp>(op);
+}
+
+/// Ops that a row kernel computes element by element for whoever asks.
+static bool isPullable(Operation *op) {
+  return isa<ElementwiseOpInterface, EmbeddingOp, GatherOp, RopeOp, ConcatOp>(op) && !getWeightParts(op->getResult(0)).size();
+}
+
+/// How often a broadcast repeats the producer's elements in the consumer: the ratio of their numbers, where a name
+/// counts as many.
+static double getRepeats(Value producer, Value consumer) {
+  auto many = [](StringAttr) -> int64_t { return 64; };
+  double elements = getElementCount(dimsOf(producer)).evaluate(many);
+  return std::max(1.0, getElementCount(dimsOf(consumer)).evaluate(many) / std::max(1.0, elements));
+}
+
+FusionGroups::FusionGroups(func::FuncOp function) : function(function) {
+  forceOperandsOfProducts();
+  formProducts();
+  formAttention();
+  formAppends();
+  formRows();
+}
+
+bool FusionGroups::isFree(Operation *op) const {
+  if (!op || forced.contains(op))
+    return false;
+  if (auto constant = dyn_cast<ConstantOp>(op))
+    return constant.getValue().isSplat();
+  return isa<SliceOp, ReshapeOp, TransposeOp, BroadcastOp, IotaOp>(op);
+}
+
+FusionGroup *FusionGroups::start(GroupKind kind, Operation *op) {
+  groups.push_back(std::make_unique<FusionGroup>());
+  groups.back()->kind = kind;
+  add(groups.back().get(), op);
+  return groups.back().get();
+}
+
+void FusionGroups::add(FusionGroup *group, Operation *op) {
+  group->ops.insert(op);
+  groupOf[op] = group;
+}
+
+SmallVector<Operation *> FusionGroups::getRealUsers(Value value) const {
+  llvm::SetVector<Operation *> users;
+  for (Operation *user : value.getUsers()) {
+    if (!isFree(user)) {
+      users.insert(user);
+      continue;
+    }
+    for (Operation *further : getRealUsers(user->getResult(0)))
+      users.insert(further);
+  }
+  return users.takeVector();
+}
+
+/// A product reads its rows in place: through reshapes, and slices of the last dimension. Anything else in front of it
+/// is stored first.
+void FusionGroups::forceOperandsOfProducts() {
+  function.walk([&](MatmulOp product) {
+    if (!hasPackedWeight(product))
+      return;
+    Operation *op = product.getA().getDefiningOp();
+    bool sliced = false;
+    while (op && isFree(op)) {
+      auto slice = dyn_cast<SliceOp>(op);
+      bool lastSlice = slice && static_cast<int64_t>(slice.getAxis()) + 1 == cast<RankedTensorType>(slice.getType()).getRank();
+      if (!(isa<ReshapeOp>(op) && !sliced) && !lastSlice) {
+        forced.insert(op);
+        return;
+      }
+      sliced |= lastSlice;
+      op = op->getOperand(0).getDefiningOp();
+    }
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+void FusionGroups::formProducts() {
+  function.walk([&](MatmulOp product) {
+    if (!hasPackedWeight(product) || isAssigned(product))
+      return;
+    growConsumers(start(GroupKind::Product, product), product.getC());
+  });
+}
+
+/// Collects the elementwise chain from which `value` is computed if it starts at a sibling of `product`.
+bool FusionGroups::joinSiblings(FusionGroup *group, Value value, MatmulOp product,
+                                llvm::SetVector<Operation *> &chain) {
+  Operation *op = value.getDefiningOp();
+  if (!op || isAssigned(op) || !value.hasOneUse() || value.getType() != product.getType())
+    return false;
+  auto sibling = dyn_cast<MatmulOp>(op);
+  if (sibling) {
+    auto weight = cast<RankedTensorType>(sibling.getB().getType()), own = cast<RankedTensorType>(product.getB().getType());
+    if (sibling.getA() != product.getA() || !hasPackedWeight(sibling) || weight.getElementType() != own.getElementType())
+      return false;
+    chain.insert(op);
+    return true;
+  }
+  if (!isa<ElementwiseOpInterface>(op))
+    return false;
+  bool found = false;
+  for (Value operand : op->getOperands())
+    found |= joinSiblings(group, operand, product, chain);
+  if (found)
+    chain.insert(op);
+  return found;
+}
+
+/// Adds the ops behind `frontier` while it has one user that can take it.
+void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
+  while (true) {
+    SmallVector<Operation *> users(frontier.getUsers().begin(), frontier.getUsers().end());
+    llvm::SmallPtrSet<Operation *, 4> distinct(users.begin(), users.end());
+    if (distinct.size() != 1)
+      return;
+    Operation *user = users.front();
+    bool fits = group->kind == GroupKind::Rows ? isRowOp(user) : isa<ElementwiseOpInterface>(user);
+    if (!fits || isAssigned(user) || user->getNumResults() != 1 || dimsOf(user->getResult(0)) != dimsOf(frontier))
+      return;
+    if (isa<LayerNormOp, RmsNormOp>(user) && user->getOperand(0) != frontier)
+      return;
+    if (group->kind == GroupKind::Product)
+      for (Value operand : user->getOperands()) {
+        llvm::SetVector<Operation *> chain;
+        if (operand != frontier && joinSiblings(group, operand, cast<MatmulOp>(group->ops.front()), chain))
+          for (Operation *op : chain)
+            add(group, op);
+      }
+    add(group, user);
+    if (group->kind == GroupKind::Rows)
+      pullProducers(group, user);
+    frontier = user->getResult(0);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Producers
+//===----------------------------------------------------------------------===//
+
+/// Whether the group may compute the producer's elements where the consumer asks for them.
+bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *consumer) {
+  if (isAssigned(producer) || !isPullable(producer) || producer->getNumResults() != 1)
+    return false;
+  Value value = producer->getResult(0);
+  for (Operation *user : getRealUsers(value))
+    if (!group->ops.contains(user))
+      return false;
+  auto cost = dyn_cast<CostOpInterface>(producer);
+  auto many = [](StringAttr) -> int64_t { return 64; };
+  Work work;
+  if (cost)
+    work.flops = cost.getFlops().evaluate(many);
+  for (Value operand : producer->getOperands())
+    work.bytes += getByteSize(operand.getType()).evaluate(many);
+  double repeats = consumer->getNumResults() > 0 && isa<RankedTensorType>(consumer->getResult(0).getType())
+                       ? getRepeats(value, consumer->getResult(0)) : 1.0;
+  return isRecomputingCheaper(work, repeats, getByteSize(value.getType()).evaluate(many));
+}
+
+void FusionGroups::pullProducers(FusionGroup *group, Operation *op) {
+  SmallVector<Value> operands(op->getOperands());
+  while (!operands.empty()) {
+    Operation *producer = operands.pop_back_val().getDefiningOp();
+    if (!producer || group->ops.contains(producer))
+      continue;
+    if (isFree(producer)) {
+      llvm::append_range(operands, producer->getOperands());
+    } else if (canPull(group, producer, op)) {
+      add(group, producer);
+      pullProducers(group, producer);
+    }
+  }
+}
+
+void FusionGroups::formAttention() {
+  function.walk([&](AttentionOp attention) {
+    FusionGroup *group = start(GroupKind::Attention, attention);
+    // Only queries, keys and values are computed on the way; offsets, lengths and masks are read.
+    for (Value operand : attention->getOperands().take_front(3)) {
+      Operation *producer = operand.getDefiningOp();
+      while (isFree(producer))
+        producer = producer->getNumOperands() ? producer->getOperand(0).getDefiningOp() : nullptr;
+      if (producer && canPull(group, producer, attention)) {
+        add(group, producer);
+        pullProducers(group, producer);
+      }
+    }
+  });
+}
+
+void FusionGroups::formAppends() {
+  llvm::MapVector<Value, FusionGroup *> byLengths; // keys and values of one layer share their lengths and neighbour
+  CacheAppendOp previous;
+  FusionGroup *group = nullptr;
+  function.walk([&](CacheAppendOp append) {
+    Dims dims = dimsOf(append.getValues());
+    bool joins = previous && previous.getLengths() == append.getLengths() && group->ops.size() < 16 &&
+                 ArrayRef(dims).take_front(2) == ArrayRef(dimsOf(previous.getValues())).take_front(2) &&
+                 llvm::none_of(previous.getResult().getUsers(), [&](Operation *user) {
+                   return !isa<WriteOp>(user) && user->isBeforeInBlock(append);
+                 });
+    if (joins)
+      add(group, append);
+    else
+      group = start(GroupKind::Append, append);
+    pullProducers(group, append);
+    previous = append;
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+void FusionGroups::formRows() {
+  SmallVector<Operation *> ops;
+  for (Operation &op : function.getBody().front())
+    ops.push_back(&op);
+  for (Operation *op : ops) {
+    if (isAssigned(op) || isFree(op) || isa<ReadOp, WriteOp, ConstantOp, func::ReturnOp>(op))
+      continue;
+    if (op->getNumResults() > 0 && !getWeightParts(op->getResult(0)).empty())
+      continue; // a weight made of parameters
+    FusionGroup *group = start(GroupKind::Rows, op);
+    pullProducers(group, op);
+    if (op->getNumResults() == 1)
+      growConsumers(group, op->getResult(0));
+  }
+}
+
+} // namespace ashlar

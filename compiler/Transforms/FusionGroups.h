@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Decides which ops of a function become one kernel. A group grows from an op that gives it its shape (a product, an
+// attention, an append, or any other op that computes) to the ops behind it and before it, as long as every value that
+// others need is one of its results.
+//
+// "Free" ops (slices, reshapes, transposes, broadcasts, splat constants, index counts) belong to no group; each group
+// that reads through one repeats it.
+
+#ifndef ASHLAR_COMPILER_TRANSFORMS_FUSIONGROUPS_H
+#define ASHLAR_COMPILER_TRANSFORMS_FUSIONGROUPS_H
+
+#include "dialects/Graph/Graph.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <memory>
+#include <vector>
+
+namespace ashlar {
+
+enum class GroupKind { Product, Attention, Append, Rows };
+
+struct FusionGroup {
+  GroupKind kind;
+  llvm::SetVector<mlir::Operation *> ops;
+};
+
+class FusionGroups {
+public:
+  explicit FusionGroups(mlir::func::FuncOp function);
+
+  /// The groups; together they hold every op that computes.
+  const std::vector<std::unique_ptr<FusionGroup>> &getGroups() const { return groups; }
+
+  /// Whether the op is repeated where it is needed.
+  bool isFree(mlir::Operation *op) const;
+
+private:
+  FusionGroup *start(GroupKind kind, mlir::Operation *op);
+  void add(FusionGroup *group, mlir::Operation *op);
+  bool isAssigned(mlir::Operation *op) const { return groupOf.count(op); }
+
+  void formProducts();
+  void formAttention();
+  void formAppends();
+  void formRows();
+
+  void growConsumers(FusionGroup *group, mlir::Value frontier);
+  bool joinSiblings(FusionGroup *group, mlir::Value value, graph::MatmulOp product,
+                    llvm::SetVector<mlir::Operation *> &chain);
+  void pullProducers(FusionGroup *group, mlir::Operation *op);
+  bool canPull(FusionGroup *group, mlir::Operation *producer, mlir::Operation *consumer);
+  void forceOperandsOfProducts();
+  llvm::SmallVector<mlir::Operation *> getRealUsers(mlir::Value value) const;
+
+  mlir::func::FuncOp function;
+  std::vector<std::unique_ptr<FusionGroup>> groups;
+  llvm::DenseMap<mlir::Operation *, FusionGroup *> groupOf;
+  llvm::DenseSet<mlir::Operation *> forced; // free by kind, but some kernel cannot read through them
+};
+
+} // namespace ashlar
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Passes over graph modules.
+
+#ifndef ASHLAR_COMPILER_TRANSFORMS_PASSES_TD
+#define ASHLAR_COMPILER_TRANSFORMS_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def MergeProductsPass : Pass<"ashlar-merge-products", "::mlir::func::FuncOp"> {
+  let summary = "Computes products of one left operand at once";
+  let description = [{
+    Products that read the same rows with different weights (queries, keys and values) become one with their weights
+    side by side; each former result is a slice:
+
+    ```
+    q = matmul x, wq; k = matmul x, wk   =>   y = matmul x, concat(wq, wk); q = slice y; k = slice y
+    ```
+
+    Where every product is followed by the addition of a bias of its own, the biases are concatenated and added before
+    the slices. Products whose results meet in elementwise ops (a gated feed-forward layer) are left alone: fusion
+    computes them in one kernel. The concatenation of parameters costs nothing: it is how the weight is packed. The
+    rows are read once instead of once per product. Test: merge-products.mlir.
+  }];
+  let dependentDialects = ["::ashlar::graph::GraphDialect"];
+}
+
+def FusePass : Pass<"ashlar-fuse", "::mlir::func::FuncOp"> {
+  let summary = "Groups ops into regions that become one kernel each";
+  let description = [{
+    Every op that computes ends in a `graph.fused` region:
+
+    - a product with packed weights takes the elementwise ops behind it (bias, activation, residual), and a second
+      product of the same rows that meets it there (gated feed-forward);
+    - attention takes what makes its queries (slices of a merged product, rotations); cache appends take what makes
+      their new rows;
+    - what is left becomes row kernels: chains of elementwise ops, lookups, softmax and norms over the same rows.
+
+    Slices, reshapes, transposes, splat constants and index counts are no work: they are repeated in every region that
+    uses them. A producer with several uses, or one that a broadcast would repeat, is computed again only where the
+    roofline model says that this is cheaper than storing it (compiler/CostModel/Roofline.h). Writes of states move to
+    the end, each behind a copy unless the value is in place. Test: fuse.mlir.
+  }];
+  let dependentDialects = ["::ashlar::graph::GraphDialect"];
+}
+
+#endif

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Which values are weights: parameters, or parameters side by side.
+
+#ifndef ASHLAR_COMPILER_TRANSFORMS_WEIGHTS_H
+#define ASHLAR_COMPILER_TRANSFORMS_WEIGHTS_H
+
+#include "dialects/Graph/Graph.h"
+
+namespace ashlar {
+
+/// Returns the state if the value is the whole of a parameter, else null.
+graph::StateOp getParameter(mlir::Value value);
+
+/// Returns the parameters that a weight is made of, in order: one for a reading, several for their concatenation.
+/// Empty where the value is no weight.
+llvm::SmallVector<graph::StateOp> getWeightParts(mlir::Value value);
+
+/// Whether the product's right operand can be packed in panels: a weight [K, N] (or [N, K] transposed), concatenated
+/// along N if at all, of f32 or bf16.
+bool hasPackedWeight(graph::MatmulOp product);
+
+} // namespace ashlar
+
+#endif

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "tools/ashlar/compile/import_properties.h"
+
+#include "tools/ashlar/compile/parse.h"
+
+namespace ashlar {
+
+static constexpr const char *kWeightTypes[] = {"auto", "f32", "bf16"};
+
+static std::string toText(const DimBounds &bounds) {
+  return std::to_string(bounds.minimum) + ".." + std::to_string(bounds.maximum);
+}
+
+void addImportProperties(const ImportOptions &options, fb::ProgramT &program) {
+  auto add = [&](const char *key, std::string value) {
+    if (value.empty())
+      return;
+    auto property = std::make_unique<fb::PropertyT>();
+    property->key = key;
+    property->value = std::move(value);
+    program.properties.push_back(std::move(property));
+  };
+  add("import.head", options.head);
+  add("import.model_type", options.modelType);
+  add("import.batch", toText(options.batch));
+  add("import.seq", options.seq ? toText(*options.seq) : "");
+  add("import.context", options.context ? std::to_string(*options.context) : "");
+  add("import.dtype", kWeightTypes[static_cast<int>(options.weights)]);
+}
+
+ImportOptions getImportOptions(const fb::ProgramT &program) {
+  ImportOptions options;
+  options.directory = program.weight_directory;
+  options.randomWeights = program.weight_source == fb::WeightSource::Random;
+  auto find = [&](const std::string &key) -> std::string {
+    for (const auto &property : program.properties)
+      if (property->key == key)
+        return property->value;
+    return "";
+  };
+  std::string ignored;
+  options.head = find("import.head");
+  options.modelType = find("import.model_type");
+  if (auto batch = parseBounds("batch", find("import.batch"), ignored))
+    options.batch = *batch;
+  options.seq = parseBounds("seq", find("import.seq"), ignored);
+  if (std::string context = find("import.context"); !context.empty())
+    options.context = std::strtoll(context.c_str(), nullptr, 10);
+  options.weights = parseWeightType(find("import.dtype"), ignored).value_or(WeightType::Auto);
+  return options;
+}
+
+} // namespace ashlar
