@@ -138,8 +138,10 @@ void deriveBounds(Model &model, bool full) {
   std::vector<int64_t> largest(model.sectionTotal.size(), 0);
   if (!model.exact || grid <= 1)
     grid = 1;
+  int64_t mostPad = 0;
   for (const Rect &rect : model.rects) {
     int64_t bytes = rect.hi - rect.lo, pad = (grid - bytes % grid) % grid;
+    mostPad = std::max(mostPad, pad);
     live[rect.first] += bytes;
     live[rect.last] -= bytes;
     padding[rect.first] += pad;
@@ -150,11 +152,12 @@ void deriveBounds(Model &model, bool full) {
     bytes += live[s];
     pads += padding[s];
     model.sectionTotal[s] = bytes;
-    // The topmost buffer saves its own padding, at most g - 1 bytes.
-    int64_t bound = bytes + std::max<int64_t>(0, pads - (grid - 1));
+    int64_t bound = bytes + std::max<int64_t>(0, pads - mostPad);
     if (full)
       model.lowerBound = std::max(model.lowerBound, bound);
   }
+  if (model.exact)
+    model.lowerBound = (model.lowerBound + model.unit - 1) / model.unit * model.unit;
 }
 
 } // namespace

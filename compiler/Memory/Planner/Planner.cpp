@@ -13,7 +13,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMostPairs = 4'000'000; // above it no overlap graph is built: near-linear greedy plans only
-constexpr size_t kMostItems = 20'000;     // of one component that the search is tried on
+constexpr size_t kMostItems = 5'000;      // of a component that is searched, which needs memory for their square
 
 double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 

@@ -212,7 +212,8 @@ private:
   }
 
   /// Describes the chains of a round. The first two rounds go for the floor at once; later ones are modest to varying
-  /// degrees. Round after round without success the budgets grow and the orders change.
+  /// degrees, or, where only the floor will do, some are: their success gives an order to follow. Round after round
+  /// without success the budgets grow and the orders change.
   void prepareRound(int64_t round) {
     constexpr double kAmbition[kChains] = {1. / 16, 1. / 4, 1. / 8, 1. / 2, 1. / 4, 1. / 8, 1. / 2, 1. / 16};
     constexpr double kNoise[] = {0.005, 0.02, 0.01, 0.05, 0.1};
@@ -223,7 +224,7 @@ private:
       Chain &chain = chains[i];
       chain.peak = best.peak;
       chain.floor = std::max(enough, best.lowerBound);
-      chain.ambition = fit || round < 2 ? 1 : kAmbition[i];
+      chain.ambition = round < 2 || (fit && i % 4 != 3) ? 1 : kAmbition[i];
       chain.budget = size * 4 * luby(failedRounds / 2);
       chain.restarts = round == 0 ? 1 : 12;
       chain.slackWeight = kSlackWeight[(i + 3 * round) % kChains];

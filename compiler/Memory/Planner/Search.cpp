@@ -99,7 +99,7 @@ private:
     int64_t top = floor[s];
     for (slot = begin; slot != begin + openIn[s]; ++slot)
       top = std::max(top, slot->key) + slot->bytes;
-    estimate[s] = top;
+    estimate[s] = std::min(top, task.capacity + 1);
     return top <= task.capacity;
   }
 
@@ -111,7 +111,7 @@ private:
       if (!(hold = sectionHolds(lastFailed))) // it probably fails again
         ++failures[lastFailed];
     for (int32_t s : touched) {
-      estimate[s] += riseOf[s];
+      estimate[s] = std::min(estimate[s] + riseOf[s], task.capacity + 1); // above the capacity all are alike
       riseOf[s] = 0;
       if (!hold || estimate[s] <= task.capacity || sectionHolds(s))
         continue;
