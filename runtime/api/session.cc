@@ -63,6 +63,7 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   for (const auto& entry : metadata.entries)
     entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, layout, *image_, bases));
   dims_.resize(metadata.dims.size());
+  next_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
 }
 
@@ -71,19 +72,20 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   for (const auto& entry : entries_)
     if (entry->entry().name == name) plan = entry.get();
   if (!plan) return program_->FindEntry(name).status();
-  ASHLAR_RETURN_IF_ERROR(plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &dims_));
-  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry()));
-  ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, dims_, memory_.data()));
+  ASHLAR_RETURN_IF_ERROR(plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
+  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
+  ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
+  dims_.swap(next_dims_);
   plan->Run(dims_, pool_, scratch_, scratch_stride_, profile_);
   if (outputs) SetOutputs(plan->entry(), outputs);
   return absl::OkStatus();
 }
 
-absl::Status Session::CheckLimits(const fb::EntryT& entry) const {
+absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const {
   for (const auto& limit : entry.limits) {
     const fb::StateT& state = *program_->metadata().states[limit->state];
     const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset);
-    int64_t rows = Evaluate(*limit->rows, dims_.data()), add = Evaluate(*limit->add, dims_.data());
+    int64_t rows = Evaluate(*limit->rows, dims.data()), add = Evaluate(*limit->add, dims.data());
     int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
     int64_t sum;
     if (!CheckedAdd(most, add, &sum) || sum > limit->limit)

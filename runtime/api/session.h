@@ -90,7 +90,7 @@ class Session {
  private:
   Session(std::shared_ptr<const Program> program, const SessionOptions& options);
   absl::Status Prepare(const SessionOptions& options);
-  absl::Status CheckLimits(const fb::EntryT& entry) const;
+  absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
 
   std::shared_ptr<const Program> program_;
@@ -105,7 +105,7 @@ class Session {
   char* state_ = nullptr;
   uint64_t scratch_stride_ = 0;
   std::vector<std::unique_ptr<EntryPlan>> entries_;
-  std::vector<int64_t> dims_;
+  std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
 };
 
 }  // namespace ashlar

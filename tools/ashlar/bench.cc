@@ -40,13 +40,6 @@ absl::StatusOr<int> ChooseEntry(const Program& program, const std::string& name)
   return forward.ok() ? forward : program.FindEntry("decode");
 }
 
-// 128 for decode where its limits allow it, 0 elsewhere.
-int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
-  int64_t context = entry.name == "decode" ? 128 : 0;
-  for (const auto& limit : entry.limits) context = std::min(context, limit->limit - Evaluate(*limit->add, dims.data()));
-  return std::max<int64_t>(context, 0);
-}
-
 // Times steps for a while, each from the same context.
 absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims,
                      int64_t milliseconds, Result* result) {

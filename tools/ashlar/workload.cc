@@ -84,6 +84,12 @@ absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::ve
   return absl::OkStatus();
 }
 
+int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+  int64_t context = entry.name == "decode" ? 128 : 0;
+  for (const auto& limit : entry.limits) context = std::min(context, limit->limit - Evaluate(*limit->add, dims.data()));
+  return std::max<int64_t>(context, 0);
+}
+
 namespace {
 
 std::string Scaled(double value, double base, const char* const* units) {

@@ -44,6 +44,9 @@ class SyntheticInputs {
 // Sets every counter that limits the entry to `context`. OutOfRange when a step at these dims would pass a limit.
 absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context);
 
+// 128 for an entry called decode where its limits allow that, the most that they allow where they do not; 0 for others.
+int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims);
+
 // "12.3 MiB".
 std::string HumanBytes(double bytes);
 // "1.23 G", for operations.
