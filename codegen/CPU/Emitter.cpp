@@ -111,6 +111,10 @@ static Type storageType(Type element) {
   return element;
 }
 
+static unsigned alignmentOf(Type element) {
+  return isa<LLVM::LLVMPointerType>(element) ? 8 : graph::getElementBytes(element);
+}
+
 Value Emitter::offset(Value base, Type element, Value index) {
   return LLVM::GEPOp::create(b, pointer, storageType(element), base, ValueRange{index});
 }
@@ -118,7 +122,7 @@ Value Emitter::offset(Value base, Type element, Value index) {
 Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {
   Value address = offset(base, element, index);
   Type type = vector(storageType(element), lanes.width);
-  unsigned alignment = graph::getElementBytes(element);
+  unsigned alignment = alignmentOf(element);
   if (lanes.mask) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
     return widen(element, LLVM::MaskedLoadOp::create(b, type, address, lanes.mask, zero, alignment));
@@ -129,7 +133,7 @@ Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {
 void Emitter::store(Type element, Value value, Value base, Value index, Lanes lanes) {
   Value address = offset(base, element, index);
   Value raw = narrow(element, value);
-  unsigned alignment = graph::getElementBytes(element);
+  unsigned alignment = alignmentOf(element);
   if (lanes.mask)
     LLVM::MaskedStoreOp::create(b, raw, address, lanes.mask, alignment);
   else

@@ -61,11 +61,12 @@ void readSizes(Encoder &e, Config &c) {
   e.intermediate = c.getInt(distil ? "hidden_dim" : "intermediate_size", 3072);
   e.positions = c.getInt("max_position_embeddings", 512);
   e.activation = readActivation(c, distil ? "activation" : "hidden_act", "gelu");
-  e.epsilon = distil ? 1e-12 : c.getNumber("layer_norm_eps", 1e-12);
+  e.epsilon = distil ? 1e-12 : c.getPositive("layer_norm_eps", 1e-12);
   e.types = distil ? 0 : c.getInt("type_vocab_size", 2);
   e.stddev = c.getNumber("initializer_range", 0.02);
   e.tied = c.getBool("tie_word_embeddings", true);
-  e.padding = c.getInt("pad_token_id", e.kind == Kind::Roberta ? 1 : 0, 0);
+  if (e.kind == Kind::Roberta)
+    e.padding = c.getInt("pad_token_id", 1, 0);
 }
 
 /// Fields that would make another model of it.
@@ -77,7 +78,7 @@ void rejectVariants(Encoder &e, Config &c) {
   if (std::optional<int64_t> pruned = c.getCount("pruned_heads"); pruned && *pruned > 0)
     c.error("pruned_heads") << "is not empty: pruned heads are not supported";
   if (e.kind == Kind::DistilBert) // the table is in the checkpoint either way; the others are training's
-    c.ignore({"sinusoidal_pos_embds"});
+    c.ignore({"tie_weights_", "sinusoidal_pos_embds"});
   // Written by older versions for BERT and RoBERTa, read by none of their layers.
   c.ignore({"pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
             "pooler_type", "classifier_dropout"});

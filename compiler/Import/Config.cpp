@@ -18,7 +18,7 @@ static constexpr llvm::StringLiteral kHarmless[] = {
     "return_dict", "return_dict_in_generate", "output_attentions", "output_hidden_states", "output_scores",
     "output_past", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
     "_flash_attn_2_enabled", "use_flash_attn", "pretraining_tp", "gradient_checkpointing",
-    "chunk_size_feed_forward", "finetuning_task", "problem_type", "task_specific_params", "tokenizer_class",
+    "chunk_size_feed_forward", "finetuning_task", "problem_type", "_num_labels", "task_specific_params", "tokenizer_class",
     "prefix", "id2label", "label2id", "num_labels", "bos_token_id", "eos_token_id", "pad_token_id",
     "sep_token_id", "cls_token_id", "mask_token_id", "unk_token_id", "decoder_start_token_id",
     "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "begin_suppress_tokens", "suppress_tokens",
@@ -26,7 +26,7 @@ static constexpr llvm::StringLiteral kHarmless[] = {
     "encoder_no_repeat_ngram_size", "num_beams", "num_beam_groups", "num_return_sequences", "diversity_penalty",
     "repetition_penalty", "exponential_decay_length_penalty", "remove_invalid_values", "temperature", "top_k",
     "top_p", "typical_p", "initializer_range", "unsloth_fixed", "unsloth_version", "model_max_length",
-    "max_sequence_length", "directionality", "language", "license"};
+    "max_sequence_length", "directionality", "language", "license", "is_llama_config", "transformers.js_config"};
 
 /// Dropout and its like act in training only.
 static bool isDropout(StringRef field) {
@@ -132,6 +132,14 @@ double Config::getNumber(StringRef field, std::optional<double> otherwise) {
   return otherwise.value_or(1.0);
 }
 
+double Config::getPositive(StringRef field, std::optional<double> otherwise) {
+  double number = getNumber(field, otherwise);
+  if (number > 0)
+    return number;
+  error(field) << "is a number above 0, found " << number;
+  return 1.0;
+}
+
 bool Config::getBool(StringRef field, bool otherwise) {
   const llvm::json::Value *value = take(field);
   if (!value)
@@ -213,7 +221,7 @@ LogicalResult Config::finish() {
     if (known.contains(field) || harmless || value.kind() == llvm::json::Value::Null)
       continue;
     error(field) << "= " << llvm::formatv("{0}", value).str()
-                 << " is not known for this model type and may change the result; remove it if it does not";
+                 << " is not known for this model type and may change the result; if it does not, ignore it by name";
   }
   return success(isGood());
 }

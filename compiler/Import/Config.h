@@ -31,8 +31,10 @@ public:
 
   /// A whole number in [minimum, maximum]. Without a default the field must be there.
   int64_t getInt(llvm::StringRef field, std::optional<int64_t> otherwise, int64_t minimum = 1,
-                 int64_t maximum = int64_t(1) << 31);
+                 int64_t maximum = int64_t(1) << 24);
   double getNumber(llvm::StringRef field, std::optional<double> otherwise);
+  /// A number above zero.
+  double getPositive(llvm::StringRef field, std::optional<double> otherwise);
   bool getBool(llvm::StringRef field, bool otherwise);
   std::string getString(llvm::StringRef field, llvm::StringRef otherwise);
   /// A list of strings; empty when the field is missing or null.

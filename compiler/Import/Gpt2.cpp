@@ -27,7 +27,7 @@ void readSizes(Gpt2 &m, Config &c) {
   m.layers = c.getInt("n_layer", 12, 0, 10000);
   m.heads = c.getInt("n_head", 12);
   m.positions = c.getInt("n_positions", 1024);
-  m.epsilon = c.getNumber("layer_norm_epsilon", 1e-5);
+  m.epsilon = c.getPositive("layer_norm_epsilon", 1e-5);
   m.stddev = c.getNumber("initializer_range", 0.02);
   m.activation = readActivation(c, "activation_function", "gelu_new");
   m.tied = c.getBool("tie_word_embeddings", true);

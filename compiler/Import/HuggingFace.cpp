@@ -56,6 +56,8 @@ OwningOpRef<ModuleOp> importHuggingFace(MLIRContext &context, const ImportOption
   }
   config->ignore({"quantization_config"});
   config->requireBool("is_encoder_decoder", false);
+  for (const std::string &field : options.ignoredFields)
+    config->ignore({field});
 
   std::shared_ptr<const Checkpoint> checkpoint;
   if (!options.randomWeights) {

@@ -16,6 +16,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ashlar {
 
@@ -44,6 +45,8 @@ struct ImportOptions {
   /// Positions of a decoder's cache. By default the maximum of seq.
   std::optional<int64_t> context;
   WeightType weights = WeightType::Auto;
+  /// Fields of config.json that are known (by the caller) to make no difference; an unknown one is an error otherwise.
+  std::vector<std::string> ignoredFields;
   /// No checkpoint: shapes follow from the config alone.
   bool randomWeights = false;
 };

@@ -47,8 +47,10 @@ void readSizes(Llama &m, Config &c) {
   if (same && !c.has("head_dim") && m.hidden % m.heads != 0)
     c.error("hidden_size") << "= " << m.hidden << " is not a multiple of num_attention_heads = " << m.heads;
   m.width = c.getInt("head_dim", same ? std::max<int64_t>(1, m.hidden / m.heads) : defaults.width);
-  m.positions = c.getInt("max_position_embeddings", defaults.positions);
-  m.epsilon = c.getNumber("rms_norm_eps", 1e-6);
+  m.positions = c.getInt("max_position_embeddings", defaults.positions, 1, int64_t(1) << 31);
+  if (m.heads * m.width > int64_t(1) << 24)
+    c.error("head_dim") << "= " << m.width << " times num_attention_heads = " << m.heads << " is too large";
+  m.epsilon = c.getPositive("rms_norm_eps", 1e-6);
   m.stddev = c.getNumber("initializer_range", 0.02);
   m.tied = c.getBool("tie_word_embeddings", false);
   m.activation = readActivation(c, "hidden_act", "silu");
@@ -87,6 +89,7 @@ void readWindows(Llama &m, Config &c) {
     c.ignore({"sliding_window"});
     return;
   }
+  c.requireBool("use_mrope", false);
   bool uses = c.getBool("use_sliding_window", false);
   int64_t window = c.getInt("sliding_window", 4096), from = c.getInt("max_window_layers", 28, 0);
   uses &= !c.mentions("sliding_window") || c.has("sliding_window");

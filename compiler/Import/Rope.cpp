@@ -24,6 +24,9 @@ struct Reader {
   double number(StringRef name, std::optional<double> otherwise) {
     return nested ? nested->getNumber(name, otherwise) : otherwise.value_or(1.0);
   }
+  double positive(StringRef name, std::optional<double> otherwise) {
+    return nested ? nested->getPositive(name, otherwise) : otherwise.value_or(1.0);
+  }
 
   std::vector<float> plainFrequencies() const;
   void scaleLlama3(std::vector<float> &frequencies);
@@ -42,14 +45,14 @@ std::vector<float> Reader::plainFrequencies() const {
 }
 
 double Reader::originalPositions() {
-  double inner = number("original_max_position_embeddings", static_cast<double>(maxPositions));
-  return config.getNumber("original_max_position_embeddings", inner);
+  double inner = positive("original_max_position_embeddings", static_cast<double>(maxPositions));
+  return config.getPositive("original_max_position_embeddings", inner);
 }
 
 /// Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between interpolated.
 void Reader::scaleLlama3(std::vector<float> &frequencies) {
-  double factor = number("factor", std::nullopt), low = number("low_freq_factor", std::nullopt),
-         high = number("high_freq_factor", std::nullopt), original = originalPositions();
+  double factor = positive("factor", std::nullopt), low = positive("low_freq_factor", std::nullopt),
+         high = positive("high_freq_factor", std::nullopt), original = originalPositions();
   if (high == low) {
     nested->error("high_freq_factor") << "= low_freq_factor, which leaves nothing between them";
     return;
@@ -72,8 +75,8 @@ void Reader::scaleLlama3(std::vector<float> &frequencies) {
 /// Returns the scale of cosines and sines.
 double Reader::scaleYarn(std::vector<float> &frequencies) {
   double original = originalPositions();
-  double factor = nested->has("factor") ? number("factor", 1.0) : static_cast<double>(maxPositions) / original;
-  double fast = number("beta_fast", 32), slow = number("beta_slow", 1);
+  double factor = nested->has("factor") ? positive("factor", 1.0) : static_cast<double>(maxPositions) / original;
+  double fast = positive("beta_fast", 32), slow = positive("beta_slow", 1);
   bool truncate = nested->getBool("truncate", true);
   auto dimensionOf = [&](double rotations) {
     return static_cast<double>(width) * std::log(original / (rotations * 2 * M_PI)) / (2 * std::log(theta));
@@ -121,6 +124,7 @@ Rope Rope::read(Config &config, int64_t width, int64_t maxPositions) {
                            "short_factor", "long_factor", "finetuned"});
   }
   config.ignore({"original_max_position_embeddings"});
+  config.requireBool("rope_interleaved", false);
   Rope rope;
   if (width % 2 != 0)
     config.error("head_dim") << "= " << width << " is odd: rotary embeddings pair a head's elements";
@@ -132,7 +136,7 @@ Rope Rope::read(Config &config, int64_t width, int64_t maxPositions) {
     return rope;
   rope.frequencies = reader.plainFrequencies();
   rope.positions = maxPositions;
-  double factor = type == "linear" || type == "dynamic" ? reader.number("factor", std::nullopt) : 1.0;
+  double factor = type == "linear" || type == "dynamic" ? reader.positive("factor", std::nullopt) : 1.0;
   if (type == "linear") {
     for (float &frequency : rope.frequencies)
       frequency /= static_cast<float>(factor);

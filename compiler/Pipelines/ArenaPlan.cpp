@@ -21,8 +21,8 @@ void ArenaPlan::use(mlir::Value value, int64_t step) {
 
 absl::Status ArenaPlan::plan() {
   Options options;
-  options.timeLimit = 2;
-  options.workLimit = 2'000'000; // the same plan on every machine
+  options.timeLimit = 30;
+  options.workLimit = 50'000;    // the same plan on every machine
   absl::StatusOr<Plan> planned = planMemory(problem, options);
   if (!planned.ok())
     return planned.status();

@@ -8,7 +8,7 @@
 #include "compiler/Pipelines/WeightTable.h"
 #include "compiler/Transforms/Weights.h"
 
-#include "llvm/ADT/ScopeExit.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
@@ -268,11 +268,10 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target, const Loweri
     if (failed(EntryLowering(module, function, kernels, weights).lower()))
       return failure();
   // Declarations of the graph dialect have done their service.
-  OpBuilder builder(module.getBody(), module.getBody()->begin());
   for (auto dim : llvm::make_early_inc_range(module.getOps<graph::DimOp>())) {
-    auto lowered = program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(), dim.getMaximum());
+    OpBuilder builder(dim);
+    program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(), dim.getMaximum());
     dim.erase();
-    (void)lowered;
   }
   for (auto state : llvm::make_early_inc_range(module.getOps<graph::StateOp>()))
     state.erase();

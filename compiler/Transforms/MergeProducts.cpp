@@ -85,8 +85,9 @@ void merge(ArrayRef<MatmulOp> products, bool biased) {
     offset += size;
     if (biased)
       end.getDefiningOp()->erase();
-    product.erase();
   }
+  for (MatmulOp product : products)
+    product.erase();
 }
 
 struct MergeProducts : impl::MergeProductsPassBase<MergeProducts> {
