@@ -105,6 +105,7 @@ void PrintMemory(const fb::ProgramT& program, int threads) {
                 static_cast<unsigned long long>(entry->arena_bytes),
                 static_cast<unsigned long long>(entry->arena_lower_bound), bound > 0 ? 100 * (peak - bound) / bound : 0);
   }
+  std::printf("  %-20s %llu, apart\n", "weights", static_cast<unsigned long long>(use.weights));
   for (const auto& state : program.states)
     std::printf("  state %-14s %s\n", state->name.c_str(), HumanBytes(static_cast<double>(state->bytes)).c_str());
 }

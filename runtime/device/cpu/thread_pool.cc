@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/thread_pool.h"
 
 #include <immintrin.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,6 +17,7 @@ constexpr int64_t kChunksPerThread = 8;
 // How long a thread without work spins before it parks.
 constexpr auto kSpin = std::chrono::microseconds(100);
 constexpr int kIndexBits = 16;
+constexpr size_t kStackBytes = size_t{4} << 20;
 // IEEE arithmetic: round to nearest, subnormals kept, no traps.
 constexpr unsigned kDefaultMxcsr = 0x1f80;
 constexpr unsigned kMxcsrFlags = 0x3f;  // exceptions that have occurred
@@ -35,9 +37,24 @@ bool SpinUntil(Condition&& condition, std::chrono::nanoseconds limit) {
 
 }  // namespace
 
+// Not std::thread, which ends the process when the system refuses a thread.
 ThreadPool::ThreadPool(int threads)
-    : size_(std::clamp(threads > 0 ? threads : AvailableCores(), 1, kMaxThreads)), cursors_(new Cursor[size_]) {
-  for (int worker = 1; worker < size_; ++worker) threads_.emplace_back([this, worker] { WorkerMain(worker); });
+    : size_(std::clamp(threads > 0 ? threads : AvailableCores(), 1, kMaxThreads)),
+      starts_(new Start[size_]),
+      cursors_(new Cursor[size_]) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, kStackBytes);
+  for (int worker = 1; worker < size_; ++worker) {
+    starts_[worker] = {this, worker};
+    pthread_t thread;
+    if (pthread_create(&thread, &attributes, ThreadMain, &starts_[worker]) != 0) {
+      size_ = worker;  // no launch has been published: nobody has read it yet
+      break;
+    }
+    threads_.push_back(thread);
+  }
+  pthread_attr_destroy(&attributes);
 }
 
 ThreadPool::~ThreadPool() {
@@ -46,7 +63,13 @@ ThreadPool::~ThreadPool() {
     stop_.store(true);
   }
   wake_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
+  for (pthread_t thread : threads_) pthread_join(thread, nullptr);
+}
+
+void* ThreadPool::ThreadMain(void* start) {
+  auto [pool, worker] = *static_cast<Start*>(start);
+  pool->WorkerMain(worker);
+  return nullptr;
 }
 
 void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
@@ -77,7 +100,7 @@ void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
 
   WorkOn(number, 0);
   auto finished = [&] { return done_.load(std::memory_order_acquire) == chunks; };
-  while (!SpinUntil(finished, kSpin)) std::this_thread::yield();
+  while (!SpinUntil(finished, kSpin)) sched_yield();
 }
 
 // Takes chunks of the launch until there are none, first of the worker's own part. A claim that succeeds proves that

@@ -10,12 +10,13 @@
 // chosen from the problem alone, never from the number of threads.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -24,7 +25,8 @@ namespace ashlar {
 // Launches come from one thread at a time; a launch inside a launch is not allowed. No launch allocates memory.
 class ThreadPool {
  public:
-  // `threads` counts the caller, so that 1 makes no thread at all; 0 means AvailableCores(). At most kMaxThreads.
+  // `threads` counts the caller, so that 1 makes no thread at all; 0 means AvailableCores(). At most kMaxThreads, and
+  // fewer where the system gives no more: size() tells.
   explicit ThreadPool(int threads = 0);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -56,13 +58,21 @@ class ThreadPool {
     std::atomic<uint64_t> next{0};
   };
 
+  // What a thread is told when it starts.
+  struct Start {
+    ThreadPool* pool;
+    int worker;
+  };
+
   void Launch(int64_t items, RangeFunction function, void* context);
+  static void* ThreadMain(void* start);
   void WorkerMain(int worker);
   void WorkOn(uint64_t number, int worker);
   bool AwaitLaunch(uint64_t last, uint64_t* number);
 
-  const int size_;
-  std::vector<std::thread> threads_;
+  int size_;
+  std::vector<pthread_t> threads_;
+  std::unique_ptr<Start[]> starts_;
   std::unique_ptr<Cursor[]> cursors_;
 
   // The launch; written by the caller while none is under way.

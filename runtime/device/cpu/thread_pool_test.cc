@@ -3,10 +3,15 @@
 
 #include <gtest/gtest.h>
 #include <immintrin.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cmath>
-#include <random>
+#include <thread>
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
 
 namespace ashlar {
 namespace {
@@ -112,6 +117,24 @@ TEST(ThreadPool, TheCallersRoundingModeStaysItsOwn) {
     EXPECT_EQ(_mm_getcsr() & 0x8040, 0x8040u);
   }
   _mm_setcsr(before);
+}
+
+// Ends the process: 7 when a pool came out smaller than asked for and works.
+void RunInASmallAddressSpace() {
+  rlimit limit;
+  limit.rlim_cur = limit.rlim_max = uint64_t{1} << 30;  // no room for a thousand stacks
+  setrlimit(RLIMIT_AS, &limit);
+  ThreadPool pool(ThreadPool::kMaxThreads);
+  std::atomic<int64_t> covered{0};
+  pool.ParallelFor(5000, [&](int64_t begin, int64_t end, int) { covered += end - begin; });
+  _exit(covered == 5000 && pool.size() > 1 && pool.size() < ThreadPool::kMaxThreads ? 7 : 1);
+}
+
+TEST(ThreadPool, MakesDoWithFewerThreads) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers need the address space";
+#endif
+  EXPECT_EXIT(RunInASmallAddressSpace(), ::testing::ExitedWithCode(7), "");
 }
 
 TEST(ThreadPool, PoolsComeAndGo) {
