@@ -215,8 +215,8 @@ private:
   /// degrees, or, where only the floor will do, some are: their success gives an order to follow. Round after round
   /// without success the budgets grow and the orders change.
   void prepareRound(int64_t round) {
-    constexpr double kAmbition[kChains] = {1. / 16, 1. / 4, 1. / 8, 1. / 2, 1. / 4, 1. / 8, 1. / 2, 1. / 16};
-    constexpr double kNoise[] = {0.005, 0.02, 0.01, 0.05, 0.1};
+    constexpr double kAmbition[kChains] = {1. / 8, 1. / 4, 1. / 4, 1. / 2, 1. / 8, 1. / 3, 1. / 3, 1. / 16};
+    constexpr double kNoise[] = {0.005, 0.02, 0.01, 0.05, 0.002};
     constexpr double kSlackWeight[kChains] = {0, 0.35, 0.2, 0.7, 0.35, 0.5, 0, 0.35};
     int64_t left = options.workLimit - best.work;
     const int64_t size = std::max<int64_t>(int64_t(items.size()), 16);
@@ -226,7 +226,7 @@ private:
       chain.floor = std::max(enough, best.lowerBound);
       chain.ambition = round < 2 || (fit && i % 4 != 3) ? 1 : kAmbition[i];
       chain.budget = size * 4 * luby(failedRounds / 2);
-      chain.restarts = round == 0 ? 1 : 12;
+      chain.restarts = round == 0 ? 1 : 20;
       chain.slackWeight = kSlackWeight[(i + 3 * round) % kChains];
       chain.noise = round == 0 ? 0 : kNoise[(round + i) % 5];
       chain.seed = uint64_t(round) * kChains + uint64_t(i);
