@@ -22,6 +22,7 @@ static cl::opt<std::string> seq("seq", cl::desc("bounds of seq"));
 static cl::opt<int64_t> context("context", cl::desc("positions of a decoder's cache"));
 static cl::opt<std::string> head("head", cl::desc("in place of the config's architectures"));
 static cl::opt<std::string> modelType("model-type", cl::desc("in place of the config's model_type"));
+static cl::list<std::string> ignored("ignore-field", cl::desc("a config field that makes no difference"));
 static cl::opt<bool> randomWeights("random-weights", cl::desc("no checkpoint: shapes from the config alone"));
 static cl::opt<bool> locations("locations", cl::desc("print locations"));
 static cl::opt<bool> quiet("quiet", cl::desc("print nothing but errors"));
@@ -46,6 +47,7 @@ int main(int argc, char **argv) {
   options.head = head;
   options.modelType = modelType;
   options.weights = weights;
+  options.ignoredFields.assign(ignored.begin(), ignored.end());
   options.randomWeights = randomWeights;
   if (context.getNumOccurrences())
     options.context = context;

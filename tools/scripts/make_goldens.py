@@ -132,6 +132,64 @@ case("qwen3-bias-window", "Qwen3ForCausalLM",
                   tie_word_embeddings=True), old=True)
 
 
+# ---- Random cases --------------------------------------------------------------------------------------------------
+HEADS = {"Bert": ["Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
+                  "ForQuestionAnswering"], "GPT2": ["LMHeadModel", "Model"], "Llama": ["ForCausalLM", "Model"]}
+HEADS |= {"Roberta": HEADS["Bert"], "DistilBert": HEADS["Bert"], "Mistral": HEADS["Llama"], "Qwen2": HEADS["Llama"],
+          "Qwen3": HEADS["Llama"]}
+
+
+def random_rope(pick):
+    kind = pick(["default", "linear", "dynamic", "yarn", "llama3"])
+    more = {"default": {}, "linear": dict(factor=pick([1.5, 4.0])), "dynamic": dict(factor=pick([2.0, 3.0])),
+            "llama3": dict(factor=pick([4.0, 8.0]), low_freq_factor=1.0, high_freq_factor=pick([2.0, 4.0]),
+                           original_max_position_embeddings=pick([16, 24])),
+            "yarn": dict(factor=pick([2.0, 8.0]), original_max_position_embeddings=pick([8, 16]),
+                         **pick([{}, dict(beta_fast=12.0, beta_slow=2.0), dict(attention_factor=0.9),
+                                 dict(truncate=False), dict(mscale=1.1, mscale_all_dim=0.5)]))}[kind]
+    return rope(kind, pick([10.0, 1000.0, 1e6]), **more)
+
+
+def random_case(rng):
+    """A configuration that nobody chose: family, head, sizes, options, spelling and inputs by chance."""
+    pick = lambda options: options[int(rng.integers(len(options)))]
+    flag = lambda: bool(rng.integers(2))
+    family = pick(sorted(HEADS))
+    how = dict(model=family + pick(HEADS[family]), old=flag(), dtype=pick(["float32", "float16", "bfloat16"]),
+               padding=pick([None, "right"]), seq=pick([9, 11, 12]), batch=2)
+    heads, width, layers = pick([1, 2, 3, 5]), pick([1, 3, 8, 13]), pick([1, 2, 3])
+    act, vocab = pick(["gelu", "gelu_new", "relu", "silu", "gelu_pytorch_tanh", "tanh"]), pick([31, 50, 67])
+    shared = dict(vocab_size=vocab, tie_word_embeddings=flag())
+    if family == "GPT2":
+        config = dict(n_positions=pick([14, 20]), n_embd=heads * width, n_layer=layers, n_head=heads,
+                      n_inner=pick([None, 7, 30]), activation_function=act, scale_attn_weights=flag(),
+                      scale_attn_by_inverse_layer_idx=flag(), layer_norm_epsilon=pick([1e-5, 1e-3]))
+        how["positions"] = how["padding"] is None and flag()
+    elif family == "DistilBert":
+        config = dict(dim=heads * width, n_layers=layers, n_heads=heads, hidden_dim=pick([5, 33]), activation=act,
+                      max_position_embeddings=pick([12, 19]), num_labels=2)
+    elif family in ("Bert", "Roberta"):
+        config = dict(hidden_size=heads * width, num_hidden_layers=layers, num_attention_heads=heads,
+                      intermediate_size=pick([4, 21]), hidden_act=act, max_position_embeddings=pick([15, 22]),
+                      type_vocab_size=pick([1, 2, 4]), layer_norm_eps=pick([1e-12, 1e-3]), num_labels=2)
+        how["token_types"] = config["type_vocab_size"] if family == "Bert" else None
+    else:
+        kv_heads, group, width = pick([1, 2, 3]), pick([1, 2, 4]), pick([2, 6, 10]) * 2
+        config = dict(hidden_size=kv_heads * group * pick([3, 5, 7]), num_attention_heads=kv_heads * group,
+                      num_key_value_heads=kv_heads, head_dim=width, intermediate_size=pick([3, 20]),
+                      num_hidden_layers=layers, max_position_embeddings=pick([7, 40]), hidden_act=act,
+                      rms_norm_eps=pick([1e-6, 1e-3]), **random_rope(pick))
+        grows = config["rope_parameters"]["rope_type"] == "dynamic" and how["seq"] > config["max_position_embeddings"]
+        how["cached"] = not grows
+        window = pick([None, 1, 3, 5])
+        config |= {"Llama": dict(attention_bias=flag(), mlp_bias=flag()), "Mistral": dict(sliding_window=window),
+                   "Qwen2": {}, "Qwen3": dict(attention_bias=flag())}[family]
+        if family.startswith("Qwen"):
+            config |= dict(use_sliding_window=window is not None, sliding_window=window,
+                           max_window_layers=pick([0, 1, 2]))
+    return how | dict(config=shared | config)
+
+
 # ---- Models --------------------------------------------------------------------------------------------------------
 def scale_weights(model, dtype, generator):
     """Draws every parameter at a size at which each of them matters, rounded to the type it is stored in."""
@@ -266,8 +324,14 @@ def make(name, how, out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("test/goldens"))
+    parser.add_argument("--random", type=int, metavar="N", help="N random cases instead (not for keeping)")
+    parser.add_argument("--seed", type=int, default=0, help="of --random")
     parser.add_argument("cases", nargs="*")
     arguments = parser.parse_args()
+    if arguments.random:
+        rng = np.random.default_rng(arguments.seed)
+        CASES.clear()
+        CASES.update({f"random-{arguments.seed}-{i}": random_case(rng) for i in range(arguments.random)})
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     total = sum(make(name, how, arguments.out) for name, how in CASES.items()
