@@ -112,6 +112,9 @@ bool Evaluator::isVectorisable(Value value) {
   }
   if (auto constant = dyn_cast<ConstantOp>(op))
     return constant.getValue().isSplat();
+  if (auto reduce = dyn_cast<ReduceOp>(op))
+    return static_cast<int64_t>(reduce.getAxis()) + 1 < cast<RankedTensorType>(reduce.getX().getType()).getRank() &&
+           isVectorisable(reduce.getX());
   return isa<IotaOp, RopeTableOp>(op) && (isa<IotaOp>(op) || isVectorisable(cast<RopeTableOp>(op).getFrequencies()));
 }
 
@@ -202,6 +205,8 @@ Value Evaluator::evaluateOp(Operation *op, Value value, Index index, Lanes lanes
     return evaluateConcat(concat, index, lanes);
   if (auto matmul = dyn_cast<MatmulOp>(op))
     return evaluateMatmul(matmul, index, lanes);
+  if (auto cumsum = dyn_cast<CumsumOp>(op))
+    return evaluateCumsum(cumsum, index);
   return evaluateReduce(cast<ReduceOp>(op), index, lanes);
 }
 
@@ -326,7 +331,20 @@ Value Evaluator::evaluateMatmul(MatmulOp op, Index index, Lanes) {
   return sum.front();
 }
 
-Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes) {
+Value Evaluator::evaluateCumsum(CumsumOp op, Index index) {
+  // Every element adds up what lies before it: positions of tokens, a few hundred at most.
+  SmallVector<Value> at(index);
+  at[op.getAxis()] = e.constant(0);
+  Value first = evaluate(op.getX(), at);
+  bool isFloat = isa<FloatType>(first.getType());
+  return e.loop(e.constant(1), e.add(index[op.getAxis()], 1), 1, first, [&](Value i, ValueRange carried) -> SmallVector<Value> {
+    at[op.getAxis()] = i;
+    Value x = evaluate(op.getX(), at);
+    return {isFloat ? Value(arith::AddFOp::create(e.b, carried[0], x)) : Value(arith::AddIOp::create(e.b, carried[0], x))};
+  }).front();
+}
+
+Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes lanes) {
   SmallVector<Value> at(index);
   if (op.getKeepDims())
     at[op.getAxis()] = nullptr;
@@ -335,11 +353,11 @@ Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes) {
   Value count = size(dimsOf(op.getX())[op.getAxis()]);
   at[op.getAxis()] = e.constant(0);
   ReduceKind kind = op.getKind();
-  Value first = evaluate(op.getX(), at);
-  bool isFloat = isa<FloatType>(first.getType());
+  Value first = evaluate(op.getX(), at, lanes);
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(first.getType()));
   Value result = e.loop(e.constant(1), count, 1, first, [&](Value i, ValueRange carried) -> SmallVector<Value> {
     at[op.getAxis()] = i;
-    Value x = evaluate(op.getX(), at), y = carried[0];
+    Value x = evaluate(op.getX(), at, lanes), y = carried[0];
     switch (kind) {
     case ReduceKind::Sum:
     case ReduceKind::Mean:
@@ -353,8 +371,9 @@ Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes) {
   }).front();
   if (kind != ReduceKind::Mean)
     return result;
-  return isFloat ? Value(arith::DivFOp::create(e.b, result, arith::SIToFPOp::create(e.b, result.getType(), count)))
-                 : Value(arith::DivSIOp::create(e.b, result, count));
+  count = isFloat ? Value(arith::SIToFPOp::create(e.b, getElementTypeOrSelf(first.getType()), count)) : count;
+  count = e.splat(count, lanes.width);
+  return isFloat ? Value(arith::DivFOp::create(e.b, result, count)) : Value(arith::DivSIOp::create(e.b, result, count));
 }
 
 } // namespace ashlar::cpu

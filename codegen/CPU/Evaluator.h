@@ -57,6 +57,7 @@ private:
   mlir::Value evaluateConcat(graph::ConcatOp op, Index index, Lanes lanes);
   mlir::Value evaluateMatmul(graph::MatmulOp op, Index index, Lanes lanes);
   mlir::Value evaluateReduce(graph::ReduceOp op, Index index, Lanes lanes);
+  mlir::Value evaluateCumsum(graph::CumsumOp op, Index index);
   mlir::Value evaluateConstant(graph::ConstantOp op, Lanes lanes);
   mlir::Value loadPanel(mlir::BlockArgument weight, mlir::Value row, mlir::Value column, Lanes lanes);
 

@@ -89,7 +89,7 @@ void RowsKernel::emit(KernelContext &c) const {
     SmallVector<Value> row = c.evaluator.delinearise(item, outer);
     for (auto [index, op] : llvm::enumerate(passes))
       emitPass(c, op, row, e.offset(c.scratch, e.f32, e.mul(slotSize, static_cast<int64_t>(index))));
-    bool vectorised = !isScalar;
+    bool vectorised = !isScalar && !last.isOne();
     for (Value value : terminator->getOperands())
       vectorised = vectorised && c.evaluator.isVectorisable(value);
     e.columns(width, vectorised, [&](Value column, Lanes lanes) {
@@ -120,7 +120,7 @@ void RowsKernel::provideSlot(KernelContext &c, Value value, Value slot) const {
 
 Value RowsKernel::fold(KernelContext &c, Value x, ArrayRef<Value> row, double initial, Value keep, Column column) const {
   Emitter &e = c.e;
-  bool vectorised = c.evaluator.isVectorisable(x);
+  bool vectorised = !last.isOne() && c.evaluator.isVectorisable(x);
   Value start = e.f32Constant(initial, e.width(vectorised));
   return e.columns(c.evaluator.size(last), vectorised, start,
                    [&](Value at, Lanes lanes, ValueRange carried) -> SmallVector<Value> {
