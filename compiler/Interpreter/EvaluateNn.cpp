@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Interpreter/Evaluation.h"
+#include "compiler/Interpreter/Loops.h"
 
 #include <cmath>
 
@@ -10,28 +11,29 @@ using namespace ashlar::graph;
 namespace ashlar::interpreter {
 namespace {
 
+/// b^T of each of `batches` matrices [n, k].
+std::vector<double> transpose(const std::vector<double> &b, int64_t batches, int64_t n, int64_t k) {
+  std::vector<double> transposed(b.size());
+  for (int64_t batch = 0; batch < batches; ++batch)
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t l = 0; l < k; ++l)
+        transposed[(batch * k + l) * n + j] = b[(batch * n + j) * k + l];
+  return transposed;
+}
+
 LogicalResult evaluateMatmul(MatmulOp op, Call &call) {
   const Array &a = call.operand(0), &b = call.operand(1);
   Array &c = call.result(0);
-  int64_t rank = c.rank(), m = c.shape[rank - 2], n = c.shape[rank - 1], k = a.shape.back();
-  int64_t batches = c.count(0, rank - 2);
-  bool transposed = op.getTransposeB(), shared = b.rank() == 2;
-  for (int64_t batch = 0; batch < batches; ++batch) {
-    const double *left = a.floats.data() + batch * m * k;
-    const double *right = b.floats.data() + (shared ? 0 : batch * k * n);
-    double *out = c.floats.data() + batch * m * n;
-    for (int64_t i = 0; i < m; ++i) {
-      if (transposed) {
-        for (int64_t j = 0; j < n; ++j)
-          for (int64_t l = 0; l < k; ++l)
-            out[i * n + j] += left[i * k + l] * right[j * k + l];
-      } else {
-        for (int64_t l = 0; l < k; ++l)
-          for (int64_t j = 0; j < n; ++j)
-            out[i * n + j] += left[i * k + l] * right[l * n + j];
-      }
-    }
-  }
+  int64_t rank = c.rank(), n = c.shape[rank - 1], k = a.shape.back();
+  bool shared = b.rank() == 2; // one matrix for all leading dimensions, which are then more rows
+  int64_t batches = shared ? 1 : c.count(0, rank - 2), m = shared ? c.count(0, rank - 1) : c.shape[rank - 2];
+  std::vector<double> transposed;
+  if (op.getTransposeB())
+    transposed = transpose(b.floats, batches, n, k);
+  const std::vector<double> &right = op.getTransposeB() ? transposed : b.floats;
+  for (int64_t batch = 0; batch < batches; ++batch)
+    multiplyAdd(m, n, k, a.floats.data() + batch * m * k, right.data() + batch * k * n,
+                c.floats.data() + batch * m * n);
   return success();
 }
 
