@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Steps take nothing from the heap: every allocation of the process, on every thread, is counted here.
+// Steps take nothing from the heap: every allocation of the process, on every thread, is counted
+// here.
 #include <atomic>
 #include <cstdlib>
 
@@ -25,7 +26,9 @@ void* __libc_memalign(size_t, size_t);
 void* malloc(size_t size) { return ++allocations, __libc_malloc(size); }
 void* calloc(size_t count, size_t size) { return ++allocations, __libc_calloc(count, size); }
 void* realloc(void* old, size_t size) { return ++allocations, __libc_realloc(old, size); }
-void* aligned_alloc(size_t alignment, size_t size) { return ++allocations, __libc_memalign(alignment, size); }
+void* aligned_alloc(size_t alignment, size_t size) {
+  return ++allocations, __libc_memalign(alignment, size);
+}
 }
 #endif
 
@@ -62,7 +65,8 @@ TEST_F(AllocationTest, StepsAllocateNothing) {
     std::vector<Tensor> logits, total;
     auto run = [&] {
       session->Reset();
-      return session->Run("forward", small, &logits).ok() && session->Run("forward", large, &logits).ok() &&
+      return session->Run("forward", small, &logits).ok() &&
+             session->Run("forward", large, &logits).ok() &&
              session->Run("step", step, &total).ok() && session->Run("step", step, &total).ok();
     };
     ASSERT_TRUE(run());  // warm-up: the views get their names and shapes

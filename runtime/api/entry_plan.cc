@@ -11,11 +11,15 @@ namespace {
 
 void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
   switch (operand.space) {
-    case fb::Space::Arena: return bases.arena + operand.offset;
-    case fb::Space::State: return bases.state + operand.offset;
+    case fb::Space::Arena:
+      return bases.arena + operand.offset;
+    case fb::Space::State:
+      return bases.state + operand.offset;
     // The verifier has made sure that no kernel writes these.
-    case fb::Space::Weights: return const_cast<char*>(bases.weights) + operand.offset;
-    case fb::Space::Constants: return const_cast<char*>(bases.constants) + operand.offset;
+    case fb::Space::Weights:
+      return const_cast<char*>(bases.weights) + operand.offset;
+    case fb::Space::Constants:
+      return const_cast<char*>(bases.constants) + operand.offset;
   }
   return nullptr;
 }
@@ -37,8 +41,8 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   ClearTimes();
 }
 
-void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch, uint64_t scratch_stride,
-                    bool profile) {
+void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch,
+                    uint64_t scratch_stride, bool profile) {
   using Clock = std::chrono::steady_clock;
   for (size_t i = 0; i < launches_.size(); ++i) {
     Launch& launch = launches_[i];
@@ -47,9 +51,11 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     for (size_t e = 0; e < launch.extents.size(); ++e)
       launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
     int64_t items = 1;
-    for (const auto& extent : launch.kernel->grid) items *= Evaluate(*extent, launch.extents.data());
+    for (const auto& extent : launch.kernel->grid)
+      items *= Evaluate(*extent, launch.extents.data());
     pool.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
-      launch.function(launch.buffers.data(), launch.extents.data(), from, to, scratch + worker * scratch_stride);
+      launch.function(launch.buffers.data(), launch.extents.data(), from, to,
+                      scratch + worker * scratch_stride);
     });
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An entry made ready: operands as addresses, kernels as functions, so that a step only evaluates extents.
+// An entry made ready: operands as addresses, kernels as functions, so that a step only evaluates
+// extents.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,10 @@ class EntryPlan {
   const fb::EntryT& entry() const { return entry_; }
   InputValues& inputs() { return inputs_; }
 
-  // Runs the launches in order at these dims. Worker w uses the scratch at scratch + w * scratch_stride.
-  void Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch, uint64_t scratch_stride, bool profile);
+  // Runs the launches in order at these dims. Worker w uses the scratch at scratch + w *
+  // scratch_stride.
+  void Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch,
+           uint64_t scratch_stride, bool profile);
 
   const std::vector<LaunchTime>& times() const { return times_; }
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }

@@ -17,7 +17,8 @@ int64_t ReadInteger(DType dtype, const char* data, int64_t index) {
   return value;
 }
 
-void WriteDefault(const fb::ValueT& value, int64_t fill, int64_t count, int64_t last_extent, char* out) {
+void WriteDefault(const fb::ValueT& value, int64_t fill, int64_t count, int64_t last_extent,
+                  char* out) {
   DType dtype = static_cast<DType>(value.dtype);
   int size = DTypeSize(dtype);
   bool iota = value.default_kind == fb::Default::Iota;
@@ -69,8 +70,8 @@ absl::Status InputValues::Match(const std::vector<Tensor>& tensors) {
     size_t i = 0;
     while (i < entry_.inputs.size() && entry_.inputs[i]->name != tensors[t].name) ++i;
     if (i == entry_.inputs.size())
-      return InvalidArgument("entry '", entry_.name, "' has no input '", tensors[t].name, "'; its inputs are\n",
-                             DescribeInputs(program_, entry_));
+      return InvalidArgument("entry '", entry_.name, "' has no input '", tensors[t].name,
+                             "'; its inputs are\n", DescribeInputs(program_, entry_));
     if (given_[i] >= 0) return InvalidArgument("input '", tensors[t].name, "' is given twice");
     given_[i] = static_cast<int>(t);
   }
@@ -81,34 +82,39 @@ absl::Status InputValues::Match(const std::vector<Tensor>& tensors) {
   return absl::OkStatus();
 }
 
-absl::Status InputValues::SetDim(uint16_t dim, int64_t extent, size_t input, std::vector<int64_t>* dims) {
+absl::Status InputValues::SetDim(uint16_t dim, int64_t extent, size_t input,
+                                 std::vector<int64_t>* dims) {
   const fb::DimT& schema = *program_.dims[dim];
   const std::string& name = entry_.inputs[input]->name;
   if (dim_source_[dim] >= 0) {
     if ((*dims)[dim] == extent) return absl::OkStatus();
     return InvalidArgument("inputs disagree: '", schema.name, "' is ", (*dims)[dim], " in '",
-                           entry_.inputs[dim_source_[dim]]->name, "' and ", extent, " in '", name, "'");
+                           entry_.inputs[dim_source_[dim]]->name, "' and ", extent, " in '", name,
+                           "'");
   }
   if (extent < schema.minimum || extent > schema.maximum)
-    return OutOfRange("input '", name, "': '", schema.name, "' is ", extent, ", this artifact was compiled for ",
-                      schema.minimum, "..", schema.maximum);
+    return OutOfRange("input '", name, "': '", schema.name, "' is ", extent,
+                      ", this artifact was compiled for ", schema.minimum, "..", schema.maximum);
   dim_source_[dim] = static_cast<int>(input);
   (*dims)[dim] = extent;
   return absl::OkStatus();
 }
 
-absl::Status InputValues::CheckShape(size_t input, const Tensor& tensor, const std::vector<int64_t>& dims) const {
+absl::Status InputValues::CheckShape(size_t input, const Tensor& tensor,
+                                     const std::vector<int64_t>& dims) const {
   const fb::ValueT& value = *entry_.inputs[input];
-  for (size_t i = 0; i < value.shape.size(); ++i)
-    if (tensor.shape[i] != Evaluate(*value.shape[i], dims.data()))
-      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value), ", found shape ",
-                             ShapeToString(tensor.shape), " (", Describe(program_, *value.shape[i]), " is ",
-                             Evaluate(*value.shape[i], dims.data()), ")");
+  for (size_t i = 0; i < value.shape.size(); ++i) {
+    int64_t expected = Evaluate(*value.shape[i], dims.data());
+    if (tensor.shape[i] != expected)
+      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
+                             ", found shape ", ShapeToString(tensor.shape), ": dimension ", i,
+                             " must be ", expected);
+  }
   return absl::OkStatus();
 }
 
-absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* arena, uint64_t arena_bytes,
-                                std::vector<int64_t>* dims) {
+absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* arena,
+                                uint64_t arena_bytes, std::vector<int64_t>* dims) {
   ASHLAR_RETURN_IF_ERROR(Match(tensors));
   std::fill(dim_source_.begin(), dim_source_.end(), -1);
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
@@ -116,8 +122,8 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     const fb::ValueT& value = *entry_.inputs[i];
     const Tensor& tensor = tensors[given_[i]];
     if (tensor.shape.size() != value.shape.size())
-      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value), ", found shape ",
-                             ShapeToString(tensor.shape));
+      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
+                             ", found shape ", ShapeToString(tensor.shape));
     for (size_t d = 0; d < value.shape.size(); ++d)
       if (IsPlainDim(*value.shape[d]))
         ASHLAR_RETURN_IF_ERROR(SetDim(value.shape[d]->dims[0], tensor.shape[d], i, dims));
@@ -126,8 +132,8 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     if (dim_source_[d] >= 0) continue;
     const fb::DimT& schema = *program_.dims[d];
     if (used_[d] && schema.minimum != schema.maximum)
-      return InvalidArgument("no input that is given has the dimension '", schema.name, "'; the inputs are\n",
-                             DescribeInputs(program_, entry_));
+      return InvalidArgument("no input that is given has the dimension '", schema.name,
+                             "'; the inputs are\n", DescribeInputs(program_, entry_));
     (*dims)[d] = schema.minimum;
   }
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
@@ -135,9 +141,11 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     const Tensor& tensor = tensors[given_[i]];
     ASHLAR_RETURN_IF_ERROR(CheckShape(i, tensor, *dims));
     const char* data = tensor.as<char>();
-    if (!data && tensor.elements() > 0) return InvalidArgument("input '", tensor.name, "' has no data");
+    if (!data && tensor.elements() > 0)
+      return InvalidArgument("input '", tensor.name, "' has no data");
     if (data >= arena && data < arena + arena_bytes)
-      return InvalidArgument("input '", tensor.name, "' lies in the session's own memory; copy the output that it is");
+      return InvalidArgument("input '", tensor.name,
+                             "' lies in the session's own memory; copy the output that it is");
   }
   return absl::OkStatus();
 }
@@ -157,8 +165,8 @@ absl::Status InputValues::CheckElements(const fb::ValueT& value, const char* dat
       index[d] = rest % extent;
       rest /= extent;
     }
-    return OutOfRange("input '", value.name, "': element ", ShapeToString(index), " is ", element, ", expected ",
-                      minimum, "..", maximum);
+    return OutOfRange("input '", value.name, "': element ", ShapeToString(index), " is ", element,
+                      ", expected ", minimum, "..", maximum);
   }
   return absl::OkStatus();
 }
@@ -178,7 +186,8 @@ absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::ve
       WriteDefault(value, fill, count, last, out);
     } else {
       const Tensor& tensor = tensors[given_[i]];
-      absl::Status status = ConvertElements(tensor.dtype, tensor.data, static_cast<DType>(value.dtype), out, count);
+      absl::Status status =
+          ConvertElements(tensor.dtype, tensor.data, static_cast<DType>(value.dtype), out, count);
       if (!status.ok()) return Annotate(status, StrCat("input '", value.name, "'"));
     }
     ASHLAR_RETURN_IF_ERROR(CheckElements(value, out, count, dims));

@@ -12,26 +12,31 @@
 
 namespace ashlar {
 
-// For one entry of a verified program. Holds no tensors; allocates only for error messages once it is constructed.
+// For one entry of a verified program. Holds no tensors; allocates only for error messages once it
+// is constructed.
 class InputValues {
  public:
   InputValues(const fb::ProgramT& program, const fb::EntryT& entry);
 
-  // Matches the tensors with the entry's inputs and finds every dim from their shapes: sets dims[i] for each of
-  // program.dims. Dims that no given tensor has take their value if their bounds leave but one; others that the entry
-  // needs are an error. Errors: an unknown or repeated name, a missing required input, a wrong rank, extents that
-  // disagree, a dim out of its bounds (OutOfRange), a data pointer that is null or inside [arena, arena + bytes).
+  // Matches the tensors with the entry's inputs and finds every dim from their shapes: sets dims[i]
+  // for each of program.dims. Dims that no given tensor has take their value if their bounds leave
+  // but one; others that the entry needs are an error. Errors: an unknown or repeated name, a
+  // missing required input, a wrong rank, extents that disagree, a dim out of its bounds
+  // (OutOfRange), a data pointer that is null or inside [arena, arena + bytes).
   absl::Status Solve(const std::vector<Tensor>& tensors, const char* arena, uint64_t arena_bytes,
                      std::vector<int64_t>* dims);
 
-  // After Solve: writes every input into the arena, converted to its dtype, and defaults where none is given. Errors:
-  // elements that cannot be converted or lie outside the input's minimum and maximum.
-  absl::Status Fill(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims, char* arena) const;
+  // After Solve: writes every input into the arena, converted to its dtype, and defaults where none
+  // is given. Errors: elements that cannot be converted or lie outside the input's minimum and
+  // maximum.
+  absl::Status Fill(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims,
+                    char* arena) const;
 
  private:
   absl::Status Match(const std::vector<Tensor>& tensors);
   absl::Status SetDim(uint16_t dim, int64_t extent, size_t input, std::vector<int64_t>* dims);
-  absl::Status CheckShape(size_t input, const Tensor& tensor, const std::vector<int64_t>& dims) const;
+  absl::Status CheckShape(size_t input, const Tensor& tensor,
+                          const std::vector<int64_t>& dims) const;
   absl::Status CheckElements(const fb::ValueT& value, const char* data, int64_t count,
                              const std::vector<int64_t>& dims) const;
 

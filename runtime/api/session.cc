@@ -30,7 +30,8 @@ Session::Session(std::shared_ptr<const Program> program, const SessionOptions& o
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program,
                                                          const SessionOptions& options) {
   if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
-    return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ", options.threads);
+    return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
+                           options.threads);
   if (options.weights && &options.weights->program() != program.get())
     return InvalidArgument("the weights were bound for another program than ", program->path());
   std::unique_ptr<Session> session(new Session(std::move(program), options));
@@ -44,14 +45,16 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   if (!image_index.ok()) return Annotate(image_index.status(), program_->path());
   image_index_ = *image_index;
   const fb::ImageT& layout = *metadata.images[image_index_];
-  ASHLAR_ASSIGN_OR_RETURN(image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
+  ASHLAR_ASSIGN_OR_RETURN(
+      image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
   weights_ = options.weights;
   if (!weights_) {
     ASHLAR_ASSIGN_OR_RETURN(weights_, Weights::Bind(program_, options.weights_directory, pool_));
   }
 
   planned_ = PlanMemory(metadata, pool_.size());
-  ASHLAR_ASSIGN_OR_RETURN(memory_, MemoryRegion::Allocate(planned_.peak(), "arena, scratch and state"));
+  ASHLAR_ASSIGN_OR_RETURN(memory_,
+                          MemoryRegion::Allocate(planned_.peak(), "arena, scratch and state"));
   scratch_ = memory_.data() + planned_.arena;
   scratch_stride_ = planned_.scratch / pool_.size();
   state_ = scratch_ + planned_.scratch;
@@ -67,12 +70,14 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
+absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
+                          std::vector<Tensor>* outputs) {
   EntryPlan* plan = nullptr;
   for (const auto& entry : entries_)
     if (entry->entry().name == name) plan = entry.get();
   if (!plan) return program_->FindEntry(name).status();
-  ASHLAR_RETURN_IF_ERROR(plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
+  ASHLAR_RETURN_IF_ERROR(
+      plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
   dims_.swap(next_dims_);
@@ -89,8 +94,8 @@ absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int
     int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
     int64_t sum;
     if (!CheckedAdd(most, add, &sum) || sum > limit->limit)
-      return OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ", most, " + ", add,
-                        ", its limit is ", limit->limit);
+      return OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ",
+                        most, " + ", add, ", its limit is ", limit->limit);
   }
   return absl::OkStatus();
 }
@@ -103,7 +108,8 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
     tensor.name = value.name;
     tensor.dtype = static_cast<DType>(value.dtype);
     tensor.shape.resize(value.shape.size());
-    for (size_t d = 0; d < value.shape.size(); ++d) tensor.shape[d] = Evaluate(*value.shape[d], dims_.data());
+    for (size_t d = 0; d < value.shape.size(); ++d)
+      tensor.shape[d] = Evaluate(*value.shape[d], dims_.data());
     tensor.data = memory_.data() + value.offset;
   }
 }

@@ -23,7 +23,8 @@
 namespace ashlar {
 
 struct SessionOptions {
-  // Threads that compute, the caller of Run among them; 0: one per physical core that the process may use.
+  // Threads that compute, the caller of Run among them; 0: one per physical core that the process
+  // may use.
   int threads = 0;
   // Where the checkpoint lies, in place of where the artifact says.
   std::string weights_directory;
@@ -33,7 +34,8 @@ struct SessionOptions {
   bool profile = false;
 };
 
-// Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped from a file.
+// Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped
+// from a file.
 struct MemoryUse {
   uint64_t arena = 0;    // the largest of the entries', which use it in turn
   uint64_t scratch = 0;  // threads times the largest kernel's
@@ -47,29 +49,35 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 
 // One user of a program: its arena, its state, its threads.
 //
-// Threading: a session is used by one thread at a time, and runs on its own threads and the caller's; different
-// sessions are independent and may share a Program and Weights. Results do not depend on the number of threads.
+// Threading: a session is used by one thread at a time, and runs on its own threads and the
+// caller's; different sessions are independent and may share a Program and Weights. Results do not
+// depend on the number of threads.
 //
-// Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights; a step takes
-// nothing, neither from the system nor from the heap, once each entry in use has run once with the same `outputs`.
+// Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights;
+// a step takes nothing, neither from the system nor from the heap, once each entry in use has run
+// once with the same `outputs`.
 class Session {
  public:
-  // Chooses the machine code for this CPU, binds the weights, takes the memory. Errors: FailedPrecondition when the
-  // machine cannot run the code, those of Weights::Bind, ResourceExhausted.
+  // Chooses the machine code for this CPU, binds the weights, takes the memory. Errors:
+  // FailedPrecondition when the machine cannot run the code, those of Weights::Bind,
+  // ResourceExhausted.
   static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Program> program,
                                                          const SessionOptions& options);
 
-  // Runs one step of an entry. The shapes of the inputs give the step its extents; inputs with a default may be left
-  // out; integers are converted where every value fits, floats are rounded. `outputs` is set to one view per output,
-  // at the step's extents, in the program's order; they are valid until the next Run, Reset or the end of the session.
-  // Errors (the step has not begun, state is as it was): names, shapes, elements that do not fit (they say what is
-  // expected); OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
-  absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs);
+  // Runs one step of an entry. The shapes of the inputs give the step its extents; inputs with a
+  // default may be left out; integers are converted where every value fits, floats are rounded.
+  // `outputs` is set to one view per output, at the step's extents, in the program's order; they
+  // are valid until the next Run, Reset or the end of the session. Errors (the step has not begun,
+  // state is as it was): names, shapes, elements that do not fit (they say what is expected);
+  // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
+  absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
+                   std::vector<Tensor>* outputs);
 
   // Makes all state zero, as at the start.
   void Reset();
 
-  // Sets all elements of an I64 state, such as the number of tokens in a cache. NotFound lists the states.
+  // Sets all elements of an I64 state, such as the number of tokens in a cache. NotFound lists the
+  // states.
   absl::Status SetCounter(std::string_view state, int64_t value);
 
   const Program& program() const { return *program_; }
@@ -80,7 +88,8 @@ class Session {
   const std::string& cpu() const { return program_->metadata().images[image_index_]->cpu; }
   MemoryUse memory() const;
 
-  // Times of the entry's launches since the start or ClearTimes, one per launch; zeros unless options.profile.
+  // Times of the entry's launches since the start or ClearTimes, one per launch; zeros unless
+  // options.profile.
   const std::vector<LaunchTime>& times(int entry) const { return entries_[entry]->times(); }
   void ClearTimes();
 

@@ -27,7 +27,9 @@ class SessionErrorsTest : public testing::SessionTestBase {
     return Message(status);
   }
   Tensor X(std::vector<int64_t> shape) { return {"x", DType::kF32, std::move(shape), floats_}; }
-  Tensor Factor(std::vector<int64_t> shape) { return {"factor", DType::kI64, std::move(shape), ints_}; }
+  Tensor Factor(std::vector<int64_t> shape) {
+    return {"factor", DType::kI64, std::move(shape), ints_};
+  }
 
   std::unique_ptr<Session> session_;
   float floats_[1000] = {};
@@ -36,35 +38,45 @@ class SessionErrorsTest : public testing::SessionTestBase {
 
 TEST_F(SessionErrorsTest, Names) {
   EXPECT_THAT(ErrorOf({}, "decode"), HasSubstr("no entry 'decode'; it has forward, step"));
-  EXPECT_THAT(ErrorOf({}), AllOf(HasSubstr("input 'x' of entry 'forward' is missing"),
-                                 HasSubstr("x: F32 [batch, seq, 5], required"),
-                                 HasSubstr("factor: I64 [batch, seq], 1 where it is left out"),
-                                 HasSubstr("position: I64 [batch, seq], the index where it is left out")));
-  EXPECT_THAT(ErrorOf({X({1, 1, 5}), {"y", DType::kF32, {1}, floats_}}), HasSubstr("no input 'y'; its inputs are"));
+  EXPECT_THAT(ErrorOf({}),
+              AllOf(HasSubstr("input 'x' of entry 'forward' is missing"),
+                    HasSubstr("x: F32 [batch, seq, 5], required"),
+                    HasSubstr("factor: I64 [batch, seq], 1 where it is left out"),
+                    HasSubstr("position: I64 [batch, seq], the index where it is left out")));
+  EXPECT_THAT(ErrorOf({X({1, 1, 5}), {"y", DType::kF32, {1}, floats_}}),
+              HasSubstr("no input 'y'; its inputs are"));
   EXPECT_THAT(ErrorOf({X({1, 1, 5}), X({1, 1, 5})}), HasSubstr("input 'x' is given twice"));
 }
 
 TEST_F(SessionErrorsTest, Shapes) {
-  EXPECT_THAT(ErrorOf({X({1, 5})}), HasSubstr("input 'x': expected F32 [batch, seq, 5], found shape [1, 5]"));
-  EXPECT_THAT(ErrorOf({X({1, 2, 4})}), HasSubstr("expected F32 [batch, seq, 5], found shape [1, 2, 4] (5 is 5)"));
-  EXPECT_THAT(ErrorOf({X({1, 2, 5}), Factor({1, 3})}), HasSubstr("'seq' is 2 in 'x' and 3 in 'factor'"));
-  EXPECT_THAT(ErrorOf({X({5, 2, 5})}), HasSubstr("'batch' is 5, this artifact was compiled for 1..4"));
-  EXPECT_THAT(ErrorOf({X({1, 0, 5})}), HasSubstr("'seq' is 0, this artifact was compiled for 1..8"));
+  EXPECT_THAT(ErrorOf({X({1, 5})}),
+              HasSubstr("input 'x': expected F32 [batch, seq, 5], found shape [1, 5]"));
+  EXPECT_THAT(ErrorOf({X({1, 2, 4})}),
+              HasSubstr("expected F32 [batch, seq, 5], found shape [1, 2, 4]: dimension 2 must be 5"));
+  EXPECT_THAT(ErrorOf({X({1, 2, 5}), Factor({1, 3})}),
+              HasSubstr("'seq' is 2 in 'x' and 3 in 'factor'"));
+  EXPECT_THAT(ErrorOf({X({5, 2, 5})}),
+              HasSubstr("'batch' is 5, this artifact was compiled for 1..4"));
+  EXPECT_THAT(ErrorOf({X({1, 0, 5})}),
+              HasSubstr("'seq' is 0, this artifact was compiled for 1..8"));
   EXPECT_THAT(ErrorOf({X({1, -1, 5})}), HasSubstr("'seq' is -1"));
 }
 
 TEST_F(SessionErrorsTest, Data) {
-  EXPECT_THAT(ErrorOf({{"x", DType::kF32, {1, 1, 5}, nullptr}}), HasSubstr("input 'x' has no data"));
+  EXPECT_THAT(ErrorOf({{"x", DType::kF32, {1, 1, 5}, nullptr}}),
+              HasSubstr("input 'x' has no data"));
   EXPECT_THAT(ErrorOf({X({1, 2, 5}), {"factor", DType::kF32, {1, 2}, floats_}}),
               HasSubstr("input 'factor': elements of type F32 cannot be converted to I64"));
   ints_[3] = 10;
   EXPECT_THAT(ErrorOf({X({2, 2, 5}), {"position", DType::kI64, {2, 2}, ints_}}),
               HasSubstr("input 'position': element [1, 1] is 10, expected 0..9"));
   ints_[3] = -1;
-  EXPECT_THAT(ErrorOf({X({2, 2, 5}), {"position", DType::kI64, {2, 2}, ints_}}), HasSubstr("is -1, expected 0..9"));
+  EXPECT_THAT(ErrorOf({X({2, 2, 5}), {"position", DType::kI64, {2, 2}, ints_}}),
+              HasSubstr("is -1, expected 0..9"));
   std::vector<Tensor> outputs;
   ASSERT_TRUE(session_->Run("forward", {X({1, 1, 5})}, &outputs).ok());
-  EXPECT_THAT(ErrorOf({{"x", DType::kF32, {1, 1, 5}, outputs[0].data}}), HasSubstr("the session's own memory"));
+  EXPECT_THAT(ErrorOf({{"x", DType::kF32, {1, 1, 5}, outputs[0].data}}),
+              HasSubstr("the session's own memory"));
 }
 
 TEST_F(SessionErrorsTest, ADimensionThatNothingGives) {
@@ -82,7 +94,8 @@ TEST_F(SessionErrorsTest, Creation) {
   EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()), HasSubstr("threads"));
   options = {};
   options.weights = session_->weights();
-  EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()), HasSubstr("bound for another program"));
+  EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()),
+              HasSubstr("bound for another program"));
   options = {};
   options.weights_directory = "/nowhere";
   EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()), HasSubstr("/nowhere"));

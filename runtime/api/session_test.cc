@@ -23,7 +23,8 @@ class SessionTest : public testing::SessionTestBase {};
 // x of `rows` rows, exact in f32.
 std::vector<float> SomeX(int64_t rows) {
   std::vector<float> x(rows * kTinyK);
-  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(static_cast<int>(i * 13 % 17) - 8) / 8;
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = static_cast<float>(static_cast<int>(i * 13 % 17) - 8) / 8;
   return x;
 }
 
@@ -35,7 +36,8 @@ std::vector<float> Expected(const std::vector<float>& x, const std::vector<int64
     for (int n = 0; n < kTinyN; ++n) {
       float sum = bias[n];
       for (int k = 0; k < kTinyK; ++k) sum += x[r * kTinyK + k] * weight[k * kTinyN + n];
-      out.push_back(sum * static_cast<float>(factor[r]) + static_cast<float>(position[r]) + static_cast<float>(n) / 8);
+      out.push_back(sum * static_cast<float>(factor[r]) + static_cast<float>(position[r]) +
+                    static_cast<float>(n) / 8);
     }
   return out;
 }
@@ -49,7 +51,8 @@ TEST_F(SessionTest, ComputesAtTheExtentsOfTheInputs) {
   for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {4, 8}, {3, 5}, {1, 8}, {4, 1}}) {
     std::vector<float> x = SomeX(batch * seq);
     std::vector<int64_t> factor, position;
-    for (int64_t r = 0; r < batch * seq; ++r) factor.push_back(r % 3), position.push_back(9 - r % 4);
+    for (int64_t r = 0; r < batch * seq; ++r)
+      factor.push_back(r % 3), position.push_back(9 - r % 4);
     std::vector<Tensor> outputs;
     absl::Status status = session->Run("forward",
                                        {{"position", DType::kI64, {batch, seq}, position.data()},
@@ -68,7 +71,8 @@ TEST_F(SessionTest, FillsDefaults) {
   auto session = MakeSession();
   std::vector<float> x = SomeX(6);
   std::vector<Tensor> outputs;
-  ASSERT_TRUE(session->Run("forward", {{"x", DType::kF32, {2, 3, kTinyK}, x.data()}}, &outputs).ok());
+  ASSERT_TRUE(
+      session->Run("forward", {{"x", DType::kF32, {2, 3, kTinyK}, x.data()}}, &outputs).ok());
   EXPECT_EQ(Floats(outputs[0]), Expected(x, {1, 1, 1, 1, 1, 1}, {0, 1, 2, 0, 1, 2}));
 }
 
@@ -77,7 +81,8 @@ TEST_F(SessionTest, ADefaultMayDependOnTheExtents) {
   auto session = MakeSession();
   std::vector<float> x = SomeX(3);
   std::vector<Tensor> outputs;
-  ASSERT_TRUE(session->Run("forward", {{"x", DType::kF32, {1, 3, kTinyK}, x.data()}}, &outputs).ok());
+  ASSERT_TRUE(
+      session->Run("forward", {{"x", DType::kF32, {1, 3, kTinyK}, x.data()}}, &outputs).ok());
   EXPECT_EQ(Floats(outputs[0]), Expected(x, {6, 6, 6}, {0, 1, 2}));
 }
 
@@ -105,7 +110,8 @@ TEST_F(SessionTest, TheSameBitsForEveryNumberOfThreads) {
     auto session = MakeSession(threads);
     EXPECT_EQ(session->threads(), threads);
     std::vector<Tensor> outputs;
-    ASSERT_TRUE(session->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &outputs).ok());
+    ASSERT_TRUE(
+        session->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &outputs).ok());
     results.push_back(Floats(outputs[0]));
   }
   EXPECT_EQ(results[1], results[0]);
@@ -116,7 +122,9 @@ TEST_F(SessionTest, KeepsStateUntilReset) {
   auto session = MakeSession();
   std::vector<int64_t> value = {1, 10, 100};
   std::vector<Tensor> outputs;
-  auto step = [&] { return session->Run("step", {{"value", DType::kI64, {3}, value.data()}}, &outputs); };
+  auto step = [&] {
+    return session->Run("step", {{"value", DType::kI64, {3}, value.data()}}, &outputs);
+  };
   for (int64_t i = 1; i <= 3; ++i) {
     ASSERT_TRUE(step().ok());
     EXPECT_EQ(outputs[0].as<int64_t>()[2], 100 * i);
@@ -125,7 +133,8 @@ TEST_F(SessionTest, KeepsStateUntilReset) {
   // Another entry uses the same arena; state is not in it.
   std::vector<float> x = SomeX(32);
   std::vector<Tensor> logits;
-  ASSERT_TRUE(session->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &logits).ok());
+  ASSERT_TRUE(
+      session->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &logits).ok());
   ASSERT_TRUE(step().ok());
   EXPECT_EQ(outputs[0].as<int64_t>()[1], 40);
   session->Reset();
@@ -137,7 +146,9 @@ TEST_F(SessionTest, ALimitStopsBeforeTheStep) {
   auto session = MakeSession();
   std::vector<int64_t> value = {5};
   std::vector<Tensor> outputs;
-  auto step = [&] { return session->Run("step", {{"value", DType::kI64, {1}, value.data()}}, &outputs); };
+  auto step = [&] {
+    return session->Run("step", {{"value", DType::kI64, {1}, value.data()}}, &outputs);
+  };
   for (int i = 0; i < 6; ++i) ASSERT_TRUE(step().ok());
   absl::Status status = step();
   EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
@@ -161,14 +172,16 @@ TEST_F(SessionTest, TakesWhatWasPlannedToTheByte) {
     auto session = Session::Create(program, options);
     ASSERT_TRUE(session.ok()) << session.status();
     MemoryUse planned = PlanMemory(program->metadata(), threads), taken = (*session)->memory();
-    // From the program's own numbers: the largest arena, 20 bytes of scratch on 64-byte places, two counters.
+    // From the program's own numbers: the largest arena, 20 bytes of scratch on 64-byte places, two
+    // counters.
     EXPECT_EQ(planned.peak(), 9600u + 64u * threads + 96u);
     EXPECT_EQ(MemoryRegion::LiveBytes() - before, planned.peak());
     EXPECT_EQ(taken.peak(), planned.peak());
     EXPECT_EQ(taken.weights, program->metadata().weights_bytes);
     std::vector<float> x = SomeX(32);
     std::vector<Tensor> outputs;
-    ASSERT_TRUE((*session)->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &outputs).ok());
+    ASSERT_TRUE(
+        (*session)->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &outputs).ok());
     EXPECT_EQ(MemoryRegion::LiveBytes() - before, planned.peak());
   }
 }
@@ -178,7 +191,8 @@ TEST_F(SessionTest, SessionsShareWeightsAndRunAtTheSameTime) {
   ThreadPool pool(1);
   auto weights = Weights::Bind(program, "", pool);
   ASSERT_TRUE(weights.ok());
-  std::vector<float> x = SomeX(8), expected = Expected(x, std::vector<int64_t>(8, 1), {0, 1, 2, 3, 4, 5, 6, 7});
+  std::vector<float> x = SomeX(8),
+                     expected = Expected(x, std::vector<int64_t>(8, 1), {0, 1, 2, 3, 4, 5, 6, 7});
   std::vector<std::thread> threads;
   std::vector<int> good(3);
   for (int t = 0; t < 3; ++t)
@@ -189,7 +203,9 @@ TEST_F(SessionTest, SessionsShareWeightsAndRunAtTheSameTime) {
       auto session = Session::Create(program, options);
       std::vector<Tensor> outputs;
       for (int i = 0; session.ok() && i < 50; ++i)
-        if ((*session)->Run("forward", {{"x", DType::kF32, {1, 8, kTinyK}, x.data()}}, &outputs).ok())
+        if ((*session)
+                ->Run("forward", {{"x", DType::kF32, {1, 8, kTinyK}, x.data()}}, &outputs)
+                .ok())
           good[t] += Floats(outputs[0]) == expected;
     });
   for (std::thread& thread : threads) thread.join();
@@ -204,7 +220,8 @@ TEST_F(SessionTest, MeasuresLaunchesWhenAsked) {
   ASSERT_TRUE(session.ok()) << session.status();
   std::vector<float> x = SomeX(1);
   for (int i = 0; i < 3; ++i)
-    ASSERT_TRUE((*session)->Run("forward", {{"x", DType::kF32, {1, 1, kTinyK}, x.data()}}, nullptr).ok());
+    ASSERT_TRUE(
+        (*session)->Run("forward", {{"x", DType::kF32, {1, 1, kTinyK}, x.data()}}, nullptr).ok());
   ASSERT_EQ((*session)->times(0).size(), 2u);
   EXPECT_EQ((*session)->times(0)[1].steps, 3);
   EXPECT_GT((*session)->times(0)[1].min_us, 0);

@@ -14,14 +14,16 @@ struct DTypeInfo {
   int size;
 };
 constexpr DTypeInfo kInfo[kNumDTypes] = {
-    {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8}, {"I64", 8},     {"I32", 4},     {"I8", 1},      {"U8", 1},
-    {"BOOL", 1}, {"I16", 2}, {"U16", 2},  {"U32", 4}, {"U64", 8},     {"F8_E4M3", 1}, {"F8_E5M2", 1},
+    {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F64", 8},     {"I64", 8},
+    {"I32", 4}, {"I8", 1},  {"U8", 1},   {"BOOL", 1},    {"I16", 2},
+    {"U16", 2}, {"U32", 4}, {"U64", 8},  {"F8_E4M3", 1}, {"F8_E5M2", 1},
 };
 
 template <typename T>
 T Load(const void* source, int64_t index) {
   T value;
-  std::memcpy(&value, static_cast<const char*>(source) + index * static_cast<int64_t>(sizeof(T)), sizeof(T));
+  std::memcpy(&value, static_cast<const char*>(source) + index * static_cast<int64_t>(sizeof(T)),
+              sizeof(T));
   return value;
 }
 
@@ -32,14 +34,19 @@ void Store(void* out, int64_t index, T value) {
 
 double LoadFloat(DType dtype, const void* source, int64_t i) {
   switch (dtype) {
-    case DType::kF64: return Load<double>(source, i);
-    case DType::kF16: return F16ToF32(Load<uint16_t>(source, i));
-    case DType::kBF16: return BF16ToF32(Load<uint16_t>(source, i));
-    default: return Load<float>(source, i);
+    case DType::kF64:
+      return Load<double>(source, i);
+    case DType::kF16:
+      return F16ToF32(Load<uint16_t>(source, i));
+    case DType::kBF16:
+      return BF16ToF32(Load<uint16_t>(source, i));
+    default:
+      return Load<float>(source, i);
   }
 }
 
-// An integer of any of the types: the value is `bits` as signed, or as unsigned when is_large (a U64 above 2^63).
+// An integer of any of the types: the value is `bits` as signed, or as unsigned when is_large (a
+// U64 above 2^63).
 struct Integer {
   int64_t value;
   bool is_large;
@@ -47,14 +54,22 @@ struct Integer {
 
 Integer LoadInteger(DType dtype, const void* source, int64_t i) {
   switch (dtype) {
-    case DType::kI64: return {Load<int64_t>(source, i), false};
-    case DType::kI32: return {Load<int32_t>(source, i), false};
-    case DType::kI16: return {Load<int16_t>(source, i), false};
-    case DType::kI8: return {Load<int8_t>(source, i), false};
-    case DType::kU8: return {Load<uint8_t>(source, i), false};
-    case DType::kU16: return {Load<uint16_t>(source, i), false};
-    case DType::kU32: return {Load<uint32_t>(source, i), false};
-    case DType::kBool: return {Load<uint8_t>(source, i) != 0, false};
+    case DType::kI64:
+      return {Load<int64_t>(source, i), false};
+    case DType::kI32:
+      return {Load<int32_t>(source, i), false};
+    case DType::kI16:
+      return {Load<int16_t>(source, i), false};
+    case DType::kI8:
+      return {Load<int8_t>(source, i), false};
+    case DType::kU8:
+      return {Load<uint8_t>(source, i), false};
+    case DType::kU16:
+      return {Load<uint16_t>(source, i), false};
+    case DType::kU32:
+      return {Load<uint32_t>(source, i), false};
+    case DType::kBool:
+      return {Load<uint8_t>(source, i) != 0, false};
     default: {
       uint64_t value = Load<uint64_t>(source, i);
       return {static_cast<int64_t>(value), value > static_cast<uint64_t>(INT64_MAX)};
@@ -64,10 +79,14 @@ Integer LoadInteger(DType dtype, const void* source, int64_t i) {
 
 void StoreFloat(DType dtype, void* out, int64_t i, double value) {
   switch (dtype) {
-    case DType::kF64: return Store<double>(out, i, value);
-    case DType::kF16: return Store<uint16_t>(out, i, F32ToF16(static_cast<float>(value)));
-    case DType::kBF16: return Store<uint16_t>(out, i, F32ToBF16(static_cast<float>(value)));
-    default: return Store<float>(out, i, static_cast<float>(value));
+    case DType::kF64:
+      return Store<double>(out, i, value);
+    case DType::kF16:
+      return Store<uint16_t>(out, i, F32ToF16(static_cast<float>(value)));
+    case DType::kBF16:
+      return Store<uint16_t>(out, i, F32ToBF16(static_cast<float>(value)));
+    default:
+      return Store<float>(out, i, static_cast<float>(value));
   }
 }
 
@@ -88,19 +107,29 @@ bool StoreChecked(void* out, int64_t i, Integer integer) {
 
 bool StoreInteger(DType dtype, void* out, int64_t i, Integer integer) {
   switch (dtype) {
-    case DType::kI64: return StoreChecked<int64_t>(out, i, integer);
-    case DType::kI32: return StoreChecked<int32_t>(out, i, integer);
-    case DType::kI16: return StoreChecked<int16_t>(out, i, integer);
-    case DType::kI8: return StoreChecked<int8_t>(out, i, integer);
-    case DType::kU8: return StoreChecked<uint8_t>(out, i, integer);
-    case DType::kU16: return StoreChecked<uint16_t>(out, i, integer);
-    case DType::kU32: return StoreChecked<uint32_t>(out, i, integer);
-    case DType::kBool: return Store<uint8_t>(out, i, integer.value != 0), true;
-    default: return StoreChecked<uint64_t>(out, i, integer);
+    case DType::kI64:
+      return StoreChecked<int64_t>(out, i, integer);
+    case DType::kI32:
+      return StoreChecked<int32_t>(out, i, integer);
+    case DType::kI16:
+      return StoreChecked<int16_t>(out, i, integer);
+    case DType::kI8:
+      return StoreChecked<int8_t>(out, i, integer);
+    case DType::kU8:
+      return StoreChecked<uint8_t>(out, i, integer);
+    case DType::kU16:
+      return StoreChecked<uint16_t>(out, i, integer);
+    case DType::kU32:
+      return StoreChecked<uint32_t>(out, i, integer);
+    case DType::kBool:
+      return Store<uint8_t>(out, i, integer.value != 0), true;
+    default:
+      return StoreChecked<uint64_t>(out, i, integer);
   }
 }
 
-// The pairs that weights meet run as simple loops, which the compiler vectorises; the others one by one.
+// The pairs that weights meet run as simple loops, which the compiler vectorises; the others one by
+// one.
 void ConvertFloats(DType from, const void* source, DType to, void* out, int64_t count) {
   if (to == DType::kF32 && from != DType::kF64) {
     ToFloats(from, source, count, static_cast<float*>(out));
@@ -123,7 +152,8 @@ std::optional<DType> ParseDTypeName(std::string_view name) {
 }
 
 bool IsFloat(DType dtype) {
-  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 || dtype == DType::kF64;
+  return dtype == DType::kF32 || dtype == DType::kF16 || dtype == DType::kBF16 ||
+         dtype == DType::kF64;
 }
 
 bool IsInteger(DType dtype) {
@@ -155,7 +185,8 @@ uint16_t F32ToF16(float value) {
     std::memcpy(&absolute, &magnitude, sizeof(absolute));
     return sign | static_cast<uint16_t>(std::nearbyint(absolute * 0x1p24f));
   }
-  return sign | static_cast<uint16_t>((magnitude - 0x38000000u + 0xfff + ((magnitude >> 13) & 1)) >> 13);
+  return sign |
+         static_cast<uint16_t>((magnitude - 0x38000000u + 0xfff + ((magnitude >> 13) & 1)) >> 13);
 }
 
 bool ToFloats(DType dtype, const void* source, int64_t count, float* out) {
@@ -187,14 +218,16 @@ absl::Status ConvertElements(DType from, const void* source, DType to, void* out
     return absl::OkStatus();
   }
   if (!IsInteger(from) || !(IsInteger(to) || IsFloat(to)))
-    return InvalidArgument("elements of type ", DTypeName(from), " cannot be converted to ", DTypeName(to));
+    return InvalidArgument("elements of type ", DTypeName(from), " cannot be converted to ",
+                           DTypeName(to));
   for (int64_t i = 0; i < count; ++i) {
     Integer integer = LoadInteger(from, source, i);
     if (IsFloat(to)) {
       double value = static_cast<double>(integer.value);
       StoreFloat(to, out, i, integer.is_large ? value + 0x1p64 : value);
     } else if (!StoreInteger(to, out, i, integer)) {
-      return InvalidArgument("element ", i, " is ", integer.value, ", which does not fit in ", DTypeName(to));
+      return InvalidArgument("element ", i, " is ", integer.value, ", which does not fit in ",
+                             DTypeName(to));
     }
   }
   return absl::OkStatus();

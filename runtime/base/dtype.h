@@ -12,8 +12,8 @@
 
 namespace ashlar {
 
-// The first nine have the values of fb::DType, so that the artifact's type is a cast away; the rest occur in
-// checkpoints only.
+// The first nine have the values of fb::DType, so that the artifact's type is a cast away; the rest
+// occur in checkpoints only.
 enum class DType : int8_t {
   kF32,
   kF16,
@@ -69,13 +69,14 @@ float F16ToF32(uint16_t bits);
 // Rounds to nearest, ties to even; beyond 65504 + half a step becomes infinity.
 uint16_t F32ToF16(float value);
 
-// Writes `count` elements of a float or integer type at `source` (any alignment) as f32. The 8-bit floats are
-// not supported (returns false).
+// Writes `count` elements of a float or integer type at `source` (any alignment) as f32. The 8-bit
+// floats are not supported (returns false).
 bool ToFloats(DType dtype, const void* source, int64_t count, float* out);
 
-// Converts `count` elements: integers and Bool to any integer type that holds each value (Bool: anything non-zero is
-// true), floats to floats (rounded), integers to floats. Floats to integers, and a value that does not fit, are
-// InvalidArgument errors that name the element. `source` and `out` do not overlap, any alignment.
+// Converts `count` elements: integers and Bool to any integer type that holds each value (Bool:
+// anything non-zero is true), floats to floats (rounded), integers to floats. Floats to integers,
+// and a value that does not fit, are InvalidArgument errors that name the element. `source` and
+// `out` do not overlap, any alignment.
 absl::Status ConvertElements(DType from, const void* source, DType to, void* out, int64_t count);
 
 }  // namespace ashlar

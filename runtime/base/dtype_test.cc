@@ -25,7 +25,8 @@ TEST(DType, EveryHalfSurvivesARoundTrip) {
     float value = F16ToF32(static_cast<uint16_t>(bits));
     float expected = std::ldexp(static_cast<float>(bits & 0x3ff), -24);
     int exponent = (bits >> 10) & 31;
-    if (exponent > 0) expected = std::ldexp(1.0f + static_cast<float>(bits & 0x3ff) / 1024, exponent - 15);
+    if (exponent > 0)
+      expected = std::ldexp(1.0f + static_cast<float>(bits & 0x3ff) / 1024, exponent - 15);
     if (exponent == 31) expected = std::numeric_limits<float>::infinity();
     if (exponent == 31 && (bits & 0x3ff)) {
       EXPECT_TRUE(std::isnan(value));
@@ -43,7 +44,7 @@ TEST(DType, HalfRoundsToNearestEven) {
   EXPECT_EQ(F32ToF16(1.0f + 3 * 0x1p-11f), 0x3c02);
   EXPECT_EQ(F32ToF16(65519.0f), 0x7bff);
   EXPECT_EQ(F32ToF16(65520.0f), 0x7c00);
-  EXPECT_EQ(F32ToF16(0x1p-25f), 0);                 // half of the smallest subnormal: even is zero
+  EXPECT_EQ(F32ToF16(0x1p-25f), 0);  // half of the smallest subnormal: even is zero
   EXPECT_EQ(F32ToF16(0x1p-25f * 1.001f), 1);
   EXPECT_EQ(F32ToF16(-0.0f), 0x8000);
 }

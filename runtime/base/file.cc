@@ -14,7 +14,8 @@
 
 namespace ashlar {
 
-absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(const std::string& path) {
+absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
+    const std::string& path) {
   // A link stays a link: its target is replaced.
   std::error_code ignored;
   std::string target = path;
@@ -68,8 +69,8 @@ absl::Status AtomicFileWriter::PadTo(uint64_t alignment) {
 
 absl::Status AtomicFileWriter::Overwrite(uint64_t offset, std::string_view bytes) {
   if (offset > position_ || bytes.size() > position_ - offset)
-    return InvalidArgument("cannot overwrite ", bytes.size(), " bytes at ", offset, " of ", path_, ": only ",
-                           position_, " were written");
+    return InvalidArgument("cannot overwrite ", bytes.size(), " bytes at ", offset, " of ", path_,
+                           ": only ", position_, " were written");
   return WriteAt(offset, bytes);
 }
 
@@ -78,7 +79,8 @@ absl::Status AtomicFileWriter::Commit() {
   int descriptor = descriptor_;
   descriptor_ = -1;
   if (close(descriptor) != 0) return ErrnoError(errno, "cannot close", path_);
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) return ErrnoError(errno, "cannot rename to", path_);
+  if (rename(temporary_.c_str(), path_.c_str()) != 0)
+    return ErrnoError(errno, "cannot rename to", path_);
   temporary_.clear();
   return absl::OkStatus();
 }
@@ -100,7 +102,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit) {
   } else if (!S_ISREG(info.st_mode)) {
     status = InvalidArgument("cannot read ", path, ": not a regular file");
   } else if (static_cast<uint64_t>(info.st_size) > limit) {
-    status = InvalidArgument(path, " has ", info.st_size, " bytes, at most ", limit, " are expected");
+    status =
+        InvalidArgument(path, " has ", info.st_size, " bytes, at most ", limit, " are expected");
   } else {
     bytes.resize(info.st_size);
     size_t done = 0;
@@ -111,7 +114,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit) {
       if (count <= 0) break;
       done += count;
     }
-    if (status.ok() && done < bytes.size()) status = DataLoss(path, " became shorter while it was read");
+    if (status.ok() && done < bytes.size())
+      status = DataLoss(path, " became shorter while it was read");
   }
   close(descriptor);
   if (!status.ok()) return status;

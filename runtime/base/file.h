@@ -13,8 +13,9 @@
 
 namespace ashlar {
 
-// Writes under a temporary name in the same directory; Commit syncs and renames it to the final name, so that what
-// was there before stays until the new file is complete. Without Commit the temporary file is removed. One thread.
+// Writes under a temporary name in the same directory; Commit syncs and renames it to the final
+// name, so that what was there before stays until the new file is complete. Without Commit the
+// temporary file is removed. One thread.
 class AtomicFileWriter {
  public:
   static absl::StatusOr<std::unique_ptr<AtomicFileWriter>> Create(const std::string& path);

@@ -16,7 +16,9 @@ struct Hasher::State {
 
 Hasher::Hasher() : state_(new State) { XXH3_64bits_reset(&state_->xxh); }
 Hasher::~Hasher() = default;
-void Hasher::Update(std::string_view bytes) { XXH3_64bits_update(&state_->xxh, bytes.data(), bytes.size()); }
+void Hasher::Update(std::string_view bytes) {
+  XXH3_64bits_update(&state_->xxh, bytes.data(), bytes.size());
+}
 uint64_t Hasher::Digest() const { return XXH3_64bits_digest(&state_->xxh); }
 
 }  // namespace ashlar

@@ -32,8 +32,8 @@ inline bool RangeFits(uint64_t offset, uint64_t bytes, uint64_t size) {
   return offset <= size && bytes <= size - offset;
 }
 
-// Sets *elements to the product of the extents; false when one is negative or the product overflows. The product of
-// no extents is 1; one zero makes it 0 whatever the others are.
+// Sets *elements to the product of the extents; false when one is negative or the product
+// overflows. The product of no extents is 1; one zero makes it 0 whatever the others are.
 inline bool CheckedElements(const std::vector<int64_t>& shape, int64_t* elements) {
   int64_t product = 1;
   bool zero = false;
@@ -47,7 +47,8 @@ inline bool CheckedElements(const std::vector<int64_t>& shape, int64_t* elements
   return true;
 }
 
-// Returns value rounded up to a multiple of `multiple` (the caller knows that it does not overflow).
+// Returns value rounded up to a multiple of `multiple` (the caller knows that it does not
+// overflow).
 template <typename T>
 constexpr T RoundUp(T value, T multiple) {
   return (value + multiple - 1) / multiple * multiple;

@@ -92,10 +92,9 @@ absl::Status Unimplemented(const Parts&... parts) {
 #define ASHLAR_STATUS_CONCAT(a, b) ASHLAR_STATUS_CONCAT_(a, b)
 
 // Evaluates an absl::Status and returns it from the function unless it is OK.
-#define ASHLAR_RETURN_IF_ERROR(expression)                                  \
-  do {                                                                      \
-    if (absl::Status ashlar_status = (expression); !ashlar_status.ok())     \
-      return ashlar_status;                                                 \
+#define ASHLAR_RETURN_IF_ERROR(expression)                                                    \
+  do {                                                                                        \
+    if (absl::Status ashlar_status = (expression); !ashlar_status.ok()) return ashlar_status; \
   } while (false)
 
 // ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The base of the event-driven readers of untrusted JSON. Nothing is built while parsing, so what a file costs is what
-// its reader keeps; nesting is bounded; strings are checked to be UTF-8 by the parser.
+// The base of the event-driven readers of untrusted JSON. Nothing is built while parsing, so what a
+// file costs is what its reader keeps; nesting is bounded; strings are checked to be UTF-8 by the
+// parser.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -26,16 +27,22 @@ class JsonSaxReader : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool) override { return Unexpected("a boolean"); }
   bool number_integer(number_integer_t value) override { return Unexpected(StrCat(value)); }
   bool number_unsigned(number_unsigned_t value) override { return Unexpected(StrCat(value)); }
-  bool number_float(number_float_t, const string_t& text) override { return Unexpected(Printable(text)); }
-  bool string(string_t& value) override { return Unexpected(StrCat("string '", Printable(value), "'")); }
+  bool number_float(number_float_t, const string_t& text) override {
+    return Unexpected(Printable(text));
+  }
+  bool string(string_t& value) override {
+    return Unexpected(StrCat("string '", Printable(value), "'"));
+  }
   bool binary(binary_t&) override { return Unexpected("binary data"); }
   bool start_object(size_t) override { return Unexpected("an object"); }
   bool key(string_t&) override { return Unexpected("a key"); }
   bool end_object() override { return true; }
   bool start_array(size_t) override { return Unexpected("an array"); }
   bool end_array() override { return true; }
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    if (error_.empty()) error_ = StrCat("malformed JSON at byte ", position, ": ", Printable(error.what(), 200));
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception& error) override {
+    if (error_.empty())
+      error_ = StrCat("malformed JSON at byte ", position, ": ", Printable(error.what(), 200));
     return false;
   }
 

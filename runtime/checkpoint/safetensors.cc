@@ -40,8 +40,9 @@ class IndexReader : public JsonSaxReader {
   bool number_float(number_float_t, const string_t&) override { return Value("a number"); }
   bool string(string_t& value) override {
     if (!in_map_) return Value("a string");
-    if (value.empty() || value.find('/') != std::string::npos || value.find('\\') != std::string::npos ||
-        value.find('\0') != std::string::npos || value == "." || value == "..")
+    if (value.empty() || value.find('/') != std::string::npos ||
+        value.find('\\') != std::string::npos || value.find('\0') != std::string::npos ||
+        value == "." || value == "..")
       return Fail("weight_map: tensor '", Printable(key_), "' is said to be in '", Printable(value),
                   "', expected the name of a file in the same directory");
     if (!weight_map.emplace(key_, std::move(value)).second)
@@ -51,7 +52,8 @@ class IndexReader : public JsonSaxReader {
   bool start_object(size_t) override { return Open(true); }
   bool start_array(size_t) override { return Open(false); }
   bool Open(bool is_object) {
-    if (in_map_ || (depth_ == 0 && !is_object)) return Unexpected(is_object ? "an object" : "an array");
+    if (in_map_ || (depth_ == 0 && !is_object))
+      return Unexpected(is_object ? "an object" : "an array");
     if (depth_ == 1 && key_ == "weight_map") {
       if (!is_object) return Unexpected("an array");
       if (seen_weight_map_) return Fail("weight_map occurs twice");
@@ -110,8 +112,10 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::st
   } else {
     bool pickled = IsRegularFile(directory + "/pytorch_model.bin") ||
                    IsRegularFile(directory + "/pytorch_model.bin.index.json");
-    return NotFound(directory, ": expected ", kSingleName, " or ", kIndexName, ", found neither",
-                    pickled ? "; pytorch_model.bin is not read: save the model with safe_serialization=True" : "");
+    return NotFound(
+        directory, ": expected ", kSingleName, " or ", kIndexName, ", found neither",
+        pickled ? "; pytorch_model.bin is not read: save the model with safe_serialization=True"
+                : "");
   }
   return std::shared_ptr<const Checkpoint>(checkpoint);
 }
@@ -152,8 +156,9 @@ absl::Status Checkpoint::OpenShards(const std::string& index_path) {
   }
   if (!reader.weight_map.empty()) {
     auto first = std::min_element(reader.weight_map.begin(), reader.weight_map.end());
-    return DataLoss(index_path, ": expected tensor '", Printable(first->first), "' in ", first->second,
-                    ", which does not have it (", reader.weight_map.size(), " missing in all)");
+    return DataLoss(index_path, ": expected tensor '", Printable(first->first), "' in ",
+                    first->second, ", which does not have it (", reader.weight_map.size(),
+                    " missing in all)");
   }
   Finish(std::move(all));
   return absl::OkStatus();
@@ -166,8 +171,9 @@ void Checkpoint::Finish(std::vector<TensorInfo> tensors) {
 }
 
 const TensorInfo* Checkpoint::Find(std::string_view name) const {
-  auto it = std::lower_bound(tensors_.begin(), tensors_.end(), name,
-                             [](const TensorInfo& tensor, std::string_view key) { return tensor.name < key; });
+  auto it = std::lower_bound(
+      tensors_.begin(), tensors_.end(), name,
+      [](const TensorInfo& tensor, std::string_view key) { return tensor.name < key; });
   return it != tensors_.end() && it->name == name ? &*it : nullptr;
 }
 
@@ -191,7 +197,8 @@ absl::Status Checkpoint::MissingTensorError(std::string_view name) const {
   if (similar.size() > 3) similar.resize(3);
   std::string hint = StrCat("; it has ", tensors_.size(), " tensors");
   for (const auto& [distance, candidate] : similar)
-    if (distance * 2 <= name.size()) hint += StrCat(&similar[0].second == &candidate ? ", similar: " : ", ", candidate);
+    if (distance * 2 <= name.size())
+      hint += StrCat(&similar[0].second == &candidate ? ", similar: " : ", ", candidate);
   return NotFound(directory_, ": no tensor '", Printable(name, 200), "'", hint);
 }
 

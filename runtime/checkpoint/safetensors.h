@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reading a checkpoint in the safetensors format: one file (model.safetensors) or several with an index
-// (model.safetensors.index.json). Opening maps the files and reads their headers; the weights' bytes are touched only
-// by who reads through Data(), so opening costs the same for a megabyte and for a terabyte.
+// Reading a checkpoint in the safetensors format: one file (model.safetensors) or several with an
+// index (model.safetensors.index.json). Opening maps the files and reads their headers; the
+// weights' bytes are touched only by who reads through Data(), so opening costs the same for a
+// megabyte and for a terabyte.
 //
-// A file is 8 bytes of header length (little endian), a JSON header { name: {dtype, shape, data_offsets} } and the
-// data. Files are not trusted: whatever is in them, the result is a checkpoint in which every tensor's bytes lie
-// inside its file and fit its shape, or an error that names the file, the tensor, what was expected and what found.
+// A file is 8 bytes of header length (little endian), a JSON header { name: {dtype, shape,
+// data_offsets} } and the data. Files are not trusted: whatever is in them, the result is a
+// checkpoint in which every tensor's bytes lie inside its file and fit its shape, or an error that
+// names the file, the tensor, what was expected and what found.
 #pragma once
 
 #include <cstdint>
@@ -41,14 +43,15 @@ struct SafetensorsHeader {
 };
 
 // Parses what lies at the start of `file` (all of the file's bytes; only the header's are read).
-absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(const std::string& path, std::string_view file);
+absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(const std::string& path,
+                                                         std::string_view file);
 
 // Immutable once opened, so usable from any thread.
 class Checkpoint {
  public:
-  // Opens DIRECTORY/model.safetensors, else the shards of DIRECTORY/model.safetensors.index.json, whose tensors are
-  // the names in its weight_map. Errors: NotFound when neither is there (it says what was looked for), DataLoss for
-  // what is malformed.
+  // Opens DIRECTORY/model.safetensors, else the shards of DIRECTORY/model.safetensors.index.json,
+  // whose tensors are the names in its weight_map. Errors: NotFound when neither is there (it says
+  // what was looked for), DataLoss for what is malformed.
   static absl::StatusOr<std::shared_ptr<const Checkpoint>> Open(const std::string& directory);
 
   const std::string& directory() const { return directory_; }
@@ -65,11 +68,12 @@ class Checkpoint {
   // The files' __metadata__, merged.
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
 
-  // 64-bit hash (XXH3) of all headers: changes when a name, dtype, shape or place does; not when weights do.
+  // 64-bit hash (XXH3) of all headers: changes when a name, dtype, shape or place does; not when
+  // weights do.
   uint64_t HeaderHash() const { return header_hash_; }
 
-  // The tensor's bytes, read from the file as they are touched; valid as long as the checkpoint. NotFound names
-  // tensors with similar names.
+  // The tensor's bytes, read from the file as they are touched; valid as long as the checkpoint.
+  // NotFound names tensors with similar names.
   absl::StatusOr<std::string_view> Data(std::string_view name) const;
   std::string_view Data(const TensorInfo& tensor) const;
 

@@ -16,28 +16,50 @@ namespace {
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 constexpr size_t kMaxRank = 64;
 
-// { "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"format": "pt"} }
+// { "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "__metadata__": {"format":
+// "pt"} }
 class HeaderReader : public JsonSaxReader {
  public:
   std::vector<TensorInfo> tensors;
   std::map<std::string, std::string> metadata;
 
  private:
-  enum class In { kStart, kRoot, kTensor, kDType, kShape, kShapeItems, kOffsets, kOffsetsItems, kMetadata, kEnd };
+  enum class In {
+    kStart,
+    kRoot,
+    kTensor,
+    kDType,
+    kShape,
+    kShapeItems,
+    kOffsets,
+    kOffsetsItems,
+    kMetadata,
+    kEnd
+  };
 
   std::string Tensor() const { return StrCat("tensor '", Printable(tensor_.name), "'"); }
   std::string Where() const override {
     switch (in_) {
-      case In::kStart: return "expected an object with the tensors";
-      case In::kRoot: return StrCat("expected an object for ", Tensor());
-      case In::kTensor: return StrCat(Tensor(), ": expected dtype, shape and data_offsets");
-      case In::kDType: return StrCat(Tensor(), ": expected the dtype as a string");
-      case In::kShape: return StrCat(Tensor(), ": expected the shape as an array");
-      case In::kShapeItems: return StrCat(Tensor(), ": expected non-negative extents in the shape");
-      case In::kOffsets: return StrCat(Tensor(), ": expected data_offsets as an array");
-      case In::kOffsetsItems: return StrCat(Tensor(), ": expected two non-negative data_offsets");
-      case In::kMetadata: return "expected strings in __metadata__";
-      default: return "expected nothing after the header";
+      case In::kStart:
+        return "expected an object with the tensors";
+      case In::kRoot:
+        return StrCat("expected an object for ", Tensor());
+      case In::kTensor:
+        return StrCat(Tensor(), ": expected dtype, shape and data_offsets");
+      case In::kDType:
+        return StrCat(Tensor(), ": expected the dtype as a string");
+      case In::kShape:
+        return StrCat(Tensor(), ": expected the shape as an array");
+      case In::kShapeItems:
+        return StrCat(Tensor(), ": expected non-negative extents in the shape");
+      case In::kOffsets:
+        return StrCat(Tensor(), ": expected data_offsets as an array");
+      case In::kOffsetsItems:
+        return StrCat(Tensor(), ": expected two non-negative data_offsets");
+      case In::kMetadata:
+        return "expected strings in __metadata__";
+      default:
+        return "expected nothing after the header";
     }
   }
 
@@ -65,13 +87,15 @@ class HeaderReader : public JsonSaxReader {
     }
     if (in_ == In::kMetadata) {
       metadata_key_ = std::move(name);
-      if (metadata.count(metadata_key_)) return Fail("__metadata__ has '", Printable(metadata_key_), "' twice");
+      if (metadata.count(metadata_key_))
+        return Fail("__metadata__ has '", Printable(metadata_key_), "' twice");
       return true;
     }
     if (name == "dtype") return Begin(&has_dtype_, In::kDType, name);
     if (name == "shape") return Begin(&has_shape_, In::kShape, name);
     if (name == "data_offsets") return Begin(&has_offsets_, In::kOffsets, name);
-    return Fail(Tensor(), ": unknown key '", Printable(name), "', expected dtype, shape, data_offsets");
+    return Fail(Tensor(), ": unknown key '", Printable(name),
+                "', expected dtype, shape, data_offsets");
   }
 
   bool Begin(bool* has, In in, const std::string& name) {
@@ -91,7 +115,8 @@ class HeaderReader : public JsonSaxReader {
     if (!dtype) {
       std::vector<std::string_view> known;
       for (int i = 0; i < kNumDTypes; ++i) known.push_back(DTypeName(static_cast<DType>(i)));
-      return Fail(Tensor(), ": dtype '", Printable(value), "' is not known; known are ", StrJoin(known, ", "));
+      return Fail(Tensor(), ": dtype '", Printable(value), "' is not known; known are ",
+                  StrJoin(known, ", "));
     }
     tensor_.dtype = *dtype;
     in_ = In::kTensor;
@@ -99,9 +124,12 @@ class HeaderReader : public JsonSaxReader {
   }
 
   bool start_array(size_t) override {
-    if (in_ == In::kShape) in_ = In::kShapeItems;
-    else if (in_ == In::kOffsets) in_ = In::kOffsetsItems;
-    else return Unexpected("an array");
+    if (in_ == In::kShape)
+      in_ = In::kShapeItems;
+    else if (in_ == In::kOffsets)
+      in_ = In::kOffsetsItems;
+    else
+      return Unexpected("an array");
     items_ = 0;
     return true;
   }
@@ -109,13 +137,16 @@ class HeaderReader : public JsonSaxReader {
   bool number_unsigned(number_unsigned_t value) override {
     if (in_ == In::kShapeItems) {
       if (value > static_cast<uint64_t>(INT64_MAX) || ++items_ > kMaxRank)
-        return Fail(Tensor(), ": shape of more than ", kMaxRank, " dimensions or with extent ", value);
+        return Fail(Tensor(), ": shape of more than ", kMaxRank, " dimensions or with extent ",
+                    value);
       tensor_.shape.push_back(static_cast<int64_t>(value));
       return true;
     }
     if (in_ != In::kOffsetsItems || items_ == 2) return Unexpected(StrCat(value));
-    if (items_++ == 0) tensor_.offset = value;
-    else end_ = value;
+    if (items_++ == 0)
+      tensor_.offset = value;
+    else
+      end_ = value;
     return true;
   }
 
@@ -128,9 +159,13 @@ class HeaderReader : public JsonSaxReader {
   bool end_object() override {
     if (in_ == In::kTensor) {
       if (!has_dtype_ || !has_shape_ || !has_offsets_)
-        return Fail(Tensor(), ": no ", !has_dtype_ ? "dtype" : !has_shape_ ? "shape" : "data_offsets");
+        return Fail(Tensor(), ": no ",
+                    !has_dtype_   ? "dtype"
+                    : !has_shape_ ? "shape"
+                                  : "data_offsets");
       if (end_ < tensor_.offset)
-        return Fail(Tensor(), ": data_offsets [", tensor_.offset, ", ", end_, "] end before they begin");
+        return Fail(Tensor(), ": data_offsets [", tensor_.offset, ", ", end_,
+                    "] end before they begin");
       tensor_.bytes = end_ - tensor_.offset;
       if (!CheckBytes()) return false;
       tensors.push_back(std::move(tensor_));
@@ -160,8 +195,10 @@ class HeaderReader : public JsonSaxReader {
   absl::flat_hash_set<std::string> names_;
 };
 
-// The tensors, sorted by place, must tile [0, data_bytes) exactly; empty tensors lie anywhere in it.
-absl::Status CheckPlaces(const std::string& path, std::vector<TensorInfo>& tensors, uint64_t data_bytes) {
+// The tensors, sorted by place, must tile [0, data_bytes) exactly; empty tensors lie anywhere in
+// it.
+absl::Status CheckPlaces(const std::string& path, std::vector<TensorInfo>& tensors,
+                         uint64_t data_bytes) {
   std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
     return std::tie(a.offset, a.bytes, a.name) < std::tie(b.offset, b.bytes, b.name);
   });
@@ -170,36 +207,39 @@ absl::Status CheckPlaces(const std::string& path, std::vector<TensorInfo>& tenso
   for (const TensorInfo& tensor : tensors) {
     std::string name = Printable(tensor.name);
     if (!RangeFits(tensor.offset, tensor.bytes, data_bytes))
-      return DataLoss(path, ": tensor '", name, "' ends at data byte ", tensor.offset + tensor.bytes,
-                      ", the file has ", data_bytes, " (truncated?)");
+      return DataLoss(path, ": tensor '", name, "' ends at data byte ",
+                      tensor.offset + tensor.bytes, ", the file has ", data_bytes, " (truncated?)");
     if (tensor.bytes == 0) continue;
     if (tensor.offset < covered)
-      return DataLoss(path, ": tensors '", Printable(last->name), "' and '", name, "' overlap: one ends at data byte ",
-                      covered, ", the other begins at ", tensor.offset);
+      return DataLoss(path, ": tensors '", Printable(last->name), "' and '", name,
+                      "' overlap: one ends at data byte ", covered, ", the other begins at ",
+                      tensor.offset);
     if (tensor.offset > covered)
-      return DataLoss(path, ": no tensor covers data bytes ", covered, " to ", tensor.offset, ", before tensor '",
-                      name, "'");
+      return DataLoss(path, ": no tensor covers data bytes ", covered, " to ", tensor.offset,
+                      ", before tensor '", name, "'");
     covered = tensor.offset + tensor.bytes;
     last = &tensor;
   }
   if (covered != data_bytes)
-    return DataLoss(path, ": expected ", covered, " bytes of data after the header, found ", data_bytes);
+    return DataLoss(path, ": expected ", covered, " bytes of data after the header, found ",
+                    data_bytes);
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(const std::string& path, std::string_view file) {
+absl::StatusOr<SafetensorsHeader> ParseSafetensorsHeader(const std::string& path,
+                                                         std::string_view file) {
   if (file.size() < 8)
     return DataLoss(path, ": expected a safetensors file of at least 8 bytes, found ", file.size());
   uint64_t length;
   std::memcpy(&length, file.data(), sizeof(length));
   if (length > kMaxHeaderBytes)
-    return DataLoss(path, ": expected a header of at most ", kMaxHeaderBytes, " bytes, its length says ", length,
-                    " (not a safetensors file?)");
+    return DataLoss(path, ": expected a header of at most ", kMaxHeaderBytes,
+                    " bytes, its length says ", length, " (not a safetensors file?)");
   if (length > file.size() - 8)
-    return DataLoss(path, ": expected a header of ", length, " bytes, the file has ", file.size() - 8,
-                    " after the length (truncated?)");
+    return DataLoss(path, ": expected a header of ", length, " bytes, the file has ",
+                    file.size() - 8, " after the length (truncated?)");
   HeaderReader reader;
   ASHLAR_RETURN_IF_ERROR(reader.Read(path, file.substr(8, length)));
   SafetensorsHeader header;

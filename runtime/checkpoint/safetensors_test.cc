@@ -26,9 +26,10 @@ std::string Image(const std::string& header, size_t data_bytes) {
   return image;
 }
 
-std::string Entry(const std::string& name, const std::string& dtype, const std::string& shape, int begin, int end) {
-  return StrCat('"', name, "\":{\"dtype\":\"", dtype, "\",\"shape\":", shape, ",\"data_offsets\":[", begin, ",", end,
-                "]}");
+std::string Entry(const std::string& name, const std::string& dtype, const std::string& shape,
+                  int begin, int end) {
+  return StrCat('"', name, "\":{\"dtype\":\"", dtype, "\",\"shape\":", shape, ",\"data_offsets\":[",
+                begin, ",", end, "]}");
 }
 
 std::string ErrorOf(const std::string& image) {
@@ -38,8 +39,9 @@ std::string ErrorOf(const std::string& image) {
 }
 
 TEST(SafetensorsHeader, ListsTensorsInTheOrderOfTheirBytes) {
-  std::string json = "{\"__metadata__\":{\"format\":\"pt\"}," + Entry("b", "BF16", "[2,3]", 4, 16) + "," +
-                     Entry("a", "F32", "[]", 0, 4) + "," + Entry("empty", "I64", "[0,7]", 16, 16) + "}   ";
+  std::string json = "{\"__metadata__\":{\"format\":\"pt\"}," + Entry("b", "BF16", "[2,3]", 4, 16) +
+                     "," + Entry("a", "F32", "[]", 0, 4) + "," +
+                     Entry("empty", "I64", "[0,7]", 16, 16) + "}   ";
   auto header = ParseSafetensorsHeader("file", Image(json, 16));
   ASSERT_TRUE(header.ok()) << header.status();
   ASSERT_EQ(header->tensors.size(), 3u);
@@ -54,10 +56,14 @@ TEST(SafetensorsHeader, ListsTensorsInTheOrderOfTheirBytes) {
 }
 
 TEST(SafetensorsHeader, SaysWhatIsWrong) {
-  auto one = [](const std::string& body, size_t data = 4) { return ErrorOf(Image("{\"t\":{" + body + "}}", data)); };
+  auto one = [](const std::string& body, size_t data = 4) {
+    return ErrorOf(Image("{\"t\":{" + body + "}}", data));
+  };
   EXPECT_THAT(ErrorOf("1234567"), HasSubstr("at least 8 bytes, found 7"));
-  EXPECT_THAT(ErrorOf(std::string(8, '\xff') + "x"), HasSubstr("its length says 18446744073709551615"));
-  EXPECT_THAT(ErrorOf(Image("{}", 0).substr(0, 9)), HasSubstr("expected a header of 2 bytes, the file has 1"));
+  EXPECT_THAT(ErrorOf(std::string(8, '\xff') + "x"),
+              HasSubstr("its length says 18446744073709551615"));
+  EXPECT_THAT(ErrorOf(Image("{}", 0).substr(0, 9)),
+              HasSubstr("expected a header of 2 bytes, the file has 1"));
   EXPECT_THAT(ErrorOf(Image("", 0)), HasSubstr("malformed JSON"));
   EXPECT_THAT(ErrorOf(Image("[]", 0)), HasSubstr("found an array"));
   EXPECT_THAT(ErrorOf(Image("{\"a\":3}", 0)), HasSubstr("tensor 'a', found 3"));
@@ -65,32 +71,44 @@ TEST(SafetensorsHeader, SaysWhatIsWrong) {
   EXPECT_THAT(ErrorOf(Image("{\"a\xff\":{}}", 0)), HasSubstr("UTF-8"));
   EXPECT_THAT(ErrorOf(Image("{\"__metadata__\":{\"a\":1}}", 0)), HasSubstr("__metadata__"));
   EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1]"), HasSubstr("tensor 't': no data_offsets"));
-  EXPECT_THAT(one("\"dtype\":\"Q4\",\"shape\":[1],\"data_offsets\":[0,4]"), HasSubstr("dtype 'Q4' is not known"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"), HasSubstr("found -1"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"), HasSubstr("found 1.0"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[[1]],\"data_offsets\":[0,4]"), HasSubstr("found an array"));
+  EXPECT_THAT(one("\"dtype\":\"Q4\",\"shape\":[1],\"data_offsets\":[0,4]"),
+              HasSubstr("dtype 'Q4' is not known"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]"),
+              HasSubstr("found -1"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1.0],\"data_offsets\":[0,4]"),
+              HasSubstr("found 1.0"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[[1]],\"data_offsets\":[0,4]"),
+              HasSubstr("found an array"));
   EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]"), HasSubstr("found 1"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]"), HasSubstr("found 4"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"), HasSubstr("end before they begin"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,4]"),
+              HasSubstr("found 4"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]"),
+              HasSubstr("end before they begin"));
   EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]"),
               HasSubstr("tensor 't': expected 8 bytes for F32 [2], data_offsets give 4"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]"), HasSubstr("occurs twice"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]"),
+              HasSubstr("occurs twice"));
   EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,4]"),
               HasSubstr("too many elements"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[18446744073709551616],\"data_offsets\":[0,4]"), HasSubstr("found 1844"));
-  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1"), HasSubstr("unknown key 'x'"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[18446744073709551616],\"data_offsets\":[0,4]"),
+              HasSubstr("found 1844"));
+  EXPECT_THAT(one("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4],\"x\":1"),
+              HasSubstr("unknown key 'x'"));
 }
 
 TEST(SafetensorsHeader, ChecksPlaces) {
   std::string a = Entry("a", "F32", "[2]", 0, 8);
-  EXPECT_THAT(ErrorOf(Image("{" + a + "}", 4)), HasSubstr("tensor 'a' ends at data byte 8, the file has 4"));
-  EXPECT_THAT(ErrorOf(Image("{" + a + "}", 9)), HasSubstr("expected 8 bytes of data after the header, found 9"));
+  EXPECT_THAT(ErrorOf(Image("{" + a + "}", 4)),
+              HasSubstr("tensor 'a' ends at data byte 8, the file has 4"));
+  EXPECT_THAT(ErrorOf(Image("{" + a + "}", 9)),
+              HasSubstr("expected 8 bytes of data after the header, found 9"));
   EXPECT_THAT(ErrorOf(Image("{" + a + "," + Entry("b", "F32", "[2]", 4, 12) + "}", 12)),
               HasSubstr("tensors 'a' and 'b' overlap"));
   EXPECT_THAT(ErrorOf(Image("{" + a + "," + Entry("b", "U8", "[2]", 10, 12) + "}", 12)),
               HasSubstr("no tensor covers data bytes 8 to 10"));
   EXPECT_THAT(ErrorOf(Image("{" + a + "," + a + "}", 8)), HasSubstr("tensor 'a' occurs twice"));
-  EXPECT_THAT(ErrorOf(Image("{" + Entry("e", "F32", "[0]", 9, 9) + "," + a + "}", 8)), HasSubstr("tensor 'e'"));
+  EXPECT_THAT(ErrorOf(Image("{" + Entry("e", "F32", "[0]", 9, 9) + "," + a + "}", 8)),
+              HasSubstr("tensor 'e'"));
 }
 
 TEST(SafetensorsHeader, DeepNestingEndsEarly) {
@@ -100,10 +118,13 @@ TEST(SafetensorsHeader, DeepNestingEndsEarly) {
   EXPECT_THAT(ErrorOf(Image(nested, 0)), HasSubstr("expected dtype"));
 }
 
-// Every cut and many flips of a good file: an error or a header whose tensors lie inside; never a crash.
+// Every cut and many flips of a good file: an error or a header whose tensors lie inside; never a
+// crash.
 TEST(SafetensorsHeader, SurvivesMutation) {
-  std::string good = Image("{\"__metadata__\":{\"format\":\"pt\"}," + Entry("a", "F32", "[2]", 0, 8) + "," +
-                               Entry("b", "F16", "[2,2]", 8, 16) + "}", 16);
+  std::string good =
+      Image("{\"__metadata__\":{\"format\":\"pt\"}," + Entry("a", "F32", "[2]", 0, 8) + "," +
+                Entry("b", "F16", "[2,2]", 8, 16) + "}",
+            16);
   ASSERT_TRUE(ParseSafetensorsHeader("file", good).ok());
   for (size_t cut = 0; cut < good.size(); ++cut)
     EXPECT_FALSE(ParseSafetensorsHeader("file", std::string_view(good).substr(0, cut)).ok()) << cut;
@@ -114,7 +135,8 @@ TEST(SafetensorsHeader, SurvivesMutation) {
       bad[random() % bad.size()] = static_cast<char>(random());
     auto header = ParseSafetensorsHeader("file", bad);
     if (!header.ok()) continue;
-    for (const TensorInfo& tensor : header->tensors) EXPECT_LE(tensor.offset + tensor.bytes, bad.size());
+    for (const TensorInfo& tensor : header->tensors)
+      EXPECT_LE(tensor.offset + tensor.bytes, bad.size());
   }
 }
 
@@ -137,13 +159,15 @@ class CheckpointTest : public testing::Test {
 };
 
 TEST_F(CheckpointTest, OpensASingleFile) {
-  Put("model.safetensors", Image("{" + Entry("w.a", "U8", "[3]", 1, 4) + "," + Entry("w.b", "U8", "[]", 0, 1) + "}", 4));
+  Put("model.safetensors",
+      Image("{" + Entry("w.a", "U8", "[3]", 1, 4) + "," + Entry("w.b", "U8", "[]", 0, 1) + "}", 4));
   auto checkpoint = Checkpoint::Open(directory_);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
   EXPECT_EQ(*(*checkpoint)->Data("w.a"), "\x01\x02\x03");
   EXPECT_EQ((*checkpoint)->tensors()[1].name, "w.b");
   EXPECT_EQ((*checkpoint)->Find("w"), nullptr);
-  EXPECT_THAT(Message((*checkpoint)->Data("w.c").status()), HasSubstr("no tensor 'w.c'; it has 2 tensors, similar: w.a"));
+  EXPECT_THAT(Message((*checkpoint)->Data("w.c").status()),
+              HasSubstr("no tensor 'w.c'; it has 2 tensors, similar: w.a"));
 }
 
 TEST_F(CheckpointTest, HashFollowsTheHeaderNotTheData) {
@@ -159,10 +183,13 @@ TEST_F(CheckpointTest, HashFollowsTheHeaderNotTheData) {
 }
 
 TEST_F(CheckpointTest, OpensShards) {
-  Put("m-1.safetensors", Image("{" + Entry("a", "U8", "[2]", 0, 2) + "," + Entry("extra", "U8", "[1]", 2, 3) + "}", 3));
+  Put("m-1.safetensors",
+      Image("{" + Entry("a", "U8", "[2]", 0, 2) + "," + Entry("extra", "U8", "[1]", 2, 3) + "}",
+            3));
   Put("m-2.safetensors", Image("{" + Entry("b", "U8", "[1]", 0, 1) + "}", 1));
   Put("model.safetensors.index.json",
-      "{\"metadata\":{\"total_size\":3,\"x\":[{\"y\":null}]},\"weight_map\":{\"b\":\"m-2.safetensors\","
+      "{\"metadata\":{\"total_size\":3,\"x\":[{\"y\":null}]},\"weight_map\":{\"b\":\"m-2."
+      "safetensors\","
       "\"a\":\"m-1.safetensors\"}}");
   auto checkpoint = Checkpoint::Open(directory_);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
@@ -182,19 +209,23 @@ TEST_F(CheckpointTest, RefusesABrokenIndex) {
   EXPECT_THAT(index("{\"weight_map\":3}"), HasSubstr("found a number"));
   EXPECT_THAT(index("{\"weight_map\":[]}"), HasSubstr("found an array"));
   EXPECT_THAT(index("[]"), HasSubstr("found an array"));
-  EXPECT_THAT(index("{\"weight_map\":{\"a\":{}}}"), HasSubstr("file name of tensor 'a', found an object"));
+  EXPECT_THAT(index("{\"weight_map\":{\"a\":{}}}"),
+              HasSubstr("file name of tensor 'a', found an object"));
   EXPECT_THAT(index("{\"weight_map\":{\"a\":\"../x\"}}"), HasSubstr("in the same directory"));
   EXPECT_THAT(index("{\"weight_map\":{\"a\":\"x\",\"a\":\"y\"}}"), HasSubstr("occurs twice"));
   EXPECT_THAT(index("{\"weight_map\":{},\"weight_map\":{}}"), HasSubstr("weight_map occurs twice"));
-  EXPECT_THAT(index("{\"weight_map\":{\"a\":\"gone.safetensors\"}}"), HasSubstr("gone.safetensors"));
+  EXPECT_THAT(index("{\"weight_map\":{\"a\":\"gone.safetensors\"}}"),
+              HasSubstr("gone.safetensors"));
   EXPECT_THAT(index("{\"m\":" + std::string(1000, '[')), HasSubstr("nested more than"));
   Put("s.safetensors", Image("{" + Entry("b", "U8", "[1]", 0, 1) + "}", 1));
-  EXPECT_THAT(index("{\"weight_map\":{\"a\":\"s.safetensors\"}}"), HasSubstr("expected tensor 'a' in s.safetensors"));
+  EXPECT_THAT(index("{\"weight_map\":{\"a\":\"s.safetensors\"}}"),
+              HasSubstr("expected tensor 'a' in s.safetensors"));
 }
 
 TEST_F(CheckpointTest, OpeningDoesNotReadWeights) {
   // 4 TiB of weights in a sparse file: only the header can have been read.
-  std::string json = "{\"big\":{\"dtype\":\"F32\",\"shape\":[1099511627776],\"data_offsets\":[0,4398046511104]}}";
+  std::string json =
+      "{\"big\":{\"dtype\":\"F32\",\"shape\":[1099511627776],\"data_offsets\":[0,4398046511104]}}";
   Put("model.safetensors", Image(json, 0));
   if (truncate((directory_ + "/model.safetensors").c_str(), 8 + json.size() + (1ll << 42)) != 0)
     GTEST_SKIP() << "the file system has no sparse files of this size";

@@ -22,7 +22,8 @@ absl::StatusOr<MemoryRegion> MemoryRegion::Allocate(uint64_t bytes, const char* 
   if (bytes == 0) return region;
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED)
-    return ResourceExhausted("cannot get ", bytes, " bytes of memory for ", what, ": ", std::strerror(errno));
+    return ResourceExhausted("cannot get ", bytes, " bytes of memory for ", what, ": ",
+                             std::strerror(errno));
   if (bytes >= 2 * kHugePage) madvise(data, bytes, MADV_HUGEPAGE);
   region.data_ = data;
   region.bytes_ = bytes;

@@ -10,8 +10,8 @@
 
 namespace ashlar {
 
-// Owns anonymous pages: page-aligned, zero at first, physically taken as they are touched, in huge pages where the
-// system gives them. Movable.
+// Owns anonymous pages: page-aligned, zero at first, physically taken as they are touched, in huge
+// pages where the system gives them. Movable.
 class MemoryRegion {
  public:
   // ResourceExhausted names `what` and the bytes. A region of 0 bytes has no data.

@@ -29,7 +29,8 @@ TEST(MemoryRegion, CountsWhatIsHeld) {
 TEST(MemoryRegion, SaysWhatCouldNotBeHad) {
   auto region = MemoryRegion::Allocate(uint64_t{1} << 62, "the arena");
   ASSERT_FALSE(region.ok());
-  EXPECT_THAT(Message(region.status()), ::testing::HasSubstr("4611686018427387904 bytes of memory for the arena"));
+  EXPECT_THAT(Message(region.status()),
+              ::testing::HasSubstr("4611686018427387904 bytes of memory for the arena"));
 }
 
 }  // namespace

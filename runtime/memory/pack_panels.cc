@@ -9,20 +9,23 @@
 namespace ashlar {
 namespace {
 
-constexpr int64_t kBlock = 256;              // words of a stored row that are transposed at a time
-constexpr int64_t kPitch = kBlock + 16;      // of staged columns, so that they do not fall into the same cache sets
-constexpr int64_t kRow = 256;                // columns that are read at a time from rows [K, N]
+constexpr int64_t kBlock = 256;  // words of a stored row that are transposed at a time
+constexpr int64_t kPitch =
+    kBlock + 16;  // of staged columns, so that they do not fall into the same cache sets
+constexpr int64_t kRow = 256;  // columns that are read at a time from rows [K, N]
 constexpr int64_t kMaxWidth = 32;
 
-// Copies whole 64-byte lines (both ends a multiple of 16) past the cache, where nobody needs them soon.
+// Copies whole 64-byte lines (both ends a multiple of 16) past the cache, where nobody needs them
+// soon.
 void StreamCopy(const void* from, void* to, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 16)
-    _mm_stream_si128(reinterpret_cast<__m128i*>(static_cast<char*>(to) + i),
-                     _mm_load_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
+    _mm_stream_si128(
+        reinterpret_cast<__m128i*>(static_cast<char*>(to) + i),
+        _mm_load_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
 }
 
-// rows[r * width + c] = columns[c * kPitch + r] for c < width, r < height; all are 32-bit words, a row begins at a
-// multiple of 64 bytes.
+// rows[r * width + c] = columns[c * kPitch + r] for c < width, r < height; all are 32-bit words, a
+// row begins at a multiple of 64 bytes.
 void TransposeFull(const uint32_t* columns, int64_t height, int64_t width, uint32_t* rows) {
   alignas(64) float four[4 * kMaxWidth];
   int64_t r = 0;
@@ -43,13 +46,15 @@ void TransposeFull(const uint32_t* columns, int64_t height, int64_t width, uint3
     for (int64_t c = 0; c < width; ++c) rows[r * width + c] = columns[c * kPitch + r];
 }
 
-// Stored [N, K]: a word is one f32, or a pair of bf16 of one column, which are neighbours there too.
+// Stored [N, K]: a word is one f32, or a pair of bf16 of one column, which are neighbours there
+// too.
 void PackTransposed(const PanelPart& part, int64_t width, DType dtype) {
   int64_t per_word = 4 / DTypeSize(dtype);
   int64_t words = (part.K + per_word - 1) / per_word;
   alignas(64) uint32_t stage[kMaxWidth * kPitch];
   for (int64_t panel = part.place / width; panel * width < part.place + part.count; ++panel) {
-    int64_t begin = std::max(panel * width, part.place), end = std::min((panel + 1) * width, part.place + part.count);
+    int64_t begin = std::max(panel * width, part.place),
+            end = std::min((panel + 1) * width, part.place + part.count);
     for (int64_t w = 0; w < words; w += kBlock) {
       int64_t height = std::min(kBlock, words - w), k = w * per_word;
       int64_t elements = std::min(height * per_word, part.K - k);
@@ -64,12 +69,14 @@ void PackTransposed(const PanelPart& part, int64_t width, DType dtype) {
         continue;
       }
       for (int64_t r = 0; r < height; ++r)
-        for (int64_t n = begin; n < end; ++n) rows[r * width + n - panel * width] = stage[(n - begin) * kPitch + r];
+        for (int64_t n = begin; n < end; ++n)
+          rows[r * width + n - panel * width] = stage[(n - begin) * kPitch + r];
     }
   }
 }
 
-// Calls f(panel, column in the panel, place in the run, count) for each panel's share of columns [n, n + count).
+// Calls f(panel, column in the panel, place in the run, count) for each panel's share of columns
+// [n, n + count).
 template <typename F>
 void ForEachPanel(int64_t n, int64_t count, int64_t width, F&& f) {
   for (int64_t done = 0; done < count;) {
@@ -89,11 +96,14 @@ void PackF32(const PanelPart& part, bool transposed) {
     for (int64_t n = 0; n < part.count; n += kRow) {
       int64_t count = std::min(kRow, part.count - n);
       part.reader->Read(k * part.stride + part.first + n, count, DType::kF32, row);
-      ForEachPanel(part.place + n, count, kWidth, [&](int64_t panel, int64_t column, int64_t from, int64_t share) {
-        uint32_t* out = part.out + (panel * part.K + k) * kWidth + column;
-        if (share == kWidth && from % 4 == 0) StreamCopy(row + from, out, sizeof(float) * kWidth);
-        else std::memcpy(out, row + from, share * sizeof(float));
-      });
+      ForEachPanel(part.place + n, count, kWidth,
+                   [&](int64_t panel, int64_t column, int64_t from, int64_t share) {
+                     uint32_t* out = part.out + (panel * part.K + k) * kWidth + column;
+                     if (share == kWidth && from % 4 == 0)
+                       StreamCopy(row + from, out, sizeof(float) * kWidth);
+                     else
+                       std::memcpy(out, row + from, share * sizeof(float));
+                   });
     }
 }
 
@@ -107,14 +117,20 @@ void PackBF16(const PanelPart& part, bool transposed) {
     for (int64_t n = 0; n < part.count; n += kRow) {
       int64_t count = std::min(kRow, part.count - n), at = 2 * p * part.stride + part.first + n;
       part.reader->Read(at, count, DType::kBF16, even);
-      if (2 * p + 1 < part.K) part.reader->Read(at + part.stride, count, DType::kBF16, odd);
-      else std::memset(odd, 0, sizeof(odd));
-      ForEachPanel(part.place + n, count, kWidth, [&](int64_t panel, int64_t column, int64_t from, int64_t share) {
-        uint32_t* out = part.out + (panel * pairs + p) * kWidth + column;
-        for (int64_t i = 0; i < share; ++i) words[i] = even[from + i] | static_cast<uint32_t>(odd[from + i]) << 16;
-        if (share == kWidth) StreamCopy(words, out, sizeof(words));
-        else std::memcpy(out, words, share * sizeof(uint32_t));
-      });
+      if (2 * p + 1 < part.K)
+        part.reader->Read(at + part.stride, count, DType::kBF16, odd);
+      else
+        std::memset(odd, 0, sizeof(odd));
+      ForEachPanel(part.place + n, count, kWidth,
+                   [&](int64_t panel, int64_t column, int64_t from, int64_t share) {
+                     uint32_t* out = part.out + (panel * pairs + p) * kWidth + column;
+                     for (int64_t i = 0; i < share; ++i)
+                       words[i] = even[from + i] | static_cast<uint32_t>(odd[from + i]) << 16;
+                     if (share == kWidth)
+                       StreamCopy(words, out, sizeof(words));
+                     else
+                       std::memcpy(out, words, share * sizeof(uint32_t));
+                   });
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The loops of packing: columns of one stored matrix into panels. They run at the pace of memory: long reads in the
-// order of the file, and writes that stay in the cache until a line is whole.
+// The loops of packing: columns of one stored matrix into panels. They run at the pace of memory:
+// long reads in the order of the file, and writes that stay in the cache until a line is whole.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,14 @@
 
 namespace ashlar {
 
-// Columns [first, first + count) of a stored matrix go to columns [place, place + count) of the panels at `out`.
+// Columns [first, first + count) of a stored matrix go to columns [place, place + count) of the
+// panels at `out`.
 struct PanelPart {
   const TensorReader* reader;
   int64_t K;       // rows of the weight
   int64_t stride;  // elements of a stored row: K where it is stored transposed, [N, K], else N
   int64_t first, count, place;
-  uint32_t* out;   // 64-byte aligned; padding columns are zero already
+  uint32_t* out;  // 64-byte aligned; padding columns are zero already
 };
 
 // Panels [32 columns][K], f32.

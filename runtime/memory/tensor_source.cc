@@ -21,7 +21,9 @@ void Convert(DType from, const void* source, DType to, void* out, int64_t count)
 class CheckpointReader : public TensorReader {
  public:
   CheckpointReader(std::shared_ptr<const Checkpoint> checkpoint, const TensorInfo& tensor)
-      : checkpoint_(std::move(checkpoint)), dtype_(tensor.dtype), data_(checkpoint_->Data(tensor).data()) {}
+      : checkpoint_(std::move(checkpoint)),
+        dtype_(tensor.dtype),
+        data_(checkpoint_->Data(tensor).data()) {}
 
   void Read(int64_t begin, int64_t count, DType to, void* out) const override {
     Convert(dtype_, data_ + begin * DTypeSize(dtype_), to, out, count);
@@ -35,16 +37,18 @@ class CheckpointReader : public TensorReader {
 
 class FromCheckpoint : public TensorSource {
  public:
-  explicit FromCheckpoint(std::shared_ptr<const Checkpoint> checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  explicit FromCheckpoint(std::shared_ptr<const Checkpoint> checkpoint)
+      : checkpoint_(std::move(checkpoint)) {}
 
   absl::StatusOr<std::unique_ptr<TensorReader>> Open(const fb::WeightPartT& part) const override {
     const TensorInfo* tensor = checkpoint_->Find(part.tensor);
     if (!tensor) return checkpoint_->MissingTensorError(part.tensor);
     DType expected = static_cast<DType>(part.dtype);
     if (tensor->shape != part.shape || tensor->dtype != expected)
-      return InvalidArgument(checkpoint_->files()[tensor->file]->path(), ": tensor '", part.tensor, "': expected ",
-                             DTypeName(expected), " ", ShapeToString(part.shape), ", found ",
-                             DTypeName(tensor->dtype), " ", ShapeToString(tensor->shape));
+      return InvalidArgument(checkpoint_->files()[tensor->file]->path(), ": tensor '", part.tensor,
+                             "': expected ", DTypeName(expected), " ", ShapeToString(part.shape),
+                             ", found ", DTypeName(tensor->dtype), " ",
+                             ShapeToString(tensor->shape));
     return std::unique_ptr<TensorReader>(new CheckpointReader(checkpoint_, *tensor));
   }
 
@@ -108,6 +112,8 @@ std::unique_ptr<TensorSource> CheckpointSource(std::shared_ptr<const Checkpoint>
   return std::make_unique<FromCheckpoint>(std::move(checkpoint));
 }
 
-std::unique_ptr<TensorSource> RandomSource(uint64_t seed) { return std::make_unique<FromSeed>(seed); }
+std::unique_ptr<TensorSource> RandomSource(uint64_t seed) {
+  return std::make_unique<FromSeed>(seed);
+}
 
 }  // namespace ashlar

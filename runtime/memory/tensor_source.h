@@ -13,7 +13,8 @@
 
 namespace ashlar {
 
-// Reads the elements of one tensor, in the order in which the checkpoint stores them. Usable from any thread.
+// Reads the elements of one tensor, in the order in which the checkpoint stores them. Usable from
+// any thread.
 class TensorReader {
  public:
   virtual ~TensorReader() = default;
@@ -24,15 +25,16 @@ class TensorReader {
 class TensorSource {
  public:
   virtual ~TensorSource() = default;
-  // Returns a reader of the part's tensor, or an error that names the tensor, what was expected and what was found.
+  // Returns a reader of the part's tensor, or an error that names the tensor, what was expected and
+  // what was found.
   virtual absl::StatusOr<std::unique_ptr<TensorReader>> Open(const fb::WeightPartT& part) const = 0;
 };
 
 // Tensors of a checkpoint: each must be there with the dtype and shape that the part expects.
 std::unique_ptr<TensorSource> CheckpointSource(std::shared_ptr<const Checkpoint> checkpoint);
 
-// Tensors made of a seed as each part's init says: None and Zeros are 0, Ones is 1, Normal is scale * RandomNormal,
-// rounded to the part's dtype first, as if it had been stored.
+// Tensors made of a seed as each part's init says: None and Zeros are 0, Ones is 1, Normal is scale
+// * RandomNormal, rounded to the part's dtype first, as if it had been stored.
 std::unique_ptr<TensorSource> RandomSource(uint64_t seed);
 
 }  // namespace ashlar

@@ -31,8 +31,10 @@ absl::StatusOr<std::unique_ptr<WeightPacker>> WeightPacker::Create(const fb::Pro
     for (const auto& part : schema->parts) {
       ASHLAR_ASSIGN_OR_RETURN(auto reader, source.Open(*part));
       int64_t size = 0;
-      if (schema->layout == fb::Layout::Plain) CheckedElements(part->shape, &size);
-      else size = part->shape[part->transposed ? 0 : 1];
+      if (schema->layout == fb::Layout::Plain)
+        CheckedElements(part->shape, &size);
+      else
+        size = part->shape[part->transposed ? 0 : 1];
       weight.parts.push_back({part.get(), std::move(reader), begin, begin + size});
       begin += size;
     }
@@ -48,13 +50,20 @@ void WeightPacker::AddUnits(int index) {
   const fb::WeightT& weight = *weights_[index].schema;
   uint64_t unit_bytes = 0;
   switch (weight.layout) {
-    case fb::Layout::Plain: unit_bytes = kPlainUnit * DTypeSize(static_cast<DType>(weight.dtype)); break;
-    case fb::Layout::PanelF32: unit_bytes = weight.shape[0] * kUnitColumns * 4; break;
-    case fb::Layout::PanelBF16: unit_bytes = RoundUp<uint64_t>(weight.shape[0], 2) * kUnitColumns * 2; break;
+    case fb::Layout::Plain:
+      unit_bytes = kPlainUnit * DTypeSize(static_cast<DType>(weight.dtype));
+      break;
+    case fb::Layout::PanelF32:
+      unit_bytes = weight.shape[0] * kUnitColumns * 4;
+      break;
+    case fb::Layout::PanelBF16:
+      unit_bytes = RoundUp<uint64_t>(weight.shape[0], 2) * kUnitColumns * 2;
+      break;
   }
   int64_t unit = 0;
   for (uint64_t done = 0; done < weight.bytes; done += unit_bytes)
-    units_.push_back({index, unit++, weight.offset + done, std::min(unit_bytes, weight.bytes - done)});
+    units_.push_back(
+        {index, unit++, weight.offset + done, std::min(unit_bytes, weight.bytes - done)});
 }
 
 void WeightPacker::Pack(const Unit& unit, char* out) const {
@@ -77,8 +86,10 @@ void WeightPacker::Pack(const Unit& unit, char* out) const {
     panels.count = last - first;
     panels.place = first - begin;
     panels.out = reinterpret_cast<uint32_t*>(out);
-    if (schema.layout == fb::Layout::PanelF32) PackF32(panels, part.schema->transposed);
-    else PackBF16(panels, part.schema->transposed);
+    if (schema.layout == fb::Layout::PanelF32)
+      PackF32(panels, part.schema->transposed);
+    else
+      PackBF16(panels, part.schema->transposed);
   }
   _mm_sfence();  // stores past the cache are in order before what follows
 }
@@ -88,7 +99,8 @@ void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count,
   for (const Part& part : weight.parts) {
     int64_t first = std::max(begin, part.begin), last = std::min(begin + count, part.end);
     if (first >= last) continue;
-    part.reader->Read(first - part.begin, last - first, dtype, out + (first - begin) * DTypeSize(dtype));
+    part.reader->Read(first - part.begin, last - first, dtype,
+                      out + (first - begin) * DTypeSize(dtype));
   }
 }
 
@@ -102,9 +114,11 @@ absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source
     for (last = first + 1; last < units.size(); ++last)
       if (units[last].offset + units[last].bytes - position > buffer_bytes) break;
     // Ends, and so begins, on a multiple of the alignment that weights have and packing needs.
-    uint64_t end = std::min(RoundUp(units[last - 1].offset + units[last - 1].bytes, kBufferAlignment),
-                            program.weights_bytes);
-    ASHLAR_ASSIGN_OR_RETURN(MemoryRegion buffer, MemoryRegion::Allocate(end - position, "packing weights"));
+    uint64_t end =
+        std::min(RoundUp(units[last - 1].offset + units[last - 1].bytes, kBufferAlignment),
+                 program.weights_bytes);
+    ASHLAR_ASSIGN_OR_RETURN(MemoryRegion buffer,
+                            MemoryRegion::Allocate(end - position, "packing weights"));
     pool.ParallelFor(static_cast<int64_t>(last - first), [&](int64_t from, int64_t to, int) {
       for (int64_t i = from; i < to; ++i) {
         const WeightPacker::Unit& unit = units[first + i];
@@ -115,8 +129,10 @@ absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source
     position = end;
   }
   static constexpr char kZeros[4096] = {};
-  for (; position < program.weights_bytes; position += std::min<uint64_t>(sizeof(kZeros), program.weights_bytes - position))
-    ASHLAR_RETURN_IF_ERROR(sink({kZeros, std::min<uint64_t>(sizeof(kZeros), program.weights_bytes - position)}));
+  for (; position < program.weights_bytes;
+       position += std::min<uint64_t>(sizeof(kZeros), program.weights_bytes - position))
+    ASHLAR_RETURN_IF_ERROR(
+        sink({kZeros, std::min<uint64_t>(sizeof(kZeros), program.weights_bytes - position)}));
   return absl::OkStatus();
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Brings a program's weights from the order of the checkpoint into the layouts that kernels read (artifact.fbs,
-// Layout): parts are concatenated, transposed, converted, cut into panels and padded with zeros.
+// Brings a program's weights from the order of the checkpoint into the layouts that kernels read
+// (artifact.fbs, Layout): parts are concatenated, transposed, converted, cut into panels and padded
+// with zeros.
 //
 //   Plain       row-major, parts one after the other
 //   PanelF32    element (k, n) at [n / 32][k][n % 32]; N padded to 32
@@ -21,12 +22,14 @@
 
 namespace ashlar {
 
-// The work of packing, cut into units that write disjoint bytes (256 columns of a panel weight, 64 Ki elements of a
-// plain one), so that any thread may do any unit.
+// The work of packing, cut into units that write disjoint bytes (256 columns of a panel weight, 64
+// Ki elements of a plain one), so that any thread may do any unit.
 class WeightPacker {
  public:
-  // Opens every part of every weight (the program is verified and outlives the packer): all that can fail, fails here.
-  static absl::StatusOr<std::unique_ptr<WeightPacker>> Create(const fb::ProgramT& program, const TensorSource& source);
+  // Opens every part of every weight (the program is verified and outlives the packer): all that
+  // can fail, fails here.
+  static absl::StatusOr<std::unique_ptr<WeightPacker>> Create(const fb::ProgramT& program,
+                                                              const TensorSource& source);
 
   // A run of one weight's bytes: [offset, offset + bytes) of the weights region.
   struct Unit {
@@ -60,8 +63,9 @@ class WeightPacker {
   std::vector<Unit> units_;
 };
 
-// Streams the whole weights region, program.weights_bytes bytes, into the sink, packing on the pool; holds at most
-// about `buffer_bytes` of it (one unit, where that is larger). For artifacts with embedded weights:
+// Streams the whole weights region, program.weights_bytes bytes, into the sink, packing on the
+// pool; holds at most about `buffer_bytes` of it (one unit, where that is larger). For artifacts
+// with embedded weights:
 //
 //   WriteArtifact(path, program, code, constants,
 //                 [&](const ByteSink& sink) { return PackWeights(program, *source, pool, sink); });

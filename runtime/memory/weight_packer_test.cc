@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packed weights against the layouts' definitions, element by element, for sizes around the panels'.
+// Packed weights against the layouts' definitions, element by element, for sizes around the
+// panels'.
 #include "runtime/memory/weight_packer.h"
 
 #include <gtest/gtest.h>
@@ -14,8 +15,8 @@
 namespace ashlar {
 namespace {
 
-std::unique_ptr<fb::WeightPartT> Part(const std::string& name, fb::DType dtype, std::vector<int64_t> shape,
-                                      bool transposed) {
+std::unique_ptr<fb::WeightPartT> Part(const std::string& name, fb::DType dtype,
+                                      std::vector<int64_t> shape, bool transposed) {
   auto part = std::make_unique<fb::WeightPartT>();
   part->tensor = name;
   part->dtype = dtype;
@@ -58,7 +59,8 @@ std::string Pack(const fb::ProgramT& program, uint64_t seed, int threads) {
   return region.substr(64, region.size() - 69);
 }
 
-// What element (k, n) of a panel weight made of `parts` is, before conversion to the weight's dtype.
+// What element (k, n) of a panel weight made of `parts` is, before conversion to the weight's
+// dtype.
 float Element(const fb::ProgramT& program, uint64_t seed, int64_t k, int64_t n) {
   for (const auto& part : program.weights[0]->parts) {
     int64_t columns = part->shape[part->transposed ? 0 : 1];
@@ -87,14 +89,16 @@ std::vector<std::unique_ptr<fb::WeightPartT>> ThreeParts(int64_t K, int64_t N) {
 TEST(WeightPacker, PanelsOfF32) {
   for (int64_t K : {1, 2, 63, 65, 514})
     for (int64_t N : {1, 7, 31, 32, 33, 100, 300, 777}) {
-      fb::ProgramT program = WithWeight(fb::DType::F32, fb::Layout::PanelF32, {K, N}, ThreeParts(K, N));
+      fb::ProgramT program =
+          WithWeight(fb::DType::F32, fb::Layout::PanelF32, {K, N}, ThreeParts(K, N));
       std::string packed = Pack(program, 9, 2);
       ASSERT_EQ(packed.size(), static_cast<size_t>(RoundUp<int64_t>(N, 32) * K * 4));
       for (int64_t n = 0; n < RoundUp<int64_t>(N, 32); ++n)
         for (int64_t k = 0; k < K; ++k) {
           float value;
           std::memcpy(&value, packed.data() + ((n / 32 * K + k) * 32 + n % 32) * 4, 4);
-          ASSERT_EQ(value, Element(program, 9, k, n)) << "K " << K << " N " << N << " at " << k << ", " << n;
+          ASSERT_EQ(value, Element(program, 9, k, n))
+              << "K " << K << " N " << N << " at " << k << ", " << n;
         }
     }
 }
@@ -102,15 +106,19 @@ TEST(WeightPacker, PanelsOfF32) {
 TEST(WeightPacker, PanelsOfBF16) {
   for (int64_t K : {1, 2, 64, 65, 1029})
     for (int64_t N : {1, 15, 16, 17, 33, 100, 300, 555}) {
-      fb::ProgramT program = WithWeight(fb::DType::BF16, fb::Layout::PanelBF16, {K, N}, ThreeParts(K, N));
+      fb::ProgramT program =
+          WithWeight(fb::DType::BF16, fb::Layout::PanelBF16, {K, N}, ThreeParts(K, N));
       std::string packed = Pack(program, 4, 2);
       int64_t padded_k = RoundUp<int64_t>(K, 2), padded_n = RoundUp<int64_t>(N, 32);
       ASSERT_EQ(packed.size(), static_cast<size_t>(padded_n * padded_k * 2));
       for (int64_t n = 0; n < padded_n; ++n)
         for (int64_t k = 0; k < padded_k; ++k) {
           uint16_t value;
-          std::memcpy(&value, packed.data() + ((n / 16 * (padded_k / 2) + k / 2) * 32 + n % 16 * 2 + k % 2) * 2, 2);
-          ASSERT_EQ(value, k < K ? F32ToBF16(Element(program, 4, k, n)) : 0) << K << " " << N << " " << k << " " << n;
+          std::memcpy(
+              &value,
+              packed.data() + ((n / 16 * (padded_k / 2) + k / 2) * 32 + n % 16 * 2 + k % 2) * 2, 2);
+          ASSERT_EQ(value, k < K ? F32ToBF16(Element(program, 4, k, n)) : 0)
+              << K << " " << N << " " << k << " " << n;
         }
     }
 }
@@ -120,7 +128,8 @@ TEST(WeightPacker, PlainPartsOneAfterTheOther) {
   std::vector<std::unique_ptr<fb::WeightPartT>> parts;
   parts.push_back(Part("a", fb::DType::F32, {300, 301}, false));
   parts.push_back(Part("b", fb::DType::F16, {77, 301}, false));
-  fb::ProgramT program = WithWeight(fb::DType::BF16, fb::Layout::Plain, {377, 301}, std::move(parts));
+  fb::ProgramT program =
+      WithWeight(fb::DType::BF16, fb::Layout::Plain, {377, 301}, std::move(parts));
   std::string packed = Pack(program, 2, 3);
   for (int64_t i = 0; i < 377 * 301; ++i) {
     bool in_a = i < 300 * 301;
@@ -133,7 +142,8 @@ TEST(WeightPacker, PlainPartsOneAfterTheOther) {
 }
 
 TEST(WeightPacker, TheSameForEveryNumberOfThreads) {
-  fb::ProgramT program = WithWeight(fb::DType::F32, fb::Layout::PanelF32, {130, 1000}, ThreeParts(130, 1000));
+  fb::ProgramT program =
+      WithWeight(fb::DType::F32, fb::Layout::PanelF32, {130, 1000}, ThreeParts(130, 1000));
   std::string expected = Pack(program, 1, 1);
   EXPECT_EQ(Pack(program, 1, 2), expected);
   EXPECT_EQ(Pack(program, 1, 5), expected);
@@ -144,7 +154,8 @@ TEST(WeightPacker, StreamsThroughASmallBuffer) {
   // Three weights that end off the alignment, each larger than the buffer.
   fb::ProgramT program;
   uint64_t offset = 0;
-  for (auto [layout, N] : {std::pair<fb::Layout, int64_t>{fb::Layout::Plain, 301}, {fb::Layout::PanelF32, 600},
+  for (auto [layout, N] : {std::pair<fb::Layout, int64_t>{fb::Layout::Plain, 301},
+                           {fb::Layout::PanelF32, 600},
                            {fb::Layout::Plain, 77}}) {
     std::vector<std::unique_ptr<fb::WeightPartT>> parts;
     parts.push_back(Part("p" + std::to_string(N), fb::DType::F32, {65, N}, false));
@@ -182,7 +193,8 @@ TEST(WeightPacker, InitOfOnesAndIntegers) {
   parts.push_back(Part("zeros", fb::DType::I64, {2}, false));
   parts[0]->init = fb::Init::Ones;
   parts[1]->init = fb::Init::Zeros;
-  std::string packed = Pack(WithWeight(fb::DType::I64, fb::Layout::Plain, {5}, std::move(parts)), 1, 1);
+  std::string packed =
+      Pack(WithWeight(fb::DType::I64, fb::Layout::Plain, {5}, std::move(parts)), 1, 1);
   int64_t values[5];
   std::memcpy(values, packed.data(), sizeof(values));
   EXPECT_EQ((std::vector<int64_t>(values, values + 5)), (std::vector<int64_t>{1, 1, 1, 0, 0}));

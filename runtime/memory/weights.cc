@@ -7,9 +7,10 @@
 namespace ashlar {
 namespace {
 
-// The source for this program and directory; checkpoints are compared with what was compiled, tensors first, because
-// the name of a tensor says more than a hash.
-absl::StatusOr<std::unique_ptr<WeightPacker>> MakePacker(const Program& program, const std::string& directory) {
+// The source for this program and directory; checkpoints are compared with what was compiled,
+// tensors first, because the name of a tensor says more than a hash.
+absl::StatusOr<std::unique_ptr<WeightPacker>> MakePacker(const Program& program,
+                                                         const std::string& directory) {
   const fb::ProgramT& metadata = program.metadata();
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Random)
     return WeightPacker::Create(metadata, *RandomSource(metadata.random_seed));
@@ -17,21 +18,25 @@ absl::StatusOr<std::unique_ptr<WeightPacker>> MakePacker(const Program& program,
   auto checkpoint = Checkpoint::Open(from);
   if (!checkpoint.ok()) {
     if (!directory.empty()) return checkpoint.status();
-    return Annotate(checkpoint.status(), StrCat("the weights of ", program.path(),
-                                                " lay elsewhere when it was compiled; name their directory"));
+    return Annotate(checkpoint.status(),
+                    StrCat("the weights of ", program.path(),
+                           " lay elsewhere when it was compiled; name their directory"));
   }
-  ASHLAR_ASSIGN_OR_RETURN(auto packer, WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
+  ASHLAR_ASSIGN_OR_RETURN(auto packer,
+                          WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
     return FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
-                              " was compiled from (expected hash ", std::hex, metadata.checkpoint_hash, ", found ",
-                              (*checkpoint)->HeaderHash(), "); compile it again for this checkpoint");
+                              " was compiled from (expected hash ", std::hex,
+                              metadata.checkpoint_hash, ", found ", (*checkpoint)->HeaderHash(),
+                              "); compile it again for this checkpoint");
   return packer;
 }
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
-                                                             const std::string& directory, ThreadPool& pool) {
+                                                             const std::string& directory,
+                                                             ThreadPool& pool) {
   const fb::ProgramT& metadata = program->metadata();
   std::shared_ptr<Weights> weights(new Weights(program));
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) {
@@ -40,14 +45,16 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   }
   if (metadata.weights_bytes == 0) return std::shared_ptr<const Weights>(weights);
   ASHLAR_ASSIGN_OR_RETURN(auto packer, MakePacker(*program, directory));
-  ASHLAR_ASSIGN_OR_RETURN(weights->region_, MemoryRegion::Allocate(metadata.weights_bytes, "weights"));
+  ASHLAR_ASSIGN_OR_RETURN(weights->region_,
+                          MemoryRegion::Allocate(metadata.weights_bytes, "weights"));
   weights->data_ = weights->region_.data();
-  pool.ParallelFor(static_cast<int64_t>(packer->units().size()), [&](int64_t begin, int64_t end, int) {
-    for (int64_t i = begin; i < end; ++i) {
-      const WeightPacker::Unit& unit = packer->units()[i];
-      packer->Pack(unit, weights->region_.data() + unit.offset);
-    }
-  });
+  pool.ParallelFor(static_cast<int64_t>(packer->units().size()),
+                   [&](int64_t begin, int64_t end, int) {
+                     for (int64_t i = begin; i < end; ++i) {
+                       const WeightPacker::Unit& unit = packer->units()[i];
+                       packer->Pack(unit, weights->region_.data() + unit.offset);
+                     }
+                   });
   return std::shared_ptr<const Weights>(weights);
 }
 

@@ -16,12 +16,14 @@ namespace ashlar {
 // Immutable once bound, so shared by any number of sessions of the program.
 class Weights {
  public:
-  // Binds what the artifact says: its embedded section (mapped, not copied), tensors made of its seed, or the
-  // checkpoint in the directory that it remembers, packed on the pool. A `directory` that is not empty is read in
-  // place of any of these. Errors: NotFound or InvalidArgument that name the directory or the tensor with what was
-  // expected and found; FailedPrecondition when the checkpoint's headers are not those that were compiled.
+  // Binds what the artifact says: its embedded section (mapped, not copied), tensors made of its
+  // seed, or the checkpoint in the directory that it remembers, packed on the pool. A `directory`
+  // that is not empty is read in place of any of these. Errors: NotFound or InvalidArgument that
+  // name the directory or the tensor with what was expected and found; FailedPrecondition when the
+  // checkpoint's headers are not those that were compiled.
   static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
-                                                             const std::string& directory, ThreadPool& pool);
+                                                             const std::string& directory,
+                                                             ThreadPool& pool);
 
   // The weights region, program.weights_bytes bytes; page-aligned.
   const char* data() const { return data_; }

@@ -33,7 +33,9 @@ class WeightsTest : public ::testing::Test {
   }
   absl::StatusOr<std::shared_ptr<const Weights>> Bind(const std::string& directory = "") {
     std::string path = directory_ + "/tiny.ashlar";
-    absl::Status status = tiny_.program.weight_source == fb::WeightSource::Embedded ? absl::OkStatus() : tiny_.Write(path);
+    absl::Status status = tiny_.program.weight_source == fb::WeightSource::Embedded
+                              ? absl::OkStatus()
+                              : tiny_.Write(path);
     if (!status.ok()) return status;
     ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(path));
     return Weights::Bind(program, directory, pool_);
@@ -54,7 +56,8 @@ void ExpectTinyWeights(const Weights& weights) {
   const float* packed = reinterpret_cast<const float*>(weights.data());
   for (int n = 0; n < testing::kTinyN; ++n) {
     for (int k = 0; k < testing::kTinyK; ++k)
-      EXPECT_EQ(packed[n / 32 * 32 * testing::kTinyK + k * 32 + n % 32], expected[k * testing::kTinyN + n]);
+      EXPECT_EQ(packed[n / 32 * 32 * testing::kTinyK + k * 32 + n % 32],
+                expected[k * testing::kTinyN + n]);
     EXPECT_EQ(packed[320 + n], bias[n]);
   }
 }
@@ -81,7 +84,9 @@ TEST_F(WeightsTest, BindsAnEmbeddedSectionWithoutACopy) {
   auto stream = [&](const ByteSink& sink) {
     return PackWeights(tiny_.program, *CheckpointSource(*checkpoint), pool_, sink);
   };
-  ASSERT_TRUE(WriteArtifact(directory_ + "/tiny.ashlar", tiny_.program, tiny_.code, tiny_.constants, stream).ok());
+  ASSERT_TRUE(
+      WriteArtifact(directory_ + "/tiny.ashlar", tiny_.program, tiny_.code, tiny_.constants, stream)
+          .ok());
   uint64_t before = MemoryRegion::LiveBytes();
   auto weights = Bind();
   ASSERT_TRUE(weights.ok()) << weights.status();
@@ -95,12 +100,14 @@ TEST_F(WeightsTest, NamesWhatDoesNotFit) {
   testing::CheckpointBuilder builder;
   builder.Add("a.weight", DType::kF32, {5, 20}, std::vector<float>(100));
   PutCheckpoint(builder.Build());
-  EXPECT_THAT(ErrorOfBind(), HasSubstr("tensor 'a.weight': expected F32 [20, 5], found F32 [5, 20]"));
+  EXPECT_THAT(ErrorOfBind(),
+              HasSubstr("tensor 'a.weight': expected F32 [20, 5], found F32 [5, 20]"));
   testing::CheckpointBuilder other;
   other.Add("a.weight", DType::kF32, {20, 5}, std::vector<float>(100));
   other.Add("b.weights", DType::kF32, {20, 5}, std::vector<float>(100));
   PutCheckpoint(other.Build());
-  EXPECT_THAT(ErrorOfBind(), HasSubstr("no tensor 'b.weight'; it has 2 tensors, similar: a.weight, b.weights"));
+  EXPECT_THAT(ErrorOfBind(),
+              HasSubstr("no tensor 'b.weight'; it has 2 tensors, similar: a.weight, b.weights"));
   std::filesystem::remove(directory_ + "/model.safetensors");
   EXPECT_THAT(ErrorOfBind(), HasSubstr("expected model.safetensors"));
 }

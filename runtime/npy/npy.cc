@@ -21,9 +21,10 @@ struct Descr {
   DType dtype;
 };
 constexpr Descr kDescrs[] = {
-    {"<f4", DType::kF32}, {"<f8", DType::kF64}, {"<f2", DType::kF16}, {"<i8", DType::kI64}, {"<i4", DType::kI32},
-    {"<i2", DType::kI16}, {"|i1", DType::kI8},  {"|u1", DType::kU8},  {"<u2", DType::kU16}, {"<u4", DType::kU32},
-    {"<u8", DType::kU64}, {"|b1", DType::kBool}, {"<i1", DType::kI8}, {"<u1", DType::kU8},  {"<b1", DType::kBool},
+    {"<f4", DType::kF32}, {"<f8", DType::kF64}, {"<f2", DType::kF16},  {"<i8", DType::kI64},
+    {"<i4", DType::kI32}, {"<i2", DType::kI16}, {"|i1", DType::kI8},   {"|u1", DType::kU8},
+    {"<u2", DType::kU16}, {"<u4", DType::kU32}, {"<u8", DType::kU64},  {"|b1", DType::kBool},
+    {"<i1", DType::kI8},  {"<u1", DType::kU8},  {"<b1", DType::kBool},
 };
 
 // Reads the header's Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
@@ -51,7 +52,8 @@ class HeaderParser {
 
  private:
   void Skip() {
-    while (!rest_.empty() && (rest_[0] == ' ' || rest_[0] == '\n' || rest_[0] == '\t')) rest_.remove_prefix(1);
+    while (!rest_.empty() && (rest_[0] == ' ' || rest_[0] == '\n' || rest_[0] == '\t'))
+      rest_.remove_prefix(1);
   }
   bool Take(char c) {
     Skip();
@@ -79,7 +81,8 @@ class HeaderParser {
     *out = 0;
     bool any = false;
     for (; !rest_.empty() && rest_[0] >= '0' && rest_[0] <= '9'; rest_.remove_prefix(1), any = true)
-      if (!CheckedMul<int64_t>(*out, 10, out) || !CheckedAdd<int64_t>(*out, rest_[0] - '0', out)) return false;
+      if (!CheckedMul<int64_t>(*out, 10, out) || !CheckedAdd<int64_t>(*out, rest_[0] - '0', out))
+        return false;
     return any;
   }
   bool Value(const std::string& key) {
@@ -126,12 +129,14 @@ std::string ToRowMajor(std::string_view source, const std::vector<int64_t>& shap
 absl::StatusOr<NpyArray> ParseNpy(const std::string& name, std::string_view image) {
   if (image.size() < 10 || image.substr(0, 6) != kMagic) return DataLoss(name, ": not a .npy file");
   int version = static_cast<unsigned char>(image[6]);
-  if (version < 1 || version > 3) return DataLoss(name, ": .npy version ", version, ", expected 1 to 3");
+  if (version < 1 || version > 3)
+    return DataLoss(name, ": .npy version ", version, ", expected 1 to 3");
   size_t start = version == 1 ? 10 : 12, length = 0;
   if (image.size() < start) return DataLoss(name, ": truncated in the header");
   std::memcpy(&length, image.data() + 8, start - 8);
   if (length > kMaxHeader || length > image.size() - start)
-    return DataLoss(name, ": a header of ", length, " bytes, the file has ", image.size() - start, " (truncated?)");
+    return DataLoss(name, ": a header of ", length, " bytes, the file has ", image.size() - start,
+                    " (truncated?)");
   std::string_view text = image.substr(start, length), data = image.substr(start + length);
   HeaderParser header(text);
   if (!header.Parse())
@@ -146,7 +151,8 @@ absl::StatusOr<NpyArray> ParseNpy(const std::string& name, std::string_view imag
                            "' are not supported; save bool, integers or floats, little endian");
   array.shape = *header.shape;
   int64_t elements, bytes;
-  if (!CheckedElements(array.shape, &elements) || !CheckedMul<int64_t>(elements, DTypeSize(array.dtype), &bytes))
+  if (!CheckedElements(array.shape, &elements) ||
+      !CheckedMul<int64_t>(elements, DTypeSize(array.dtype), &bytes))
     return DataLoss(name, ": shape ", ShapeToString(array.shape), " has too many elements");
   if (static_cast<uint64_t>(bytes) != data.size())
     return DataLoss(name, ": expected ", bytes, " bytes for ", DTypeName(array.dtype), " ",
@@ -161,7 +167,8 @@ absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   return ParseNpy(path, file->bytes());
 }
 
-absl::StatusOr<std::string> NpyImage(DType dtype, const std::vector<int64_t>& shape, const void* data) {
+absl::StatusOr<std::string> NpyImage(DType dtype, const std::vector<int64_t>& shape,
+                                     const void* data) {
   int64_t elements;
   if (!CheckedElements(shape, &elements)) return InvalidArgument("shape ", ShapeToString(shape));
   DType stored = dtype == DType::kBF16 ? DType::kF32 : dtype;
@@ -169,9 +176,10 @@ absl::StatusOr<std::string> NpyImage(DType dtype, const std::vector<int64_t>& sh
   for (const Descr& descr : kDescrs)
     if (descr.dtype == stored && !text) text = descr.text;
   if (!text) return InvalidArgument("NumPy has no ", DTypeName(dtype));
-  // "(3,)" for one dimension, "(3, 4)" for more; the whole header is a multiple of 64 bytes and ends a line.
-  std::string dict = StrCat("{'descr': '", text, "', 'fortran_order': False, 'shape': (", StrJoin(shape, ", "),
-                            shape.size() == 1 ? ",)" : ")", ", }");
+  // "(3,)" for one dimension, "(3, 4)" for more; the whole header is a multiple of 64 bytes and
+  // ends a line.
+  std::string dict = StrCat("{'descr': '", text, "', 'fortran_order': False, 'shape': (",
+                            StrJoin(shape, ", "), shape.size() == 1 ? ",)" : ")", ", }");
   size_t length = RoundUp<size_t>(10 + dict.size() + 1, 64) - 10;
   dict.append(length - dict.size() - 1, ' ');
   std::string image(kMagic);
@@ -183,7 +191,8 @@ absl::StatusOr<std::string> NpyImage(DType dtype, const std::vector<int64_t>& sh
   return image;
 }
 
-absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape, const void* data) {
+absl::Status WriteNpy(const std::string& path, DType dtype, const std::vector<int64_t>& shape,
+                      const void* data) {
   ASHLAR_ASSIGN_OR_RETURN(std::string image, NpyImage(dtype, shape, data));
   return WriteFile(path, image);
 }

@@ -47,8 +47,8 @@ TEST(Npy, WritesWhatNumPyWrites) {
 TEST(Npy, RoundTripsEveryType) {
   std::string bytes(48, '\0');
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i % 2);
-  for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kI64, DType::kI32, DType::kI16, DType::kI8,
-                      DType::kU8, DType::kU16, DType::kU32, DType::kU64, DType::kBool})
+  for (DType dtype : {DType::kF32, DType::kF64, DType::kF16, DType::kI64, DType::kI32, DType::kI16,
+                      DType::kI8, DType::kU8, DType::kU16, DType::kU32, DType::kU64, DType::kBool})
     for (std::vector<int64_t> shape : {std::vector<int64_t>{2, 3}, {6}, {0, 4}, {}}) {
       auto array = ParseNpy("x", *NpyImage(dtype, shape, bytes.data()));
       ASSERT_TRUE(array.ok()) << array.status();
@@ -104,7 +104,8 @@ TEST(Npy, SaysWhatIsWrong) {
 TEST(Npy, SurvivesMutation) {
   std::vector<float> values(6);
   std::string good = *NpyImage(DType::kF32, {2, 3}, values.data());
-  for (size_t cut = 0; cut < good.size(); ++cut) EXPECT_FALSE(ParseNpy("x", good.substr(0, cut)).ok());
+  for (size_t cut = 0; cut < good.size(); ++cut)
+    EXPECT_FALSE(ParseNpy("x", good.substr(0, cut)).ok());
   std::mt19937 random(5);
   for (int i = 0; i < 20000; ++i) {
     std::string bad = good;

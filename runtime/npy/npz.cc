@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Zip archives of .npy members (PKWARE APPNOTE 6.3.9, sections 4.3.7, 4.3.12, 4.3.16 and 4.5.3). The central directory
-// is what counts; local headers are used only to find where a member's data begin.
+// Zip archives of .npy members (PKWARE APPNOTE 6.3.9, sections 4.3.7, 4.3.12, 4.3.16 and 4.5.3).
+// The central directory is what counts; local headers are used only to find where a member's data
+// begin.
 #include <zlib.h>
 
 #include <algorithm>
@@ -16,10 +17,12 @@
 namespace ashlar {
 namespace {
 
-constexpr uint32_t kEndSignature = 0x06054b50, kCentralSignature = 0x02014b50, kLocalSignature = 0x04034b50;
+constexpr uint32_t kEndSignature = 0x06054b50, kCentralSignature = 0x02014b50,
+                   kLocalSignature = 0x04034b50;
 constexpr size_t kEndBytes = 22, kCentralBytes = 46, kLocalBytes = 30, kMaxComment = 65535;
 constexpr uint64_t kMaxMember = uint64_t{1} << 31;  // of a compressed member, unpacked
-// Deflate cannot make more than 1032 bytes of one (zlib's technical details), so a member that claims more is false.
+// Deflate cannot make more than 1032 bytes of one (zlib's technical details), so a member that
+// claims more is false.
 constexpr uint64_t kMaxRatio = 1040;
 
 template <typename T>
@@ -36,7 +39,8 @@ struct Member {
   uint64_t packed = 0, unpacked = 0, local = 0;
 };
 
-// Sizes that do not fit 32 bits are in the extra field 0x0001, in this order, only those that are needed.
+// Sizes that do not fit 32 bits are in the extra field 0x0001, in this order, only those that are
+// needed.
 bool ApplyZip64(std::string_view extra, Member* member) {
   while (extra.size() >= 4) {
     uint16_t id = Get<uint16_t>(extra, 0), size = Get<uint16_t>(extra, 2);
@@ -59,14 +63,16 @@ absl::StatusOr<std::vector<Member>> ReadDirectory(const std::string& name, std::
   if (image.size() < kEndBytes) return DataLoss(name, ": not a .npz (zip) file");
   size_t end = image.size() - kEndBytes, lowest = end > kMaxComment ? end - kMaxComment : 0;
   while (Get<uint32_t>(image, end) != kEndSignature) {
-    if (end == lowest) return DataLoss(name, ": not a .npz (zip) file, or truncated: no end of the directory");
+    if (end == lowest)
+      return DataLoss(name, ": not a .npz (zip) file, or truncated: no end of the directory");
     --end;
   }
   uint16_t count = Get<uint16_t>(image, end + 10);
   uint64_t bytes = Get<uint32_t>(image, end + 12), offset = Get<uint32_t>(image, end + 16);
   if (count == 0xffff || bytes == 0xffffffffu || offset == 0xffffffffu)
     return Unimplemented(name, ": zip archives of more than 4 GiB are not read; pass .npy files");
-  if (!RangeFits(offset, bytes, end)) return DataLoss(name, ": the zip directory lies outside the file");
+  if (!RangeFits(offset, bytes, end))
+    return DataLoss(name, ": the zip directory lies outside the file");
   std::string_view directory = image.substr(offset, bytes);
   std::vector<Member> members;
   for (int i = 0; i < count; ++i) {
@@ -74,7 +80,8 @@ absl::StatusOr<std::vector<Member>> ReadDirectory(const std::string& name, std::
       return DataLoss(name, ": the zip directory is malformed at member ", i);
     size_t name_size = Get<uint16_t>(directory, 28), extra_size = Get<uint16_t>(directory, 30);
     size_t whole = kCentralBytes + name_size + extra_size + Get<uint16_t>(directory, 32);
-    if (whole > directory.size()) return DataLoss(name, ": the zip directory is truncated at member ", i);
+    if (whole > directory.size())
+      return DataLoss(name, ": the zip directory is truncated at member ", i);
     Member member;
     member.name = std::string(directory.substr(kCentralBytes, name_size));
     member.flags = Get<uint16_t>(directory, 8);
@@ -106,7 +113,8 @@ bool Inflate(std::string_view packed, uint64_t unpacked, std::string* out) {
   return ok;
 }
 
-absl::StatusOr<NpyArray> ReadMember(const std::string& what, std::string_view image, const Member& member) {
+absl::StatusOr<NpyArray> ReadMember(const std::string& what, std::string_view image,
+                                    const Member& member) {
   if (member.flags & 1) return InvalidArgument(what, ": encrypted");
   if (!RangeFits(member.local, kLocalBytes, image.size()) ||
       Get<uint32_t>(image, member.local) != kLocalSignature)
@@ -114,17 +122,20 @@ absl::StatusOr<NpyArray> ReadMember(const std::string& what, std::string_view im
   uint64_t start = member.local + kLocalBytes + Get<uint16_t>(image, member.local + 26) +
                    Get<uint16_t>(image, member.local + 28);
   if (!RangeFits(start, member.packed, image.size()))
-    return DataLoss(what, ": expected ", member.packed, " bytes at ", start, ", the file has ", image.size());
+    return DataLoss(what, ": expected ", member.packed, " bytes at ", start, ", the file has ",
+                    image.size());
   std::string_view packed = image.substr(start, member.packed), data = packed;
   std::string unpacked;
   if (member.method == 8) {
     if (member.unpacked > kMaxMember || member.packed > kMaxMember ||
         member.unpacked > kMaxRatio * (member.packed + 1))
       return DataLoss(what, ": cannot unpack ", member.packed, " bytes to ", member.unpacked);
-    if (!Inflate(packed, member.unpacked, &unpacked)) return DataLoss(what, ": its deflated data are corrupted");
+    if (!Inflate(packed, member.unpacked, &unpacked))
+      return DataLoss(what, ": its deflated data are corrupted");
     data = unpacked;
   } else if (member.method != 0 || member.packed != member.unpacked) {
-    return InvalidArgument(what, ": zip method ", member.method, ", expected stored (0) or deflated (8)");
+    return InvalidArgument(what, ": zip method ", member.method,
+                           ", expected stored (0) or deflated (8)");
   }
   if (crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()) != member.crc)
     return DataLoss(what, ": corrupted (CRC)");

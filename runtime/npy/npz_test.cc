@@ -32,13 +32,14 @@ std::string Deflate(const std::string& data) {
   return out;
 }
 
-// Writes archives the way Python's zipfile does with force_zip64: a zip64 field in the local header, which the
-// directory does not need.
+// Writes archives the way Python's zipfile does with force_zip64: a zip64 field in the local
+// header, which the directory does not need.
 class Zip {
  public:
   void Add(const std::string& name, const std::string& data, bool deflated) {
     std::string packed = deflated ? Deflate(data) : data;
-    uint32_t crc = static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
+    uint32_t crc =
+        static_cast<uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(data.data()), data.size()));
     uint32_t offset = static_cast<uint32_t>(body_.size());
     Put<uint32_t>(&body_, 0x04034b50);
     Fields(&body_, deflated, crc, 0xffffffff, 0xffffffff, name.size(), 20);
@@ -69,8 +70,8 @@ class Zip {
   }
 
  private:
-  static void Fields(std::string* out, bool deflated, uint32_t crc, size_t packed, size_t unpacked, size_t name,
-                     size_t extra) {
+  static void Fields(std::string* out, bool deflated, uint32_t crc, size_t packed, size_t unpacked,
+                     size_t name, size_t extra) {
     Put<uint16_t>(out, 45);
     Put<uint16_t>(out, 0);
     Put<uint16_t>(out, deflated ? 8 : 0);
@@ -136,7 +137,8 @@ TEST(Npz, SaysWhatIsWrong) {
   EXPECT_THAT(patched(directory + 10, "\x0c"), HasSubstr("zip method 12"));
   EXPECT_THAT(patched(directory + 42, "\xff\xff\xff\x7f"), HasSubstr("outside the file"));
   EXPECT_THAT(patched(end + 16, "\xff\xff\xff\x7f"), HasSubstr("directory lies outside"));
-  EXPECT_THAT(patched(good.rfind("PK\1\2") + 24, std::string("\0\0\0\x70", 4)), HasSubstr("cannot unpack"));
+  EXPECT_THAT(patched(good.rfind("PK\1\2") + 24, std::string("\0\0\0\x70", 4)),
+              HasSubstr("cannot unpack"));
   Zip twice;
   twice.Add("a.npy", Ids(), false);
   twice.Add("a.npy", Ids(), true);
@@ -145,7 +147,8 @@ TEST(Npz, SaysWhatIsWrong) {
 
 TEST(Npz, SurvivesMutation) {
   std::string good = Good();
-  for (size_t cut = 0; cut < good.size(); ++cut) EXPECT_FALSE(ParseNpz("x", good.substr(0, cut)).ok());
+  for (size_t cut = 0; cut < good.size(); ++cut)
+    EXPECT_FALSE(ParseNpz("x", good.substr(0, cut)).ok());
   std::mt19937 random(9);
   for (int i = 0; i < 20000; ++i) {
     std::string bad = good;

@@ -14,7 +14,9 @@ namespace {
 constexpr uint64_t kTableBytes = kNumSections * sizeof(SectionHeader);
 
 // Whether all bytes are zero; used on paddings, which are shorter than a page.
-bool IsZero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+bool IsZero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -32,14 +34,16 @@ absl::Status ArtifactFile::CheckHeader() {
   std::string_view bytes = file_->bytes();
   FileHeader header;
   if (bytes.size() < sizeof(header) + kTableBytes)
-    return DataLoss(path(), ": expected an artifact of at least ", sizeof(header) + kTableBytes, " bytes, found ",
-                    bytes.size());
+    return DataLoss(path(), ": expected an artifact of at least ", sizeof(header) + kTableBytes,
+                    " bytes, found ", bytes.size());
   std::memcpy(&header, bytes.data(), sizeof(header));
   if (std::memcmp(header.magic, kArtifactMagic, sizeof(kArtifactMagic)) != 0)
-    return DataLoss(path(), ": not an Ashlar artifact: it begins with '", Printable(bytes.substr(0, 8)), "'");
+    return DataLoss(path(), ": not an Ashlar artifact: it begins with '",
+                    Printable(bytes.substr(0, 8)), "'");
   if (header.version != kArtifactVersion)
-    return FailedPrecondition(path(), ": artifact of format ", header.version, ", this runtime reads format ",
-                              kArtifactVersion, "; compile the model again");
+    return FailedPrecondition(path(), ": artifact of format ", header.version,
+                              ", this runtime reads format ", kArtifactVersion,
+                              "; compile the model again");
   if (Hash64(bytes.substr(0, offsetof(FileHeader, header_checksum))) != header.header_checksum)
     return DataLoss(path(), ": the file header is corrupted (checksum)");
   if (header.sections != kNumSections)
@@ -63,18 +67,21 @@ absl::Status ArtifactFile::CheckSections() {
     std::string where = StrCat(path(), ": section ", kSectionNames[i]);
     if (section.kind != static_cast<uint32_t>(i) || section.zero != 0)
       return DataLoss(where, ": expected kind ", i, ", found ", section.kind);
-    if (section.offset % kSectionAlignment != 0 || section.offset < end || section.offset - end >= kSectionAlignment)
-      return DataLoss(where, ": expected at the first multiple of ", kSectionAlignment, " after byte ", end,
-                      ", found at ", section.offset);
+    if (section.offset % kSectionAlignment != 0 || section.offset < end ||
+        section.offset - end >= kSectionAlignment)
+      return DataLoss(where, ": expected at the first multiple of ", kSectionAlignment,
+                      " after byte ", end, ", found at ", section.offset);
     if (!RangeFits(section.offset, section.bytes, bytes.size()))
-      return DataLoss(where, ": ", section.bytes, " bytes at ", section.offset, ", the file has ", bytes.size());
+      return DataLoss(where, ": ", section.bytes, " bytes at ", section.offset, ", the file has ",
+                      bytes.size());
     if (!IsZero(bytes.substr(end, section.offset - end)))
       return DataLoss(where, ": the padding before it is not zero");
     sections_[i] = bytes.substr(section.offset, section.bytes);
     checksums_[i] = section.checksum;
     end = section.offset + section.bytes;
   }
-  if (end != bytes.size()) return DataLoss(path(), ": ", bytes.size() - end, " bytes after the last section");
+  if (end != bytes.size())
+    return DataLoss(path(), ": ", bytes.size() - end, " bytes after the last section");
   return absl::OkStatus();
 }
 

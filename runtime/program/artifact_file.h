@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An artifact as a file of sections: everything about it that does not need the metadata to be understood.
+// An artifact as a file of sections: everything about it that does not need the metadata to be
+// understood.
 #pragma once
 
 #include <array>
@@ -17,8 +18,9 @@ namespace ashlar {
 // Immutable; the views are valid as long as it lives.
 class ArtifactFile {
  public:
-  // Maps the file and checks header, table, padding and the checksums of all sections but the weights, which are not
-  // touched. Errors: DataLoss that says which part is wrong, FailedPrecondition for another version.
+  // Maps the file and checks header, table, padding and the checksums of all sections but the
+  // weights, which are not touched. Errors: DataLoss that says which part is wrong,
+  // FailedPrecondition for another version.
   static absl::StatusOr<ArtifactFile> Open(const std::string& path);
 
   std::string_view section(SectionKind kind) const { return sections_[static_cast<int>(kind)]; }

@@ -2,16 +2,17 @@
 //
 // The layout of an artifact (.ashlar), all numbers little endian:
 //
-//   0        FileHeader                     magic, version, size of the file, checksums of itself and of the table
-//   64       SectionHeader x 4              kind, offset, size, checksum, in the order of SectionKind
-//   4096     metadata                       FlatBuffer, root fb::Program (artifact.fbs)
+//   0        FileHeader                     magic, version, size of the file, checksums of itself
+//   and of the table 64       SectionHeader x 4              kind, offset, size, checksum, in the
+//   order of SectionKind 4096     metadata                       FlatBuffer, root fb::Program
+//   (artifact.fbs)
 //   ...      code                           images, mapped or copied as they are
 //   ...      constants                      tables that the compiler made
 //   ...      weights                        packed as the kernels read them; empty unless embedded
 //
-// Every section begins at a multiple of kSectionAlignment; what lies between two sections is zero; the file ends with
-// its last section. Checksums are Hash64. The version changes when an older runtime could not read the file; fields
-// that it may ignore are added to the FlatBuffer.
+// Every section begins at a multiple of kSectionAlignment; what lies between two sections is zero;
+// the file ends with its last section. Checksums are Hash64. The version changes when an older
+// runtime could not read the file; fields that it may ignore are added to the FlatBuffer.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,8 @@ inline constexpr uint64_t kBufferAlignment = 64;
 
 enum class SectionKind : uint32_t { kMetadata, kCode, kConstants, kWeights };
 inline constexpr int kNumSections = 4;
-inline constexpr const char* kSectionNames[kNumSections] = {"metadata", "code", "constants", "weights"};
+inline constexpr const char* kSectionNames[kNumSections] = {"metadata", "code", "constants",
+                                                            "weights"};
 
 struct FileHeader {
   char magic[8];

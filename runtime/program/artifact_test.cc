@@ -49,10 +49,11 @@ class ArtifactTest : public ::testing::Test {
   std::string EmbeddedBytes() {
     tiny_.program.weight_source = fb::WeightSource::Embedded;
     std::string weights(tiny_.program.weights_bytes, 'w');
-    absl::Status status = WriteArtifact(path_, tiny_.program, tiny_.code, tiny_.constants, [&](const ByteSink& sink) {
-      ASHLAR_RETURN_IF_ERROR(sink(std::string_view(weights).substr(0, 100)));
-      return sink(std::string_view(weights).substr(100));
-    });
+    absl::Status status =
+        WriteArtifact(path_, tiny_.program, tiny_.code, tiny_.constants, [&](const ByteSink& sink) {
+          ASHLAR_RETURN_IF_ERROR(sink(std::string_view(weights).substr(0, 100)));
+          return sink(std::string_view(weights).substr(100));
+        });
     EXPECT_TRUE(status.ok()) << status;
     return *ReadFile(path_, 1 << 20);
   }
@@ -72,7 +73,8 @@ TEST_F(ArtifactTest, LoadsWhatWasWritten) {
   EXPECT_EQ((*program)->metadata().entries[0]->launches[0]->path, "layer.dense");
   EXPECT_EQ((*program)->metadata().checkpoint_hash, tiny_.program.checkpoint_hash);
   EXPECT_EQ(*(*program)->FindEntry("step"), 1);
-  EXPECT_THAT(Message((*program)->FindEntry("decode").status()), HasSubstr("no entry 'decode'; it has forward, step"));
+  EXPECT_THAT(Message((*program)->FindEntry("decode").status()),
+              HasSubstr("no entry 'decode'; it has forward, step"));
   EXPECT_EQ((*program)->Property("model_type"), "");
   EXPECT_EQ(reinterpret_cast<uintptr_t>((*program)->code().data()) % kSectionAlignment, 0u);
 }
@@ -95,7 +97,8 @@ TEST_F(ArtifactTest, AFailedWriteLeavesTheOldFile) {
   tiny_.program.weight_source = fb::WeightSource::Embedded;
   EXPECT_FALSE(tiny_.Write(path_).ok());  // no weights given
   auto fails = [](const ByteSink&) { return NotFound("no weights today"); };
-  EXPECT_THAT(Message(WriteArtifact(path_, tiny_.program, tiny_.code, tiny_.constants, fails)), HasSubstr("today"));
+  EXPECT_THAT(Message(WriteArtifact(path_, tiny_.program, tiny_.code, tiny_.constants, fails)),
+              HasSubstr("today"));
   auto too_few = [](const ByteSink& sink) { return sink("abc"); };
   EXPECT_THAT(Message(WriteArtifact(path_, tiny_.program, tiny_.code, tiny_.constants, too_few)),
               HasSubstr("of weights, got 3"));
@@ -126,7 +129,8 @@ TEST_F(ArtifactTest, NamesWhatIsCorrupted) {
 TEST_F(ArtifactTest, EveryCutAndEveryFlippedByteIsAnError) {
   std::string good = EmbeddedBytes();
   size_t weights_at = good.size() - tiny_.program.weights_bytes;
-  for (size_t cut = 0; cut < good.size(); cut += cut < 300 ? 1 : 97) EXPECT_FALSE(LoadBytes(good.substr(0, cut)).ok());
+  for (size_t cut = 0; cut < good.size(); cut += cut < 300 ? 1 : 97)
+    EXPECT_FALSE(LoadBytes(good.substr(0, cut)).ok());
   std::mt19937 random(7);
   for (int i = 0; i < 600; ++i) {
     std::string bad = good;
@@ -136,7 +140,8 @@ TEST_F(ArtifactTest, EveryCutAndEveryFlippedByteIsAnError) {
   }
 }
 
-// Metadata that was changed by someone who also fixes the checksums: an error or a program, never a crash.
+// Metadata that was changed by someone who also fixes the checksums: an error or a program, never a
+// crash.
 TEST_F(ArtifactTest, SurvivesMutatedMetadataWithRightChecksums) {
   ASSERT_TRUE(tiny_.Write(path_).ok());
   std::string good = *ReadFile(path_, 1 << 20);
@@ -147,13 +152,15 @@ TEST_F(ArtifactTest, SurvivesMutatedMetadataWithRightChecksums) {
   for (int i = 0; i < 1500; ++i) {
     std::string bad = good;
     for (int flips = 1 + static_cast<int>(random() % 4); flips > 0; --flips)
-      bad[table[0].offset + random() % table[0].bytes] = static_cast<char>(random() % 3 ? random() : 255);
+      bad[table[0].offset + random() % table[0].bytes] =
+          static_cast<char>(random() % 3 ? random() : 255);
     table[0].checksum = Hash64(std::string_view(bad).substr(table[0].offset, table[0].bytes));
     std::memcpy(bad.data() + sizeof(FileHeader), table, sizeof(table));
     FileHeader header;
     std::memcpy(&header, bad.data(), sizeof(header));
     header.table_checksum = Hash64({bad.data() + sizeof(header), sizeof(table)});
-    header.header_checksum = Hash64({reinterpret_cast<char*>(&header), offsetof(FileHeader, header_checksum)});
+    header.header_checksum =
+        Hash64({reinterpret_cast<char*>(&header), offsetof(FileHeader, header_checksum)});
     std::memcpy(bad.data(), &header, sizeof(header));
     refused += !LoadBytes(bad).ok();
   }
@@ -174,7 +181,8 @@ TEST(MetadataGuard, RefusesAmplification) {
   fb::ProgramBuilder program(builder);
   program.add_weights(weights);
   fb::FinishProgramBuffer(builder, program.Finish());
-  auto result = UnpackMetadata({reinterpret_cast<char*>(builder.GetBufferPointer()), builder.GetSize()});
+  auto result =
+      UnpackMetadata({reinterpret_cast<char*>(builder.GetBufferPointer()), builder.GetSize()});
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(Message(result.status()), HasSubstr("unpacks to more"));
 }

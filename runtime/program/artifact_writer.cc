@@ -26,7 +26,8 @@ absl::StatusOr<SectionHeader> Begin(AtomicFileWriter& writer, SectionKind kind) 
   return section;
 }
 
-absl::StatusOr<SectionHeader> WriteSection(AtomicFileWriter& writer, SectionKind kind, std::string_view bytes) {
+absl::StatusOr<SectionHeader> WriteSection(AtomicFileWriter& writer, SectionKind kind,
+                                           std::string_view bytes) {
   ASHLAR_ASSIGN_OR_RETURN(SectionHeader section, Begin(writer, kind));
   ASHLAR_RETURN_IF_ERROR(writer.Write(bytes));
   section.bytes = bytes.size();
@@ -54,13 +55,16 @@ absl::StatusOr<SectionHeader> StreamWeights(AtomicFileWriter& writer, const fb::
 
 }  // namespace
 
-absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program, std::string_view code,
-                           std::string_view constants, const WeightsStream& weights) {
+absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
+                           std::string_view code, std::string_view constants,
+                           const WeightsStream& weights) {
   if ((program.weight_source == fb::WeightSource::Embedded) != static_cast<bool>(weights))
-    return InvalidArgument("weights are given if and only if the program's weight source is Embedded");
+    return InvalidArgument(
+        "weights are given if and only if the program's weight source is Embedded");
   flatbuffers::FlatBufferBuilder builder(1 << 20);
   fb::FinishProgramBuffer(builder, fb::Program::Pack(builder, &program));
-  std::string_view metadata(reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize());
+  std::string_view metadata(reinterpret_cast<const char*>(builder.GetBufferPointer()),
+                            builder.GetSize());
 
   ASHLAR_ASSIGN_OR_RETURN(auto writer, AtomicFileWriter::Create(path));
   FileHeader header = {};

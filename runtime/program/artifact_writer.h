@@ -18,9 +18,10 @@ using ByteSink = std::function<absl::Status(std::string_view)>;
 // Streams the weights region, program.weights_bytes bytes in all, into the sink, piece by piece.
 using WeightsStream = std::function<absl::Status(const ByteSink&)>;
 
-// Creates or replaces the file at once: on an error what was there before stays. `weights` is given when
-// program.weight_source is Embedded, and then only (InvalidArgument otherwise).
-absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program, std::string_view code,
-                           std::string_view constants, const WeightsStream& weights = nullptr);
+// Creates or replaces the file at once: on an error what was there before stays. `weights` is given
+// when program.weight_source is Embedded, and then only (InvalidArgument otherwise).
+absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
+                           std::string_view code, std::string_view constants,
+                           const WeightsStream& weights = nullptr);
 
 }  // namespace ashlar

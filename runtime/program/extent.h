@@ -12,8 +12,8 @@
 
 namespace ashlar {
 
-// For extents that were verified at the bound: no index is out of range, nothing overflows (extents grow with their
-// dims, so what fits at the bound fits below it).
+// For extents that were verified at the bound: no index is out of range, nothing overflows (extents
+// grow with their dims, so what fits at the bound fits below it).
 inline int64_t Evaluate(const fb::ExtentT& extent, const int64_t* values) {
   int64_t product = extent.scale;
   for (uint16_t dim : extent.dims) product *= values[dim];
@@ -21,15 +21,17 @@ inline int64_t Evaluate(const fb::ExtentT& extent, const int64_t* values) {
 }
 
 // The sum of several.
-inline int64_t Evaluate(const std::vector<std::unique_ptr<fb::ExtentT>>& terms, const int64_t* values) {
+inline int64_t Evaluate(const std::vector<std::unique_ptr<fb::ExtentT>>& terms,
+                        const int64_t* values) {
   int64_t sum = 0;
   for (const auto& term : terms) sum += Evaluate(*term, values);
   return sum;
 }
 
-// For extents that were not: false when an index is out of range, the scale is negative, the divisor is not positive
-// or something overflows. Values are not negative.
-inline bool CheckedEvaluate(const fb::ExtentT& extent, const std::vector<int64_t>& values, int64_t* out) {
+// For extents that were not: false when an index is out of range, the scale is negative, the
+// divisor is not positive or something overflows. Values are not negative.
+inline bool CheckedEvaluate(const fb::ExtentT& extent, const std::vector<int64_t>& values,
+                            int64_t* out) {
   if (extent.scale < 0 || extent.divisor <= 0) return false;
   int64_t product = extent.scale;
   for (uint16_t dim : extent.dims) {

@@ -16,8 +16,9 @@ class Guard {
   explicit Guard(uint64_t budget) : budget_(budget) {}
 
   bool Walk(const fb::Program* p) {
-    return Text(p->producer()) && Text(p->weight_directory()) && Each(p->properties()) && Each(p->dims()) &&
-           Each(p->images()) && Each(p->kernels()) && Each(p->weights()) && Each(p->states()) && Each(p->entries());
+    return Text(p->producer()) && Text(p->weight_directory()) && Each(p->properties()) &&
+           Each(p->dims()) && Each(p->images()) && Each(p->kernels()) && Each(p->weights()) &&
+           Each(p->states()) && Each(p->entries());
   }
 
  private:
@@ -50,24 +51,33 @@ class Guard {
   bool Item(const fb::Property* p) { return Text(p->key()) && Text(p->value()); }
   bool Item(const fb::Dim* d) { return Text(d->name()); }
   bool Item(const fb::Extent* e) { return Scalars(e->dims()); }
-  bool Item(const fb::Image* i) { return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries()); }
+  bool Item(const fb::Image* i) {
+    return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
+  }
   bool Item(const fb::Kernel* k) {
     return Text(k->name()) && Texts(k->ops()) && Scalars(k->operands()) && Each(k->grid());
   }
   bool Item(const fb::WeightPart* p) { return Text(p->tensor()) && Scalars(p->shape()); }
-  bool Item(const fb::Weight* w) { return Text(w->name()) && Scalars(w->shape()) && Each(w->parts()); }
+  bool Item(const fb::Weight* w) {
+    return Text(w->name()) && Scalars(w->shape()) && Each(w->parts());
+  }
   bool Item(const fb::State* s) { return Text(s->name()); }
   bool Item(const fb::Operand*) { return true; }
   bool Item(const fb::Value* v) {
-    return Text(v->name()) && Each(v->shape()) && (!v->default_value() || Item(v->default_value())) &&
+    return Text(v->name()) && Each(v->shape()) &&
+           (!v->default_value() || Item(v->default_value())) &&
            (!v->maximum() || Item(v->maximum()));
   }
   bool Item(const fb::Launch* l) {
-    return Each(l->operands()) && Each(l->extents()) && Text(l->path()) && Each(l->flops()) && Each(l->bytes());
+    return Each(l->operands()) && Each(l->extents()) && Text(l->path()) && Each(l->flops()) &&
+           Each(l->bytes());
   }
-  bool Item(const fb::CounterLimit* l) { return (!l->rows() || Item(l->rows())) && (!l->add() || Item(l->add())); }
+  bool Item(const fb::CounterLimit* l) {
+    return (!l->rows() || Item(l->rows())) && (!l->add() || Item(l->add()));
+  }
   bool Item(const fb::Entry* e) {
-    return Text(e->name()) && Each(e->inputs()) && Each(e->outputs()) && Each(e->launches()) && Each(e->limits());
+    return Text(e->name()) && Each(e->inputs()) && Each(e->outputs()) && Each(e->launches()) &&
+           Each(e->limits());
   }
 
   uint64_t budget_;
@@ -77,13 +87,17 @@ class Guard {
 
 absl::StatusOr<std::unique_ptr<fb::ProgramT>> UnpackMetadata(std::string_view bytes) {
   if (bytes.size() > kMaxMetadataBytes)
-    return DataLoss("metadata of ", bytes.size(), " bytes, at most ", kMaxMetadataBytes, " are expected");
+    return DataLoss("metadata of ", bytes.size(), " bytes, at most ", kMaxMetadataBytes,
+                    " are expected");
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  if (bytes.size() < 8 || !fb::ProgramBufferHasIdentifier(data)) return DataLoss("the metadata is not a program's");
+  if (bytes.size() < 8 || !fb::ProgramBufferHasIdentifier(data))
+    return DataLoss("the metadata is not a program's");
   flatbuffers::Verifier verifier(data, bytes.size(), kMaxDepth, kMaxTables);
-  if (!fb::VerifyProgramBuffer(verifier)) return DataLoss("the metadata is malformed (FlatBuffers verifier)");
+  if (!fb::VerifyProgramBuffer(verifier))
+    return DataLoss("the metadata is malformed (FlatBuffers verifier)");
   const fb::Program* program = fb::GetProgram(data);
-  // What is stored once spends no more than its size; twice that allows for a writer that merges equal strings.
+  // What is stored once spends no more than its size; twice that allows for a writer that merges
+  // equal strings.
   if (!Guard(2 * bytes.size()).Walk(program))
     return DataLoss("the metadata is malformed (misaligned, or it unpacks to more than its size)");
   return std::unique_ptr<fb::ProgramT>(program->UnPack());

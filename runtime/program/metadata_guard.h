@@ -11,9 +11,10 @@
 
 namespace ashlar {
 
-// FlatBuffers' own verifier leaves two things open: vectors of 64-bit elements may be misaligned, and one big vector
-// may be referred to many times, so that unpacking takes memory out of all proportion. Both are refused here, then the
-// buffer is unpacked. What the fields mean is VerifyProgram's to check. Errors: DataLoss.
+// FlatBuffers' own verifier leaves two things open: vectors of 64-bit elements may be misaligned,
+// and one big vector may be referred to many times, so that unpacking takes memory out of all
+// proportion. Both are refused here, then the buffer is unpacked. What the fields mean is
+// VerifyProgram's to check. Errors: DataLoss.
 absl::StatusOr<std::unique_ptr<fb::ProgramT>> UnpackMetadata(std::string_view bytes);
 
 }  // namespace ashlar

@@ -15,7 +15,8 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& 
   sizes.code = file.section(SectionKind::kCode).size();
   sizes.constants = file.section(SectionKind::kConstants).size();
   sizes.weights = file.section(SectionKind::kWeights).size();
-  if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok()) return Annotate(status, path);
+  if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok())
+    return Annotate(status, path);
   return std::shared_ptr<const Program>(new Program(std::move(file), *std::move(metadata)));
 }
 
@@ -25,7 +26,8 @@ absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
     if (entry->name == name) return static_cast<int>(names.size());
     names.push_back(entry->name);
   }
-  return NotFound(path(), ": no entry '", name, "'; it has ", names.empty() ? "none" : StrJoin(names, ", "));
+  return NotFound(path(), ": no entry '", name, "'; it has ",
+                  names.empty() ? "none" : StrJoin(names, ", "));
 }
 
 std::string_view Program::Property(std::string_view key) const {

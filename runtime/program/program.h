@@ -17,8 +17,9 @@ namespace ashlar {
 // Immutable, so shared by any number of sessions and threads. Holds the file mapped.
 class Program {
  public:
-  // Maps the artifact and verifies all of it but the weights' bytes. A file that is cut, changed or made up is an
-  // error that begins with its path and says what is wrong; its code is not run and nothing large is allocated.
+  // Maps the artifact and verifies all of it but the weights' bytes. A file that is cut, changed or
+  // made up is an error that begins with its path and says what is wrong; its code is not run and
+  // nothing large is allocated.
   static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path);
 
   const std::string& path() const { return file_.path(); }

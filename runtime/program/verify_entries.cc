@@ -15,8 +15,8 @@ constexpr int64_t kMaxItems = int64_t{1} << 48;
 
 class EntryVerifier {
  public:
-  EntryVerifier(const fb::ProgramT& program, const SectionSizes& sizes, const std::vector<int64_t>& bounds,
-                const fb::EntryT& entry)
+  EntryVerifier(const fb::ProgramT& program, const SectionSizes& sizes,
+                const std::vector<int64_t>& bounds, const fb::EntryT& entry)
       : program_(program), sizes_(sizes), bounds_(bounds), entry_(entry) {}
 
   absl::Status Run() {
@@ -30,7 +30,8 @@ class EntryVerifier {
     for (const auto& limit : entry_.limits) ASHLAR_RETURN_IF_ERROR(Limit(*limit));
     for (uint16_t dim : used_)
       if (!given_.count(dim) && program_.dims[dim]->minimum != program_.dims[dim]->maximum)
-        return DataLoss("dimension '", program_.dims[dim]->name, "' is used but no input's shape gives it");
+        return DataLoss("dimension '", program_.dims[dim]->name,
+                        "' is used but no input's shape gives it");
     return absl::OkStatus();
   }
 
@@ -38,13 +39,15 @@ class EntryVerifier {
   // Evaluates at the bound and notes which dims are used.
   absl::Status Bound(const fb::ExtentT& extent, std::string_view what, int64_t* out) {
     if (!CheckedEvaluate(extent, bounds_, out))
-      return DataLoss(what, ": extent with dims [", StrJoin(extent.dims, ", "), "], scale ", extent.scale, ", divisor ",
-                      extent.divisor, " is malformed or overflows at the bound");
+      return DataLoss(what, ": extent with dims [", StrJoin(extent.dims, ", "), "], scale ",
+                      extent.scale, ", divisor ", extent.divisor,
+                      " is malformed or overflows at the bound");
     used_.insert(extent.dims.begin(), extent.dims.end());
     return absl::OkStatus();
   }
 
-  absl::Status Values(const std::vector<std::unique_ptr<fb::ValueT>>& values, std::string_view kind, bool inputs) {
+  absl::Status Values(const std::vector<std::unique_ptr<fb::ValueT>>& values, std::string_view kind,
+                      bool inputs) {
     std::set<std::string> names;
     for (const auto& value : values) {
       std::string where = StrCat(kind, " '", Printable(value->name), "'");
@@ -60,15 +63,19 @@ class EntryVerifier {
     if (value.dtype < fb::DType::MIN || value.dtype > fb::DType::MAX)
       return DataLoss(where, ": dtype ", static_cast<int>(value.dtype));
     std::vector<int64_t> shape(value.shape.size());
-    for (size_t i = 0; i < shape.size(); ++i) ASHLAR_RETURN_IF_ERROR(Bound(*value.shape[i], where, &shape[i]));
+    for (size_t i = 0; i < shape.size(); ++i)
+      ASHLAR_RETURN_IF_ERROR(Bound(*value.shape[i], where, &shape[i]));
     int64_t elements, bytes;
     if (!CheckedElements(shape, &elements) ||
         !CheckedMul<int64_t>(elements, DTypeSize(static_cast<DType>(value.dtype)), &bytes))
       return DataLoss(where, ": shape ", ShapeToString(shape), " overflows at the bound");
     if (static_cast<uint64_t>(bytes) != value.bytes)
-      return DataLoss(where, ": expected ", bytes, " bytes for ", ShapeToString(shape), ", found ", value.bytes);
-    if (value.offset % kBufferAlignment != 0 || !RangeFits(value.offset, value.bytes, entry_.arena_bytes))
-      return DataLoss(where, ": ", value.bytes, " bytes at ", value.offset, " in an arena of ", entry_.arena_bytes);
+      return DataLoss(where, ": expected ", bytes, " bytes for ", ShapeToString(shape), ", found ",
+                      value.bytes);
+    if (value.offset % kBufferAlignment != 0 ||
+        !RangeFits(value.offset, value.bytes, entry_.arena_bytes))
+      return DataLoss(where, ": ", value.bytes, " bytes at ", value.offset, " in an arena of ",
+                      entry_.arena_bytes);
     return absl::OkStatus();
   }
 
@@ -97,8 +104,9 @@ class EntryVerifier {
       return DataLoss("kernel ", launch.kernel, " of ", program_.kernels.size());
     const fb::KernelT& kernel = *program_.kernels[launch.kernel];
     if (launch.operands.size() != kernel.operands.size() || launch.extents.size() != kernel.extents)
-      return DataLoss("kernel '", kernel.name, "' takes ", kernel.operands.size(), " operands and ", kernel.extents,
-                      " extents, found ", launch.operands.size(), " and ", launch.extents.size());
+      return DataLoss("kernel '", kernel.name, "' takes ", kernel.operands.size(), " operands and ",
+                      kernel.extents, " extents, found ", launch.operands.size(), " and ",
+                      launch.extents.size());
     for (size_t i = 0; i < launch.operands.size(); ++i)
       ASHLAR_RETURN_IF_ERROR(Operand(*launch.operands[i], kernel.operands[i], i));
     std::vector<int64_t> extents(launch.extents.size());
@@ -107,7 +115,8 @@ class EntryVerifier {
     int64_t items = 1;
     for (const auto& extent : kernel.grid) {
       int64_t size;
-      if (!CheckedEvaluate(*extent, extents, &size) || !CheckedMul(items, size, &items) || items > kMaxItems)
+      if (!CheckedEvaluate(*extent, extents, &size) || !CheckedMul(items, size, &items) ||
+          items > kMaxItems)
         return DataLoss("the grid of kernel '", kernel.name, "' overflows at the bound");
     }
     ASHLAR_RETURN_IF_ERROR(Sum(launch.flops, "flops"));
@@ -127,23 +136,33 @@ class EntryVerifier {
     uint64_t region = 0;
     bool writable = true;
     switch (operand.space) {
-      case fb::Space::Arena: region = entry_.arena_bytes; break;
-      case fb::Space::State: region = program_.state_bytes; break;
-      case fb::Space::Weights: region = program_.weights_bytes, writable = false; break;
-      case fb::Space::Constants: region = sizes_.constants, writable = false; break;
-      default: return DataLoss("operand ", index, ": space ", static_cast<int>(operand.space));
+      case fb::Space::Arena:
+        region = entry_.arena_bytes;
+        break;
+      case fb::Space::State:
+        region = program_.state_bytes;
+        break;
+      case fb::Space::Weights:
+        region = program_.weights_bytes, writable = false;
+        break;
+      case fb::Space::Constants:
+        region = sizes_.constants, writable = false;
+        break;
+      default:
+        return DataLoss("operand ", index, ": space ", static_cast<int>(operand.space));
     }
     if (!RangeFits(operand.offset, operand.bytes, region))
-      return DataLoss("operand ", index, ": ", operand.bytes, " bytes at ", operand.offset, ", its space (",
-                      fb::EnumNameSpace(operand.space), ") has ", region);
+      return DataLoss("operand ", index, ": ", operand.bytes, " bytes at ", operand.offset,
+                      ", its space (", fb::EnumNameSpace(operand.space), ") has ", region);
     if (access != fb::Access::Read && !writable)
-      return DataLoss("operand ", index, ": written, but its space (", fb::EnumNameSpace(operand.space),
-                      ") is read-only");
+      return DataLoss("operand ", index, ": written, but its space (",
+                      fb::EnumNameSpace(operand.space), ") is read-only");
     return absl::OkStatus();
   }
 
   absl::Status Limit(const fb::CounterLimitT& limit) {
-    if (limit.state >= program_.states.size()) return DataLoss("limit on state ", limit.state, " of ", program_.states.size());
+    if (limit.state >= program_.states.size())
+      return DataLoss("limit on state ", limit.state, " of ", program_.states.size());
     const fb::StateT& state = *program_.states[limit.state];
     std::string where = StrCat("limit on state '", state.name, "'");
     if (state.dtype != fb::DType::I64 || !limit.rows || !limit.add)
@@ -165,8 +184,8 @@ class EntryVerifier {
 
 }  // namespace
 
-absl::Status VerifyEntry(const fb::ProgramT& program, const SectionSizes& sizes, const std::vector<int64_t>& bounds,
-                         const fb::EntryT& entry) {
+absl::Status VerifyEntry(const fb::ProgramT& program, const SectionSizes& sizes,
+                         const std::vector<int64_t>& bounds, const fb::EntryT& entry) {
   return EntryVerifier(program, sizes, bounds, entry).Run();
 }
 

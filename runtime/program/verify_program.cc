@@ -51,12 +51,15 @@ absl::Status VerifyKernels(const fb::ProgramT& program) {
     std::string where = StrCat("kernel '", Printable(kernel->name), "'");
     if (kernel->name.empty()) return DataLoss("a kernel has no name");
     for (fb::Access access : kernel->operands)
-      if (!Known(access, fb::Access::MAX)) return DataLoss(where, ": access ", static_cast<int>(access));
-    if (kernel->scratch_bytes > kMaxRegion) return DataLoss(where, ": scratch of ", kernel->scratch_bytes, " bytes");
+      if (!Known(access, fb::Access::MAX))
+        return DataLoss(where, ": access ", static_cast<int>(access));
+    if (kernel->scratch_bytes > kMaxRegion)
+      return DataLoss(where, ": scratch of ", kernel->scratch_bytes, " bytes");
     std::vector<int64_t> ones(kernel->extents, 1);
     int64_t unused;
     for (const auto& extent : kernel->grid)
-      if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss(where, ": malformed extent in its grid");
+      if (!CheckedEvaluate(*extent, ones, &unused))
+        return DataLoss(where, ": malformed extent in its grid");
   }
   return absl::OkStatus();
 }
@@ -65,15 +68,18 @@ absl::Status VerifyImages(const fb::ProgramT& program, uint64_t code_bytes) {
   for (const auto& image : program.images) {
     std::string where = StrCat("image '", Printable(image->cpu), "'");
     if (image->size == 0 || !RangeFits(image->offset, image->size, code_bytes))
-      return DataLoss(where, ": ", image->size, " bytes at ", image->offset, ", the code section has ", code_bytes);
+      return DataLoss(where, ": ", image->size, " bytes at ", image->offset,
+                      ", the code section has ", code_bytes);
     if (image->entries.size() != program.kernels.size())
-      return DataLoss(where, ": expected ", program.kernels.size(), " kernel entries, found ", image->entries.size());
+      return DataLoss(where, ": expected ", program.kernels.size(), " kernel entries, found ",
+                      image->entries.size());
     for (size_t i = 0; i < image->entries.size(); ++i)
       if (image->entries[i] >= image->size)
-        return DataLoss(where, ": kernel '", program.kernels[i]->name, "' begins at ", image->entries[i],
-                        ", the image has ", image->size, " bytes");
+        return DataLoss(where, ": kernel '", program.kernels[i]->name, "' begins at ",
+                        image->entries[i], ", the image has ", image->size, " bytes");
   }
-  if (program.images.empty() && !program.kernels.empty()) return DataLoss("kernels, but no image with their code");
+  if (program.images.empty() && !program.kernels.empty())
+    return DataLoss("kernels, but no image with their code");
   return absl::OkStatus();
 }
 
@@ -86,22 +92,29 @@ absl::Status VerifyParts(const fb::WeightT& weight, const std::string& where) {
     std::string which = StrCat(where, ", tensor '", Printable(part->tensor), "'");
     if (part->tensor.empty()) return DataLoss(where, ": a part has no tensor name");
     if (!Known(part->dtype, fb::DType::MAX) || !Known(part->init, fb::Init::MAX))
-      return DataLoss(which, ": dtype ", static_cast<int>(part->dtype), ", init ", static_cast<int>(part->init));
+      return DataLoss(which, ": dtype ", static_cast<int>(part->dtype), ", init ",
+                      static_cast<int>(part->init));
     DType from = static_cast<DType>(part->dtype), to = static_cast<DType>(weight.dtype);
     if (from != to && !(IsFloat(from) && IsFloat(to)))
       return DataLoss(which, ": cannot be converted from ", DTypeName(from), " to ", DTypeName(to));
     std::vector<int64_t> shape = part->shape;
     int64_t elements;
-    if (!CheckedElements(shape, &elements) || shape.size() != weight.shape.size() || (part->transposed && !panels))
-      return DataLoss(which, ": shape ", ShapeToString(shape), " cannot be part of ", ShapeToString(weight.shape));
+    if (!CheckedElements(shape, &elements) || shape.size() != weight.shape.size() ||
+        (part->transposed && !panels))
+      return DataLoss(which, ": shape ", ShapeToString(shape), " cannot be part of ",
+                      ShapeToString(weight.shape));
     if (part->transposed) std::swap(shape[0], shape[1]);
     for (size_t i = 0; i < shape.size(); ++i)
       if (i != joined && shape[i] != weight.shape[i])
-        return DataLoss(which, ": shape ", ShapeToString(part->shape), " does not fit ", ShapeToString(weight.shape));
-    if (!CheckedAdd(total, shape.empty() ? 1 : shape[joined], &total)) return DataLoss(which, ": too large");
+        return DataLoss(which, ": shape ", ShapeToString(part->shape), " does not fit ",
+                        ShapeToString(weight.shape));
+    if (!CheckedAdd(total, shape.empty() ? 1 : shape[joined], &total))
+      return DataLoss(which, ": too large");
   }
   int64_t expected = weight.shape.empty() ? 1 : weight.shape[joined];
-  if (total != expected) return DataLoss(where, ": its parts have ", total, " of ", expected, " along dimension ", joined);
+  if (total != expected)
+    return DataLoss(where, ": its parts have ", total, " of ", expected, " along dimension ",
+                    joined);
   return absl::OkStatus();
 }
 
@@ -115,9 +128,11 @@ absl::Status VerifyWeights(const fb::ProgramT& program, uint64_t constants_bytes
                       static_cast<int>(weight->layout));
     uint64_t bytes;
     if (!WeightBytes(*weight, &bytes))
-      return DataLoss(where, ": shape ", ShapeToString(weight->shape), " of ", fb::EnumNameDType(weight->dtype),
-                      " does not fit layout ", fb::EnumNameLayout(weight->layout));
-    if (bytes != weight->bytes) return DataLoss(where, ": expected ", bytes, " bytes, found ", weight->bytes);
+      return DataLoss(where, ": shape ", ShapeToString(weight->shape), " of ",
+                      fb::EnumNameDType(weight->dtype), " does not fit layout ",
+                      fb::EnumNameLayout(weight->layout));
+    if (bytes != weight->bytes)
+      return DataLoss(where, ": expected ", bytes, " bytes, found ", weight->bytes);
     bool constant = weight->parts.empty();
     uint64_t region = constant ? constants_bytes : program.weights_bytes;
     if (weight->offset % kBufferAlignment != 0 || !RangeFits(weight->offset, bytes, region))
@@ -134,11 +149,14 @@ absl::Status VerifyStates(const fb::ProgramT& program) {
   std::set<std::string> names;
   for (const auto& state : program.states) {
     std::string where = StrCat("state '", Printable(state->name), "'");
-    if (state->name.empty() || !names.insert(state->name).second) return DataLoss(where, ": name is empty or used twice");
-    if (!Known(state->dtype, fb::DType::MAX)) return DataLoss(where, ": dtype ", static_cast<int>(state->dtype));
-    if (state->offset % kBufferAlignment != 0 || !RangeFits(state->offset, state->bytes, program.state_bytes))
-      return DataLoss(where, ": ", state->bytes, " bytes at ", state->offset, ", the state region has ",
-                      program.state_bytes);
+    if (state->name.empty() || !names.insert(state->name).second)
+      return DataLoss(where, ": name is empty or used twice");
+    if (!Known(state->dtype, fb::DType::MAX))
+      return DataLoss(where, ": dtype ", static_cast<int>(state->dtype));
+    if (state->offset % kBufferAlignment != 0 ||
+        !RangeFits(state->offset, state->bytes, program.state_bytes))
+      return DataLoss(where, ": ", state->bytes, " bytes at ", state->offset,
+                      ", the state region has ", program.state_bytes);
     ranges.emplace_back(state->offset, state->bytes, state->name);
   }
   return CheckDisjoint(std::move(ranges), "states");
@@ -157,7 +175,8 @@ bool WeightBytes(const fb::WeightT& weight, uint64_t* bytes) {
   }
   int64_t elements, product;
   if (!CheckedElements(shape, &elements)) return false;
-  if (!CheckedMul<int64_t>(elements, DTypeSize(static_cast<DType>(weight.dtype)), &product)) return false;
+  if (!CheckedMul<int64_t>(elements, DTypeSize(static_cast<DType>(weight.dtype)), &product))
+    return false;
   *bytes = static_cast<uint64_t>(product);
   return true;
 }
@@ -165,7 +184,8 @@ bool WeightBytes(const fb::WeightT& weight, uint64_t* bytes) {
 absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& sizes) {
   if (!Known(program.weight_source, fb::WeightSource::MAX))
     return DataLoss("weight source ", static_cast<int>(program.weight_source));
-  uint64_t expected = program.weight_source == fb::WeightSource::Embedded ? program.weights_bytes : 0;
+  uint64_t expected =
+      program.weight_source == fb::WeightSource::Embedded ? program.weights_bytes : 0;
   if (sizes.weights != expected)
     return DataLoss("expected a weights section of ", expected, " bytes, found ", sizes.weights);
   if (program.weights_bytes > kMaxRegion || program.state_bytes > kMaxRegion)
@@ -181,8 +201,8 @@ absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& size
     if (entry->name.empty() || !names.insert(entry->name).second)
       return DataLoss("entry name '", Printable(entry->name), "' is empty or occurs twice");
     if (entry->arena_bytes > kMaxRegion || entry->arena_lower_bound > entry->arena_bytes)
-      return DataLoss("entry '", entry->name, "': arena of ", entry->arena_bytes, " bytes, its lower bound is ",
-                      entry->arena_lower_bound);
+      return DataLoss("entry '", entry->name, "': arena of ", entry->arena_bytes,
+                      " bytes, its lower bound is ", entry->arena_lower_bound);
     if (absl::Status status = VerifyEntry(program, sizes, bounds, *entry); !status.ok())
       return Annotate(status, StrCat("entry '", Printable(entry->name), "'"));
   }

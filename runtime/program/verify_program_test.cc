@@ -34,17 +34,23 @@ TEST(VerifyProgram, AcceptsTheTinyProgram) {
 }
 
 TEST(VerifyProgram, Dims) {
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->name = "batch"; }), HasSubstr("'batch' is empty or occurs twice"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->minimum = 9; }), HasSubstr("dimension 'seq': bounds 9..8"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->name = "batch"; }),
+              HasSubstr("'batch' is empty or occurs twice"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->minimum = 9; }),
+              HasSubstr("dimension 'seq': bounds 9..8"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[0]->minimum = -1; }), HasSubstr("bounds -1..4"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[0]->maximum = INT64_MAX; }), HasSubstr("dimension 'batch'"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->maximum = 9; }), HasSubstr("input 'x': expected 720 bytes"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[0]->maximum = INT64_MAX; }),
+              HasSubstr("dimension 'batch'"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.dims[1]->maximum = 9; }),
+              HasSubstr("input 'x': expected 720 bytes"));
 }
 
 TEST(VerifyProgram, ImagesAndKernels) {
   EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->offset = 1; }), HasSubstr("image 'x86-64'"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->offset = UINT64_MAX; }), HasSubstr("the code section has"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->entries.pop_back(); }), HasSubstr("expected 3 kernel entries"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->offset = UINT64_MAX; }),
+              HasSubstr("the code section has"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->entries.pop_back(); }),
+              HasSubstr("expected 3 kernel entries"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.images[0]->entries[1] = p.images[0]->size; }),
               HasSubstr("kernel 'scale_shift' begins at"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.images.clear(); }), HasSubstr("no image"));
@@ -52,25 +58,32 @@ TEST(VerifyProgram, ImagesAndKernels) {
               HasSubstr("kernel 'dense': access 7"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.kernels[0]->grid[0]->dims[0] = 3; }), HasSubstr("grid"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.kernels[0]->grid[0]->divisor = 0; }), HasSubstr("grid"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.kernels[0]->scratch_bytes = UINT64_MAX; }), HasSubstr("scratch"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.kernels[0]->scratch_bytes = UINT64_MAX; }),
+              HasSubstr("scratch"));
 }
 
 TEST(VerifyProgram, Weights) {
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->bytes -= 4; }),
               HasSubstr("weight 'dense.weight': expected 1280 bytes, found 1276"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->dtype = fb::DType::BF16; }), HasSubstr("does not fit layout"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->dtype = static_cast<fb::DType>(99); }), HasSubstr("dtype 99"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->offset = 1344; }), HasSubstr("132 bytes at 1344"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->dtype = fb::DType::BF16; }),
+              HasSubstr("does not fit layout"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->dtype = static_cast<fb::DType>(99); }),
+              HasSubstr("dtype 99"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->offset = 1344; }),
+              HasSubstr("132 bytes at 1344"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->offset = 4; }), HasSubstr("132 bytes at 4"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->offset = 64; }), HasSubstr("overlap"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[2]->offset = 128; }), HasSubstr("weight 'table'"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->parts.pop_back(); }), HasSubstr("20 of 33 along dimension 1"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->parts.pop_back(); }),
+              HasSubstr("20 of 33 along dimension 1"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->parts[0]->transposed = false; }),
               HasSubstr("tensor 'a.weight': shape [20, 5] does not fit [5, 33]"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->parts[0]->transposed = true; }), HasSubstr("cannot be part of"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->parts[0]->transposed = true; }),
+              HasSubstr("cannot be part of"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->parts[0]->dtype = fb::DType::I64; }),
               HasSubstr("cannot be converted from I64 to F32"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->parts[0]->shape = {INT64_MAX}; }), HasSubstr("too large"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[1]->parts[0]->shape = {INT64_MAX}; }),
+              HasSubstr("too large"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weight_source = fb::WeightSource::Embedded; }),
               HasSubstr("expected a weights section of 1412 bytes, found 0"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights_bytes = UINT64_MAX; }), HasSubstr("weights of"));
@@ -91,29 +104,42 @@ TEST(VerifyProgram, PaddedSizes) {
 }
 
 TEST(VerifyProgram, StatesAndLimits) {
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.states[1]->offset = 0; }), HasSubstr("states 'count' and 'total' overlap"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.states[1]->offset = 0; }),
+              HasSubstr("states 'count' and 'total' overlap"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.states[1]->bytes = 33; }), HasSubstr("state 'count'"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.entries[1]->limits[0]->state = 2; }), HasSubstr("limit on state 2 of 2"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.entries[1]->limits[0]->state = 2; }),
+              HasSubstr("limit on state 2 of 2"));
   EXPECT_THAT(ErrorAfter([](auto& p) { p.entries[1]->limits[0]->rows = MakeExtent({0}, 2); }),
               HasSubstr("8 rows, the state has 4"));
-  EXPECT_THAT(ErrorAfter([](auto& p) { p.entries[1]->limits[0]->add.reset(); }), HasSubstr("expected an I64 counter"));
+  EXPECT_THAT(ErrorAfter([](auto& p) { p.entries[1]->limits[0]->add.reset(); }),
+              HasSubstr("expected an I64 counter"));
 }
 
 TEST(VerifyProgram, Values) {
   auto x = [](fb::ProgramT& p) -> fb::ValueT& { return *p.entries[0]->inputs[0]; };
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).name = "factor"; }), HasSubstr("input 'factor': name is empty or occurs"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).bytes = 4; }), HasSubstr("expected 640 bytes for [4, 8, 5], found 4"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).offset = 9600; }), HasSubstr("640 bytes at 9600 in an arena of 9600"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).name = "factor"; }),
+              HasSubstr("input 'factor': name is empty or occurs"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).bytes = 4; }),
+              HasSubstr("expected 640 bytes for [4, 8, 5], found 4"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).offset = 9600; }),
+              HasSubstr("640 bytes at 9600 in an arena of 9600"));
   EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).offset = 8; }), HasSubstr("640 bytes at 8"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->dims[0] = 2; }), HasSubstr("extent with dims [2]"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->scale = INT64_MAX; }), HasSubstr("overflows at the bound"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->divisor = -1; }), HasSubstr("divisor -1 is malformed"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).maximum = MakeExtent({}); }), HasSubstr("not integers"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->inputs[1]->default_value.reset(); }), HasSubstr("no value to fill"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->outputs[0]->dtype = static_cast<fb::DType>(-2); }),
-              HasSubstr("output 'logits': dtype -2"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->dims[0] = 2; }),
+              HasSubstr("extent with dims [2]"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->scale = INT64_MAX; }),
+              HasSubstr("overflows at the bound"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).shape[0]->divisor = -1; }),
+              HasSubstr("divisor -1 is malformed"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { x(p).maximum = MakeExtent({}); }),
+              HasSubstr("not integers"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->inputs[1]->default_value.reset(); }),
+              HasSubstr("no value to fill"));
+  EXPECT_THAT(
+      ErrorAfter([&](auto& p) { p.entries[0]->outputs[0]->dtype = static_cast<fb::DType>(-2); }),
+      HasSubstr("output 'logits': dtype -2"));
   EXPECT_THAT(ErrorAfter([&](auto& p) {
-                for (auto& input : p.entries[0]->inputs) input->shape[1]->divisor = 2, input->bytes /= 2;
+                for (auto& input : p.entries[0]->inputs)
+                  input->shape[1]->divisor = 2, input->bytes /= 2;
               }),
               HasSubstr("dimension 'seq' is used but no input's shape gives it"));
 }
@@ -122,15 +148,24 @@ TEST(VerifyProgram, Launches) {
   auto dense = [](fb::ProgramT& p) -> fb::LaunchT& { return *p.entries[0]->launches[0]; };
   EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).kernel = 3; }),
               HasSubstr("entry 'forward': launch 0 (layer.dense): kernel 3 of 3"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands.pop_back(); }), HasSubstr("takes 4 operands and 3 extents"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[3]->space = fb::Space::Weights; }), HasSubstr("operand 3"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { p.kernels[0]->operands[1] = fb::Access::ReadWrite; }), HasSubstr("read-only"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[0]->offset = UINT64_MAX - 3; }), HasSubstr("operand 0"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[0]->space = static_cast<fb::Space>(4); }), HasSubstr("space 4"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).extents[2]->scale = int64_t{1} << 55; }), HasSubstr("grid"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).flops[0]->scale = INT64_MAX; }), HasSubstr("flops"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[1]->name = "forward"; }), HasSubstr("entry name 'forward'"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->arena_lower_bound = 9601; }), HasSubstr("lower bound"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands.pop_back(); }),
+              HasSubstr("takes 4 operands and 3 extents"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[3]->space = fb::Space::Weights; }),
+              HasSubstr("operand 3"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { p.kernels[0]->operands[1] = fb::Access::ReadWrite; }),
+              HasSubstr("read-only"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[0]->offset = UINT64_MAX - 3; }),
+              HasSubstr("operand 0"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).operands[0]->space = static_cast<fb::Space>(4); }),
+              HasSubstr("space 4"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).extents[2]->scale = int64_t{1} << 55; }),
+              HasSubstr("grid"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).flops[0]->scale = INT64_MAX; }),
+              HasSubstr("flops"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[1]->name = "forward"; }),
+              HasSubstr("entry name 'forward'"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->arena_lower_bound = 9601; }),
+              HasSubstr("lower bound"));
 }
 
 TEST(Extent, RoundsUp) {

@@ -7,15 +7,17 @@ namespace ashlar::testing {
 
 void CheckpointBuilder::Add(const std::string& name, DType dtype, const std::vector<int64_t>& shape,
                             const std::string& bytes) {
-  header_ += StrCat(header_.empty() ? "" : ",", '"', name, "\":{\"dtype\":\"", DTypeName(dtype), "\",\"shape\":[",
-                    StrJoin(shape, ","), "],\"data_offsets\":[", data_.size(), ",", data_.size() + bytes.size(), "]}");
+  header_ += StrCat(header_.empty() ? "" : ",", '"', name, "\":{\"dtype\":\"", DTypeName(dtype),
+                    "\",\"shape\":[", StrJoin(shape, ","), "],\"data_offsets\":[", data_.size(),
+                    ",", data_.size() + bytes.size(), "]}");
   data_ += bytes;
 }
 
 void CheckpointBuilder::Add(const std::string& name, DType dtype, const std::vector<int64_t>& shape,
                             const std::vector<float>& values) {
   std::string bytes(values.size() * DTypeSize(dtype), '\0');
-  if (!ConvertElements(DType::kF32, values.data(), dtype, bytes.data(), values.size()).ok()) bytes.clear();
+  if (!ConvertElements(DType::kF32, values.data(), dtype, bytes.data(), values.size()).ok())
+    bytes.clear();
   Add(name, dtype, shape, bytes);
 }
 

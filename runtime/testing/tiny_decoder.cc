@@ -53,13 +53,16 @@ TinyDecoder::TinyDecoder(const std::string& eos_token_id) {
     program.properties[0]->key = "eos_token_id";
     program.properties[0]->value = eos_token_id;
   }
-  AddKernel(program, code, "next_token", {fb::Access::Read, fb::Access::ReadWrite, fb::Access::Write}, 3, 0);
+  AddKernel(program, code, "next_token",
+            {fb::Access::Read, fb::Access::ReadWrite, fb::Access::Write}, 3, 0);
   program.states.push_back(MakeState("length", 0, 16));
   program.state_bytes = 16;
   program.entries.push_back(MakeEntry("prefill", true));
   program.entries.push_back(MakeEntry("decode", false));
 }
 
-absl::Status TinyDecoder::Write(const std::string& path) const { return WriteArtifact(path, program, code, ""); }
+absl::Status TinyDecoder::Write(const std::string& path) const {
+  return WriteArtifact(path, program, code, "");
+}
 
 }  // namespace ashlar::testing

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A "language model" of one kernel, with the entries of a decoder: the next token after id, with n tokens in the
-// cache, is (3 * id + n) % 50, n counted before the step. Dims: batch 1..2, seq 1..16; context 24.
+// A "language model" of one kernel, with the entries of a decoder: the next token after id, with n
+// tokens in the cache, is (3 * id + n) % 50, n counted before the step. Dims: batch 1..2,
+// seq 1..16; context 24.
 //
 //   prefill(input_ids: i64[batch, seq]) -> logits: f32[batch, 50]
 //   decode(input_ids: i64[batch, 1])    -> logits: f32[batch, 50]

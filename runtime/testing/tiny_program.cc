@@ -14,12 +14,12 @@ namespace {
 
 constexpr uint16_t kBatch = 0, kSeq = 1;
 // Places in the arena of forward, at the bound of 4 x 8 rows.
-constexpr uint64_t kX = 0, kFactor = 640, kPosition = 896, kProduct = 1152, kLogits = 5376, kArena = 9600;
+constexpr uint64_t kX = 0, kFactor = 640, kPosition = 896, kProduct = 1152, kLogits = 5376,
+                   kArena = 9600;
 constexpr uint64_t kRowsBytes = 32 * kTinyN * 4;
 
-
-std::unique_ptr<fb::WeightPartT> MakePart(const std::string& name, fb::DType dtype, std::vector<int64_t> shape,
-                                          bool transposed) {
+std::unique_ptr<fb::WeightPartT> MakePart(const std::string& name, fb::DType dtype,
+                                          std::vector<int64_t> shape, bool transposed) {
   auto part = std::make_unique<fb::WeightPartT>();
   part->tensor = name;
   part->dtype = dtype;
@@ -30,8 +30,9 @@ std::unique_ptr<fb::WeightPartT> MakePart(const std::string& name, fb::DType dty
   return part;
 }
 
-void AddWeight(TinyProgram& tiny, const std::string& name, fb::Layout layout, std::vector<int64_t> shape,
-               uint64_t offset, uint64_t bytes, std::unique_ptr<fb::WeightPartT> a, std::unique_ptr<fb::WeightPartT> b) {
+void AddWeight(TinyProgram& tiny, const std::string& name, fb::Layout layout,
+               std::vector<int64_t> shape, uint64_t offset, uint64_t bytes,
+               std::unique_ptr<fb::WeightPartT> a, std::unique_ptr<fb::WeightPartT> b) {
   auto weight = std::make_unique<fb::WeightT>();
   weight->name = name;
   weight->layout = layout;
@@ -48,7 +49,8 @@ void AddWeights(TinyProgram& tiny) {
             MakePart("a.weight", fb::DType::F32, {20, kTinyK}, true),
             MakePart("b.weight", fb::DType::BF16, {kTinyK, 13}, false));
   AddWeight(tiny, "dense.bias", fb::Layout::Plain, {kTinyN}, 1280, kTinyN * 4,
-            MakePart("a.bias", fb::DType::F16, {20}, false), MakePart("b.bias", fb::DType::F32, {13}, false));
+            MakePart("a.bias", fb::DType::F16, {20}, false),
+            MakePart("b.bias", fb::DType::F32, {13}, false));
   AddWeight(tiny, "table", fb::Layout::Plain, {kTinyN}, 64, kTinyN * 4, nullptr, nullptr);
   tiny.program.weights_bytes = 1280 + kTinyN * 4;
   tiny.constants.assign(64, '\0');
@@ -136,7 +138,8 @@ void AddStep(TinyProgram& tiny) {
 
 }  // namespace
 
-std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scale, int64_t divisor) {
+std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scale,
+                                        int64_t divisor) {
   auto extent = std::make_unique<fb::ExtentT>();
   extent->dims = std::move(dims);
   extent->scale = scale;
@@ -144,7 +147,8 @@ std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scal
   return extent;
 }
 
-std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, uint64_t offset, uint64_t bytes) {
+std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, uint64_t offset,
+                                      uint64_t bytes) {
   auto value = std::make_unique<fb::ValueT>();
   value->name = name;
   value->dtype = dtype;
@@ -153,8 +157,8 @@ std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, 
   return value;
 }
 
-void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name, std::vector<fb::Access> operands,
-               uint16_t extents, uint64_t scratch_bytes) {
+void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name,
+               std::vector<fb::Access> operands, uint16_t extents, uint64_t scratch_bytes) {
   if (program.images.empty()) {
     program.images.push_back(std::make_unique<fb::ImageT>());
     program.images[0]->cpu = "x86-64";
@@ -213,9 +217,12 @@ TinyProgram::TinyProgram() {
   program.dims.push_back(MakeDim("batch", 4));
   program.dims.push_back(MakeDim("seq", 8));
   using fb::Access;
-  AddKernel(program, code, "dense", {Access::Read, Access::Read, Access::Read, Access::Write}, 3, 20);
-  AddKernel(program, code, "scale_shift", {Access::Read, Access::Read, Access::Read, Access::Read, Access::Write}, 2, 0);
-  AddKernel(program, code, "accumulate", {Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Write}, 1, 0);
+  AddKernel(program, code, "dense", {Access::Read, Access::Read, Access::Read, Access::Write}, 3,
+            20);
+  AddKernel(program, code, "scale_shift",
+            {Access::Read, Access::Read, Access::Read, Access::Read, Access::Write}, 2, 0);
+  AddKernel(program, code, "accumulate",
+            {Access::Read, Access::ReadWrite, Access::ReadWrite, Access::Write}, 1, 0);
   AddWeights(*this);
   AddForward(*this);
   AddStep(*this);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A complete program in a few kilobytes, for tests of everything that loads, binds or runs one. Dims: batch 1..4,
-// seq 1..8. Entries:
+// A complete program in a few kilobytes, for tests of everything that loads, binds or runs one.
+// Dims: batch 1..4, seq 1..8. Entries:
 //
-//   forward(x: f32[batch, seq, 5], factor: i64[batch, seq] = 1, position: i64[batch, seq] = index, at most 9)
+//   forward(x: f32[batch, seq, 5], factor: i64[batch, seq] = 1, position: i64[batch, seq] = index,
+//   at most 9)
 //     -> logits: f32[batch, seq, 33] = (x W + bias) * factor + position + table
-//   step(value: i64[batch]) -> total: i64[batch]     keeps running totals; at most 6 steps (CounterLimit)
+//   step(value: i64[batch]) -> total: i64[batch]     keeps running totals; at most 6 steps
+//   (CounterLimit)
 //
-// W is [a.weight^T | b.weight] (f32 [20, 5] and bf16 [5, 13]) in PanelF32, bias is a.bias (f16 [20]) and b.bias
-// (f32 [13]), table is a constant: table[n] = n / 8.
+// W is [a.weight^T | b.weight] (f32 [20, 5] and bf16 [5, 13]) in PanelF32, bias is a.bias (f16
+// [20]) and b.bias (f32 [13]), table is a constant: table[n] = n / 8.
 #pragma once
 
 #include <string>
@@ -32,7 +34,8 @@ struct TinyProgram {
   absl::Status Write(const std::string& path) const;
 };
 
-// The tiny program's checkpoint: values that are exact in every dtype. Bytes of a model.safetensors.
+// The tiny program's checkpoint: values that are exact in every dtype. Bytes of a
+// model.safetensors.
 std::string TinyCheckpoint();
 
 // Its weights as the mathematics has them: W [5][33] and bias [33].
@@ -40,15 +43,19 @@ std::vector<float> TinyWeight();
 std::vector<float> TinyBias();
 
 // Helpers to make the schema's objects.
-std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scale = 1, int64_t divisor = 1);
-std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, uint64_t offset, uint64_t bytes);
+std::unique_ptr<fb::ExtentT> MakeExtent(std::vector<uint16_t> dims, int64_t scale = 1,
+                                        int64_t divisor = 1);
+std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, uint64_t offset,
+                                      uint64_t bytes);
 std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum);  // from 1
-std::unique_ptr<fb::StateT> MakeState(const std::string& name, uint64_t offset, uint64_t bytes);  // I64
+std::unique_ptr<fb::StateT> MakeState(const std::string& name, uint64_t offset,
+                                      uint64_t bytes);  // I64
 std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes);
 std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path);
 
-// Appends a kernel of kernels.c to the program and its code; its last extent is the size of its grid.
-void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name, std::vector<fb::Access> operands,
-               uint16_t extents, uint64_t scratch_bytes);
+// Appends a kernel of kernels.c to the program and its code; its last extent is the size of its
+// grid.
+void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name,
+               std::vector<fb::Access> operands, uint16_t extents, uint64_t scratch_bytes);
 
 }  // namespace ashlar::testing

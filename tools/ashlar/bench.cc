@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// ashlar bench: how long a step takes, beside what the machine could do at most, measured in the same run.
+// ashlar bench: how long a step takes, beside what the machine could do at most, measured in the
+// same run.
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -58,7 +59,8 @@ absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vecto
   for (int warm_up = 0; warm_up < 3; ++warm_up) ASHLAR_RETURN_IF_ERROR(step());
   times.clear();
   auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
-  while (times.size() < 5 || (Clock::now() < end && times.size() < 100000)) ASHLAR_RETURN_IF_ERROR(step());
+  while (times.size() < 5 || (Clock::now() < end && times.size() < 100000))
+    ASHLAR_RETURN_IF_ERROR(step());
   std::sort(times.begin(), times.end());
   result->min_ms = times.front();
   result->median_ms = times[times.size() / 2];
@@ -83,7 +85,8 @@ absl::StatusOr<Result> Bench(const Request& request) {
     if (program.dims[i]->name == "batch") result.batch = dims[i];
     if (program.dims[i]->name == "seq") result.seq = entry.name == "decode" ? 1 : dims[i];
   }
-  // Peaks before and after: on a machine that others use too, the better ones are nearer to the truth.
+  // Peaks before and after: on a machine that others use too, the better ones are nearer to the
+  // truth.
   Peaks before = MeasurePeaks(session->pool());
   ASHLAR_RETURN_IF_ERROR(Measure(*session, entry, dims, request.milliseconds, &result));
   Peaks after = MeasurePeaks(session->pool());
@@ -116,9 +119,10 @@ void Print(const Result& result, bool json) {
                 "%s, batch %lld, seq %lld, context %lld, %d threads\n"
                 "  %.3f ms median, %.3f ms at best\n"
                 "  %.1f GFLOP/s of %.1f (%.0f %%), %.1f GB/s of %.1f (%.0f %%)\n",
-                result.entry.c_str(), static_cast<long long>(result.batch), static_cast<long long>(result.seq),
-                static_cast<long long>(result.context), result.threads, result.median_ms, result.min_ms, gflops,
-                result.peaks.f32_gflops, 100 * gflops / result.peaks.f32_gflops, gbs, result.peaks.read_gbs,
+                result.entry.c_str(), static_cast<long long>(result.batch),
+                static_cast<long long>(result.seq), static_cast<long long>(result.context),
+                result.threads, result.median_ms, result.min_ms, gflops, result.peaks.f32_gflops,
+                100 * gflops / result.peaks.f32_gflops, gbs, result.peaks.read_gbs,
                 100 * gbs / result.peaks.read_gbs);
   std::cout << text;
 }
@@ -129,14 +133,20 @@ int BenchMain(const Arguments& args) {
   Request request;
   int64_t batch = -1, seq = -1;
   bool json = false;
-  Options options("bench", "Measures steps of an entry, and in the same run the machine's f32 and read-bandwidth peaks.",
-                  "example:\n  ashlar bench bert.ashlar --batch 1 --seq 128 --json");
+  Options options(
+      "bench",
+      "Measures steps of an entry, and in the same run the machine's f32 and read-bandwidth peaks.",
+      "example:\n  ashlar bench bert.ashlar --batch 1 --seq 128 --json");
   options.Positional("X.ashlar", "the artifact", &request.session.artifact);
-  options.Add("--entry", "NAME", "forward, prefill or decode (default: forward, else decode)", &request.entry);
+  options.Add("--entry", "NAME", "forward, prefill or decode (default: forward, else decode)",
+              &request.entry);
   options.Add("--batch", "B", "sequences in a step (default: 1)", &batch);
   options.Add("--seq", "S", "tokens per sequence (default: 128, or the most there may be)", &seq);
-  options.Add("--context", "C", "tokens that are in the cache before the step (default: 128 for decode)", &request.context);
-  options.Add("--threads", "N", "threads that compute (default: one per core)", &request.session.threads);
+  options.Add("--context", "C",
+              "tokens that are in the cache before the step (default: 128 for decode)",
+              &request.context);
+  options.Add("--threads", "N", "threads that compute (default: one per core)",
+              &request.session.threads);
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.session.weights_directory);
   options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds);

@@ -12,9 +12,12 @@ std::string Help(const std::vector<Command>& commands) {
   std::string text =
       "ashlar compiles transformers and runs them.\n\nusage: ashlar COMMAND ...\n\ncommands:\n";
   for (const Command& command : commands)
-    text += "  " + command.name + std::string(command.name.size() < 12 ? 12 - command.name.size() : 1, ' ') +
+    text += "  " + command.name +
+            std::string(command.name.size() < 12 ? 12 - command.name.size() : 1, ' ') +
             command.summary + "\n";
-  return text + "\n`ashlar COMMAND --help` says what a command takes. Exit codes: 0; 1 the work failed; 2 usage.\n";
+  return text +
+         "\n`ashlar COMMAND --help` says what a command takes. Exit codes: 0; 1 the work failed; 2 "
+         "usage.\n";
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The subcommands of `ashlar`. Each takes the words after its name and returns the exit code: kOk, kFailed (the work
-// failed; stderr says why) or kUsage (the words make no sense; stderr says what would).
+// The subcommands of `ashlar`. Each takes the words after its name and returns the exit code: kOk,
+// kFailed (the work failed; stderr says why) or kUsage (the words make no sense; stderr says what
+// would).
 #pragma once
 
 #include <functional>
@@ -22,8 +23,8 @@ struct Command {
   std::function<int(const Arguments&)> main;
 };
 
-// The commands of this build, in the order in which --help lists them: the runtime's own, and what else the program
-// was linked with (main.cc).
+// The commands of this build, in the order in which --help lists them: the runtime's own, and what
+// else the program was linked with (main.cc).
 std::vector<Command> RuntimeCommands();
 
 int RunMain(const Arguments& args);

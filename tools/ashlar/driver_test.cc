@@ -61,7 +61,8 @@ TEST_F(DriverTest, HelpIsThereForEveryCommand) {
   for (const Command& command : RuntimeCommands()) {
     EXPECT_THAT(out_, HasSubstr(command.name)) << out_;
     EXPECT_EQ(Ashlar({command.name, "--help"}), kOk);
-    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name + " X.ashlar"), HasSubstr("--threads N")));
+    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name + " X.ashlar"),
+                            HasSubstr("--threads N")));
     EXPECT_EQ(Ashlar({command.name}), kUsage);
     EXPECT_THAT(err_, HasSubstr("X.ashlar is missing"));
     EXPECT_EQ(Ashlar({"help", command.name}), kOk);
@@ -87,7 +88,9 @@ TEST_F(DriverTest, UsageErrors) {
 }
 
 TEST_F(DriverTest, RunWritesItsOutputs) {
-  ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--output-dir", directory_ + "/a/b"}), kOk) << err_;
+  ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--output-dir", directory_ + "/a/b"}),
+            kOk)
+      << err_;
   EXPECT_THAT(out_, HasSubstr("logits: F32 [1, 2, 33] -> " + directory_ + "/a/b/logits.npy"));
   auto logits = ReadNpy(directory_ + "/a/b/logits.npy");
   ASSERT_TRUE(logits.ok()) << logits.status();
@@ -113,9 +116,11 @@ TEST_F(DriverTest, RunSaysWhatIsWrong) {
 
 // The next token after id with n in the cache is (3 id + n) % 50.
 TEST_F(DriverTest, GenerateContinuesAPrompt) {
-  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4"}), kOk) << err_;
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4"}), kOk)
+      << err_;
   EXPECT_EQ(out_, "9,30,44,37\n");  // 3*3+0, 3*9+3, 3*30+4, 3*44+5
-  EXPECT_THAT(err_, AllOf(HasSubstr("prompt: 3 tokens"), HasSubstr("generated: 4 tokens"), HasSubstr("tokens/s")));
+  EXPECT_THAT(err_, AllOf(HasSubstr("prompt: 3 tokens"), HasSubstr("generated: 4 tokens"),
+                          HasSubstr("tokens/s")));
   ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=1"}), kOk) << err_;
   EXPECT_EQ(out_, "3\n");
   ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=0"}), kOk) << err_;
@@ -125,14 +130,19 @@ TEST_F(DriverTest, GenerateContinuesAPrompt) {
 TEST_F(DriverTest, GenerateStops) {
   for (const char* eos : {"44", "[44, 45]"}) {
     WriteDecoder(eos);
-    ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "9"}), kOk) << err_;
+    ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "9"}), kOk)
+        << err_;
     EXPECT_EQ(out_, "9,30,44\n");
     EXPECT_THAT(err_, HasSubstr("end-of-text token 44"));
   }
-  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4", "--ignore-eos"}), kOk);
+  ASSERT_EQ(
+      Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4", "--ignore-eos"}),
+      kOk);
   EXPECT_EQ(out_, "9,30,44,37\n");
   // A context of 24: 3 of the prompt, 21 decoded, and the last of them gives one more.
-  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "99", "--ignore-eos"}), kOk);
+  ASSERT_EQ(
+      Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "99", "--ignore-eos"}),
+      kOk);
   EXPECT_EQ(std::count(out_.begin(), out_.end(), ','), 21);
   EXPECT_THAT(err_, HasSubstr("its limit is 24"));
 }
@@ -140,30 +150,38 @@ TEST_F(DriverTest, GenerateStops) {
 TEST_F(DriverTest, GenerateRefusesABadPrompt) {
   EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,50"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("element [0, 1] is 50, expected 0..49"));
-  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"}), kFailed);
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"}),
+            kFailed);
   EXPECT_THAT(err_, HasSubstr("'seq' is 17, this artifact was compiled for 1..16"));
   EXPECT_EQ(Ashlar({"generate", artifact_, "--prompt-ids", "1"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("no entry 'decode'"));
 }
 
 TEST_F(DriverTest, InspectShowsCostsAndMemory) {
-  ASSERT_EQ(Ashlar({"inspect", artifact_, "--batch", "2", "--seq", "3", "--threads", "2", "--verify"}), kOk) << err_;
-  EXPECT_THAT(out_, AllOf(HasSubstr("x: F32 [batch, seq, 5], required"), HasSubstr("-> logits: F32 [batch, seq, 33]"),
-                          HasSubstr("entry forward, at batch 2, seq 3"), HasSubstr("1.98 k"),  // 6 rows x 330
+  ASSERT_EQ(
+      Ashlar({"inspect", artifact_, "--batch", "2", "--seq", "3", "--threads", "2", "--verify"}),
+      kOk)
+      << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("x: F32 [batch, seq, 5], required"),
+                          HasSubstr("-> logits: F32 [batch, seq, 33]"),
+                          HasSubstr("entry forward, at batch 2, seq 3"),
+                          HasSubstr("1.98 k"),  // 6 rows x 330
                           HasSubstr("9824 bytes = arena 9600 + scratch 128 (2 threads) + state 96"),
-                          HasSubstr("peak 9600, lower bound 9536, gap 0.67 %"), HasSubstr("all checksums are right")));
+                          HasSubstr("peak 9600, lower bound 9536, gap 0.67 %"),
+                          HasSubstr("all checksums are right")));
   EXPECT_EQ(Ashlar({"inspect", artifact_, "--batch", "9"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("'batch' is 9, the artifact was compiled for 1..4"));
 }
 
 TEST_F(DriverTest, InspectProfiles) {
   ASSERT_EQ(Ashlar({"inspect", decoder_, "--profile", "--threads", "1"}), kOk) << err_;
-  EXPECT_THAT(out_, AllOf(HasSubstr("bound by"), HasSubstr("launch"), HasSubstr("GFLOP/s"), HasSubstr("next_token")));
+  EXPECT_THAT(out_, AllOf(HasSubstr("bound by"), HasSubstr("launch"), HasSubstr("GFLOP/s"),
+                          HasSubstr("next_token")));
 }
 
 TEST_F(DriverTest, BenchPrintsOneObject) {
-  ASSERT_EQ(Ashlar({"bench", decoder_, "--entry", "decode", "--batch", "2", "--context", "5", "--threads", "1", "--json",
-                    "--milliseconds", "20"}),
+  ASSERT_EQ(Ashlar({"bench", decoder_, "--entry", "decode", "--batch", "2", "--context", "5",
+                    "--threads", "1", "--json", "--milliseconds", "20"}),
             kOk)
       << err_;
   auto object = nlohmann::json::parse(out_, nullptr, false);

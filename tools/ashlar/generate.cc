@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// ashlar generate: greedy continuation of token ids. Entry `prefill` takes the prompt, entry `decode` one token a
-// step, both give `logits` [batch, vocabulary].
+// ashlar generate: greedy continuation of token ids. Entry `prefill` takes the prompt, entry
+// `decode` one token a step, both give `logits` [batch, vocabulary].
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -25,8 +25,8 @@ absl::StatusOr<int64_t> ArgMax(const std::vector<Tensor>& outputs) {
   for (const Tensor& tensor : outputs) {
     if (tensor.name != "logits") continue;
     if (tensor.dtype != DType::kF32 || tensor.shape.size() != 2 || tensor.elements() == 0)
-      return InvalidArgument("expected logits of F32 [batch, vocabulary], found ", DTypeName(tensor.dtype), " ",
-                             ShapeToString(tensor.shape));
+      return InvalidArgument("expected logits of F32 [batch, vocabulary], found ",
+                             DTypeName(tensor.dtype), " ", ShapeToString(tensor.shape));
     const float* logits = tensor.as<float>();
     int64_t best = 0;
     for (int64_t i = 0; i < tensor.shape[1]; ++i) {
@@ -58,7 +58,8 @@ absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int6
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> token_shape, TokenShape(session.program()));
   int64_t token = 0;
   std::vector<Tensor> outputs;
-  std::vector<Tensor> inputs = {{"input_ids", DType::kI64, {1, static_cast<int64_t>(prompt.size())}, prompt.data()}};
+  std::vector<Tensor> inputs = {
+      {"input_ids", DType::kI64, {1, static_cast<int64_t>(prompt.size())}, prompt.data()}};
   auto begin = std::chrono::steady_clock::now();
   ASHLAR_RETURN_IF_ERROR(session.Run("prefill", inputs, &outputs));
   report->prefill_seconds = SecondsSince(begin);
@@ -86,7 +87,8 @@ absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int6
 
 void Print(const Report& report, size_t prompt) {
   char line[200];
-  std::snprintf(line, sizeof(line), "prompt: %zu tokens in %.1f ms (%.1f tokens/s); generated: %lld tokens", prompt,
+  std::snprintf(line, sizeof(line),
+                "prompt: %zu tokens in %.1f ms (%.1f tokens/s); generated: %lld tokens", prompt,
                 report.prefill_seconds * 1e3, static_cast<double>(prompt) / report.prefill_seconds,
                 static_cast<long long>(report.tokens));
   std::cerr << line;
@@ -105,14 +107,17 @@ int GenerateMain(const Arguments& args) {
   std::string ids;
   int64_t max_tokens = 64;
   bool ignore_eos = false;
-  Options options("generate", "Continues a prompt of token ids, always with the likeliest token. The ids come on\n"
-                  "stdout as they are made, separated by commas; tokens per second on stderr at the end.",
-                  "example:\n  ashlar generate llama.ashlar --prompt-ids 1,403,407 --max-tokens 32");
+  Options options(
+      "generate",
+      "Continues a prompt of token ids, always with the likeliest token. The ids come on\n"
+      "stdout as they are made, separated by commas; tokens per second on stderr at the end.",
+      "example:\n  ashlar generate llama.ashlar --prompt-ids 1,403,407 --max-tokens 32");
   options.Positional("X.ashlar", "the artifact of a decoder", &request.artifact);
   options.Add("--prompt-ids", "1,2,3", "the prompt's token ids (required)", &ids);
   options.Add("--max-tokens", "N", "how many tokens to make at most (default: 64)", &max_tokens);
   options.Add("--ignore-eos", "go on after the end-of-text token", &ignore_eos);
-  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was", &request.weights_directory);
+  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
+              &request.weights_directory);
   options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty()) return options.UsageError("--prompt-ids is missing");

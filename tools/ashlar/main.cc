@@ -14,7 +14,8 @@ int main(int argc, char** argv) {
   using namespace ashlar;
   std::vector<Command> commands = RuntimeCommands();
 #ifdef ASHLAR_WITH_COMPILER
-  commands.insert(commands.begin(), {"compile", "compile a Hugging Face directory to an artifact", CompileMain});
+  commands.insert(commands.begin(),
+                  {"compile", "compile a Hugging Face directory to an artifact", CompileMain});
   InterpretHook() = InterpretMain;
 #endif
   return Dispatch(commands, Arguments(argv + 1, argv + argc));

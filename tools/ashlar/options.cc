@@ -24,7 +24,8 @@ void Options::Add(const std::string& name, const std::string& value_name, const 
                       }});
 }
 
-void Options::Add(const std::string& name, const std::string& value_name, const std::string& help, int64_t* value) {
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
+                  int64_t* value) {
   options_.push_back({name, value_name, help, [value](const std::string& text) {
                         std::optional<int64_t> number = ParseInteger(text);
                         if (number) *value = *number;
@@ -51,7 +52,8 @@ const Options::Option* Options::Find(const std::string& name) const {
 }
 
 int Options::UsageError(const std::string& message) const {
-  std::cerr << "ashlar " << command_ << ": " << message << "\nTry `ashlar " << command_ << " --help`.\n";
+  std::cerr << "ashlar " << command_ << ": " << message << "\nTry `ashlar " << command_
+            << " --help`.\n";
   return kUsage;
 }
 
@@ -69,9 +71,11 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
       continue;
     }
     if (options_over || word.empty() || word[0] != '-') {
-      if (positional == positionals_.size()) return UsageError(StrCat("unexpected argument '", word, "'"));
+      if (positional == positionals_.size())
+        return UsageError(StrCat("unexpected argument '", word, "'"));
       const Option& option = positionals_[positional++];
-      if (!option.set(word)) return UsageError(StrCat("expected ", option.name, ", found '", word, "'"));
+      if (!option.set(word))
+        return UsageError(StrCat("expected ", option.name, ", found '", word, "'"));
       continue;
     }
     size_t equals = word.find('=');
@@ -88,9 +92,11 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
     } else {
       return UsageError(StrCat(name, " needs a value: ", name, " ", option->value_name));
     }
-    if (!option->set(value)) return UsageError(StrCat(name, ": expected ", option->value_name, ", found '", value, "'"));
+    if (!option->set(value))
+      return UsageError(StrCat(name, ": expected ", option->value_name, ", found '", value, "'"));
   }
-  if (positional < positionals_.size()) return UsageError(StrCat(positionals_[positional].name, " is missing"));
+  if (positional < positionals_.size())
+    return UsageError(StrCat(positionals_[positional].name, " is missing"));
   return std::nullopt;
 }
 
@@ -99,7 +105,8 @@ std::string Options::Help() const {
   for (const Option& option : positionals_) usage += " " + option.name;
   usage += " [options]\n\n" + description_ + "\n\n";
   auto line = [&](const Option& option) {
-    std::string left = StrCat("  ", option.name, option.value_name.empty() ? "" : " ", option.value_name);
+    std::string left =
+        StrCat("  ", option.name, option.value_name.empty() ? "" : " ", option.value_name);
     left += left.size() < 26 ? std::string(26 - left.size(), ' ') : "\n" + std::string(26, ' ');
     std::string help = option.help;
     for (size_t at = help.find('\n'); at != std::string::npos; at = help.find('\n', at + 1))
@@ -123,7 +130,8 @@ std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text) {
   std::string body;
   for (char c : text)
     if (c != ' ') body += c;
-  if (body.size() >= 2 && body.front() == '[' && body.back() == ']') body = body.substr(1, body.size() - 2);
+  if (body.size() >= 2 && body.front() == '[' && body.back() == ']')
+    body = body.substr(1, body.size() - 2);
   std::vector<int64_t> values;
   for (size_t begin = 0; begin <= body.size();) {
     size_t comma = std::min(body.find(',', begin), body.size());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The arguments of one subcommand. Options are written --name VALUE or --name=VALUE and come in any order; `--` ends
-// them. The same declarations make the --help text.
+// The arguments of one subcommand. Options are written --name VALUE or --name=VALUE and come in any
+// order; `--` ends them. The same declarations make the --help text.
 //
 //   std::string path; int threads = 0;
 //   Options options("run", "Runs an artifact.");
@@ -20,28 +20,34 @@ namespace ashlar {
 
 class Options {
  public:
-  // `description`: what the command does, shown by --help; `examples`: lines shown after the options.
+  // `description`: what the command does, shown by --help; `examples`: lines shown after the
+  // options.
   Options(std::string command, std::string description, std::string examples = "")
-      : command_(std::move(command)), description_(std::move(description)), examples_(std::move(examples)) {}
+      : command_(std::move(command)),
+        description_(std::move(description)),
+        examples_(std::move(examples)) {}
 
   // A required word without a dash.
   void Positional(const std::string& name, const std::string& help, std::string* value);
-  void Add(const std::string& name, const std::string& value_name, const std::string& help, std::string* value);
+  void Add(const std::string& name, const std::string& value_name, const std::string& help,
+           std::string* value);
   // Integers that are not negative.
-  void Add(const std::string& name, const std::string& value_name, const std::string& help, int64_t* value);
+  void Add(const std::string& name, const std::string& value_name, const std::string& help,
+           int64_t* value);
   // May be repeated.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            std::vector<std::string>* values);
   // Without a value.
   void Add(const std::string& name, const std::string& help, bool* value);
 
-  // Returns nothing when the values are set; else the exit code: 0 after --help (printed to stdout), 2 after a
-  // mistake (printed to stderr with what to do about it).
+  // Returns nothing when the values are set; else the exit code: 0 after --help (printed to
+  // stdout), 2 after a mistake (printed to stderr with what to do about it).
   std::optional<int> Parse(const std::vector<std::string>& args) const;
 
   std::string Help() const;
 
-  // Prints "ashlar <command>: <message>" and where help is, and returns the exit code for wrong usage.
+  // Prints "ashlar <command>: <message>" and where help is, and returns the exit code for wrong
+  // usage.
   int UsageError(const std::string& message) const;
 
  private:
@@ -58,7 +64,8 @@ class Options {
 // Parses a decimal integer that fits; nothing else around it.
 std::optional<int64_t> ParseInteger(const std::string& text);
 
-// Parses "1,2,3" (blanks and one pair of brackets around it are allowed); nothing for anything else.
+// Parses "1,2,3" (blanks and one pair of brackets around it are allowed); nothing for anything
+// else.
 std::optional<std::vector<int64_t>> ParseIntegers(const std::string& text);
 
 }  // namespace ashlar

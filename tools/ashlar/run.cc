@@ -20,13 +20,15 @@ bool EndsWith(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
-// "FILE.npz" gives all its arrays, "NAME=FILE.npz" the one of that name, or the only one; "NAME=FILE.npy" that one.
+// "FILE.npz" gives all its arrays, "NAME=FILE.npz" the one of that name, or the only one;
+// "NAME=FILE.npy" that one.
 absl::Status ReadInput(const std::string& spec, NamedArrays* arrays) {
   size_t equals = spec.find('=');
   std::string name = equals == std::string::npos ? "" : spec.substr(0, equals);
   std::string path = equals == std::string::npos ? spec : spec.substr(equals + 1);
   if (!EndsWith(path, ".npz")) {
-    if (name.empty()) return InvalidArgument("--input ", spec, ": expected NAME=FILE.npy or FILE.npz");
+    if (name.empty())
+      return InvalidArgument("--input ", spec, ": expected NAME=FILE.npy or FILE.npz");
     ASHLAR_ASSIGN_OR_RETURN(NpyArray array, ReadNpy(path));
     arrays->emplace_back(name, std::move(array));
     return absl::OkStatus();
@@ -36,9 +38,11 @@ absl::Status ReadInput(const std::string& spec, NamedArrays* arrays) {
     for (auto& member : members) arrays->push_back(std::move(member));
     return absl::OkStatus();
   }
-  auto it = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.first == name; });
+  auto it = std::find_if(members.begin(), members.end(),
+                         [&](const auto& member) { return member.first == name; });
   if (it == members.end() && members.size() == 1) it = members.begin();
-  if (it == members.end()) return NotFound(path, ": no array '", name, "' among its ", members.size());
+  if (it == members.end())
+    return NotFound(path, ": no array '", name, "' among its ", members.size());
   arrays->emplace_back(name, std::move(it->second));
   return absl::OkStatus();
 }
@@ -53,7 +57,8 @@ void PrintFirst(const Tensor& tensor) {
 absl::Status Deliver(const std::vector<Tensor>& outputs, const std::string& directory) {
   if (!directory.empty()) ASHLAR_RETURN_IF_ERROR(MakeDirectories(directory));
   for (const Tensor& tensor : outputs) {
-    std::cout << tensor.name << ": " << DTypeName(tensor.dtype) << " " << ShapeToString(tensor.shape);
+    std::cout << tensor.name << ": " << DTypeName(tensor.dtype) << " "
+              << ShapeToString(tensor.shape);
     if (directory.empty()) {
       std::cout << "\n";
       PrintFirst(tensor);
@@ -68,12 +73,13 @@ absl::Status Deliver(const std::vector<Tensor>& outputs, const std::string& dire
   return absl::OkStatus();
 }
 
-absl::Status Execute(const SessionRequest& request, const std::string& entry, const std::vector<std::string>& specs,
-                     const std::string& directory) {
+absl::Status Execute(const SessionRequest& request, const std::string& entry,
+                     const std::vector<std::string>& specs, const std::string& directory) {
   NamedArrays arrays;
   for (const std::string& spec : specs) ASHLAR_RETURN_IF_ERROR(ReadInput(spec, &arrays));
   std::vector<Tensor> inputs, outputs;
-  for (const auto& [name, array] : arrays) inputs.push_back({name, array.dtype, array.shape, array.bytes.data()});
+  for (const auto& [name, array] : arrays)
+    inputs.push_back({name, array.dtype, array.shape, array.bytes.data()});
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
   ASHLAR_RETURN_IF_ERROR(session->Run(entry, inputs, &outputs));
   return Deliver(outputs, directory);
@@ -86,22 +92,27 @@ int RunMain(const Arguments& args) {
   std::string entry = "forward", directory;
   std::vector<std::string> specs;
   bool interpret = false;
-  Options options("run", "Runs one step of an artifact and writes its outputs.",
-                  "examples:\n"
-                  "  ashlar run bert.ashlar --input input_ids=ids.npy --output-dir out\n"
-                  "  ashlar run bert.ashlar --input inputs.npz\n"
-                  "`ashlar inspect X.ashlar` lists the inputs; those with a default may be left out.");
+  Options options(
+      "run", "Runs one step of an artifact and writes its outputs.",
+      "examples:\n"
+      "  ashlar run bert.ashlar --input input_ids=ids.npy --output-dir out\n"
+      "  ashlar run bert.ashlar --input inputs.npz\n"
+      "`ashlar inspect X.ashlar` lists the inputs; those with a default may be left out.");
   options.Positional("X.ashlar", "the artifact, as `ashlar compile` writes it", &request.artifact);
   options.Add("--input", "NAME=FILE",
               "an input from a .npy file, or from the array of that name in a .npz;\n"
               "FILE.npz alone: every array in it (repeat for several inputs)",
               &specs);
-  options.Add("--output-dir", "DIR", "write each output to DIR/NAME.npy (default: print its first values)", &directory);
+  options.Add("--output-dir", "DIR",
+              "write each output to DIR/NAME.npy (default: print its first values)", &directory);
   options.Add("--entry", "NAME", "the entry to run (default: forward)", &entry);
-  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was", &request.weights_directory);
+  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
+              &request.weights_directory);
   options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
-  options.Add("--interpret", "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",
-              &interpret);
+  options.Add(
+      "--interpret",
+      "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",
+      &interpret);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&
       std::find(args.begin(), args.end(), "--help") == args.end()) {

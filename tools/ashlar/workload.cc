@@ -15,11 +15,14 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
   constexpr uint64_t kNotable = uint64_t{512} << 20;
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
   const fb::ProgramT& metadata = program->metadata();
-  bool packs = metadata.weight_source != fb::WeightSource::Embedded || !request.weights_directory.empty();
+  bool packs =
+      metadata.weight_source != fb::WeightSource::Embedded || !request.weights_directory.empty();
   if (packs && metadata.weights_bytes >= kNotable)
-    std::cerr << "packing " << HumanBytes(static_cast<double>(metadata.weights_bytes)) << " of weights ...\n";
+    std::cerr << "packing " << HumanBytes(static_cast<double>(metadata.weights_bytes))
+              << " of weights ...\n";
   SessionOptions options;
-  options.threads = static_cast<int>(std::min<int64_t>(request.threads, ThreadPool::kMaxThreads + 1));
+  options.threads =
+      static_cast<int>(std::min<int64_t>(request.threads, ThreadPool::kMaxThreads + 1));
   options.weights_directory = request.weights_directory;
   options.profile = request.profile;
   return Session::Create(program, options);
@@ -37,8 +40,8 @@ absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,
       continue;
     }
     if (it->second < dim->minimum || it->second > dim->maximum)
-      return OutOfRange("'", dim->name, "' is ", it->second, ", the artifact was compiled for ", dim->minimum, "..",
-                        dim->maximum);
+      return OutOfRange("'", dim->name, "' is ", it->second, ", the artifact was compiled for ",
+                        dim->minimum, "..", dim->maximum);
     dims.push_back(it->second);
     rest.erase(it);
   }
@@ -59,7 +62,8 @@ SyntheticInputs::SyntheticInputs(const fb::EntryT& entry, const std::vector<int6
       int64_t range = value->maximum ? Evaluate(*value->maximum, dims.data()) - value->minimum : 1;
       std::vector<int64_t> elements(count);
       for (size_t i = 0; i < count; ++i)
-        elements[i] = value->minimum + static_cast<int64_t>(i * 7919 % (std::max<int64_t>(range, 0) + 1));
+        elements[i] =
+            value->minimum + static_cast<int64_t>(i * 7919 % (std::max<int64_t>(range, 0) + 1));
       integers_.push_back(std::move(elements));
       tensor.dtype = DType::kI64;
       tensor.data = integers_.back().data();
@@ -77,8 +81,8 @@ absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::ve
     const fb::StateT& state = *session.program().metadata().states[limit->state];
     int64_t add = Evaluate(*limit->add, dims.data());
     if (context > limit->limit - add)
-      return OutOfRange("a context of ", context, " and a step of ", add, " are more than '", state.name,
-                        "' may hold, ", limit->limit);
+      return OutOfRange("a context of ", context, " and a step of ", add, " are more than '",
+                        state.name, "' may hold, ", limit->limit);
     ASHLAR_RETURN_IF_ERROR(session.SetCounter(state.name, context));
   }
   return absl::OkStatus();
@@ -86,7 +90,8 @@ absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::ve
 
 int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
   int64_t context = entry.name == "decode" ? 128 : 0;
-  for (const auto& limit : entry.limits) context = std::min(context, limit->limit - Evaluate(*limit->add, dims.data()));
+  for (const auto& limit : entry.limits)
+    context = std::min(context, limit->limit - Evaluate(*limit->add, dims.data()));
   return std::max<int64_t>(context, 0);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the commands share: opening an artifact for use, and making inputs where only the time matters.
+// What the commands share: opening an artifact for use, and making inputs where only the time
+// matters.
 #pragma once
 
 #include <map>
@@ -20,16 +21,19 @@ struct SessionRequest {
   bool profile = false;
 };
 
-// Loads the artifact and makes a session; says on stderr when packing its weights will take a while.
+// Loads the artifact and makes a session; says on stderr when packing its weights will take a
+// while.
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
 
-// Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum, brought into their
-// bounds. InvalidArgument for a name that the program has not, OutOfRange for a value out of its bounds.
+// Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum,
+// brought into their bounds. InvalidArgument for a name that the program has not, OutOfRange for a
+// value out of its bounds.
 absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,
                                                 const std::map<std::string, int64_t>& chosen);
 
-// Inputs that an entry requires, filled so that any program accepts them: spread-out ids within the input's limits
-// (one more than the minimum at most where it has none), zeros for floats. Owns what its tensors view.
+// Inputs that an entry requires, filled so that any program accepts them: spread-out ids within the
+// input's limits (one more than the minimum at most where it has none), zeros for floats. Owns what
+// its tensors view.
 class SyntheticInputs {
  public:
   SyntheticInputs(const fb::EntryT& entry, const std::vector<int64_t>& dims);
@@ -41,10 +45,13 @@ class SyntheticInputs {
   std::vector<std::vector<float>> floats_;
 };
 
-// Sets every counter that limits the entry to `context`. OutOfRange when a step at these dims would pass a limit.
-absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context);
+// Sets every counter that limits the entry to `context`. OutOfRange when a step at these dims would
+// pass a limit.
+absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                        int64_t context);
 
-// 128 for an entry called decode where its limits allow that, the most that they allow where they do not; 0 for others.
+// 128 for an entry called decode where its limits allow that, the most that they allow where they
+// do not; 0 for others.
 int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims);
 
 // "12.3 MiB".

@@ -12,9 +12,11 @@
 namespace ashlar {
 namespace {
 
-// The list of hyper-threads that share the CPU's core names the core; empty when the system does not say.
+// The list of hyper-threads that share the CPU's core names the core; empty when the system does
+// not say.
 std::string CoreOf(int cpu) {
-  std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/core_cpus_list");
+  std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                     "/topology/core_cpus_list");
   std::string list;
   std::getline(file, list);
   return list.empty() ? "cpu" + std::to_string(cpu) : list;
@@ -24,7 +26,8 @@ std::string CoreOf(int cpu) {
 int CgroupQuota() {
   std::ifstream file("/sys/fs/cgroup/cpu.max");
   double quota, period;
-  if (!(file >> quota >> period) || quota <= 0 || period <= 0) return 1 << 20;  // "max 100000" is no number
+  if (!(file >> quota >> period) || quota <= 0 || period <= 0)
+    return 1 << 20;  // "max 100000" is no number
   return static_cast<int>(std::min(std::ceil(quota / period), 1e6));
 }
 

@@ -5,8 +5,8 @@
 
 namespace ashlar {
 
-// Returns the number of physical cores that this process may use: the CPUs of its affinity mask with hyper-threads
-// counted once, at most the quota of its cgroup rounded up. At least 1.
+// Returns the number of physical cores that this process may use: the CPUs of its affinity mask
+// with hyper-threads counted once, at most the quota of its cgroup rounded up. At least 1.
 int AvailableCores();
 
 }  // namespace ashlar

@@ -16,9 +16,9 @@ namespace {
 // What must be on in XCR0 for a feature's registers to survive a context switch.
 enum OsState : uint64_t {
   kNone = 0,
-  kAvx = 0x6,          // xmm, ymm
-  kAvx512 = 0xe6,      // and opmask, zmm
-  kAmx = 0x60000,      // tile configuration and data
+  kAvx = 0x6,      // xmm, ymm
+  kAvx512 = 0xe6,  // and opmask, zmm
+  kAmx = 0x60000,  // tile configuration and data
 };
 
 enum Register { kEax, kEbx, kEcx, kEdx };
@@ -116,7 +116,8 @@ uint64_t EnabledState() {
   return static_cast<uint64_t>(high) << 32 | low;
 }
 
-// arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): Linux gives a process its tiles only when it asks.
+// arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA): Linux gives a process its tiles only when it
+// asks.
 bool RequestAmx() { return syscall(SYS_arch_prctl, 0x1023, 18) == 0; }
 
 std::set<std::string> DetectFeatures() {
@@ -125,7 +126,8 @@ std::set<std::string> DetectFeatures() {
   if ((state & kAmx) == kAmx && !RequestAmx()) state &= ~static_cast<uint64_t>(kAmx);
   for (const Feature& feature : kFeatures) {
     uint32_t regs[4];
-    if (!__get_cpuid_count(feature.leaf, feature.subleaf, &regs[0], &regs[1], &regs[2], &regs[3])) continue;
+    if (!__get_cpuid_count(feature.leaf, feature.subleaf, &regs[0], &regs[1], &regs[2], &regs[3]))
+      continue;
     if ((regs[feature.reg] >> feature.bit & 1) && (state & feature.state) == feature.state)
       found.insert(feature.name);
   }
@@ -142,7 +144,8 @@ const std::set<std::string>& HostFeatures() {
 std::string HostCpuName() {
   uint32_t words[12] = {};
   for (uint32_t i = 0; i < 3; ++i)
-    if (!__get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]))
+    if (!__get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
+                     &words[4 * i + 3]))
       return "unknown";
   char text[sizeof(words) + 1] = {};
   std::memcpy(text, words, sizeof(words));

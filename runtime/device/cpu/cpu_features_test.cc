@@ -14,9 +14,10 @@ using ::testing::HasSubstr;
 
 std::vector<std::unique_ptr<fb::ImageT>> Images() {
   std::vector<std::unique_ptr<fb::ImageT>> images;
-  for (auto [cpu, features] : {std::pair<const char*, std::vector<std::string>>{"x86-64-v4", {"avx2", "fma", "avx512f"}},
-                               {"x86-64-v3", {"avx2", "fma"}},
-                               {"quantum", {"avx2", "qubits", "tea"}}}) {
+  for (auto [cpu, features] :
+       {std::pair<const char*, std::vector<std::string>>{"x86-64-v4", {"avx2", "fma", "avx512f"}},
+        {"x86-64-v3", {"avx2", "fma"}},
+        {"quantum", {"avx2", "qubits", "tea"}}}) {
     images.push_back(std::make_unique<fb::ImageT>());
     images.back()->cpu = cpu;
     images.back()->features = features;
@@ -28,7 +29,8 @@ std::vector<std::unique_ptr<fb::ImageT>> Images() {
 TEST(CpuFeatures, AgreeWithTheCompilersRuntime) {
   __builtin_cpu_init();
   const std::set<std::string>& host = HostFeatures();
-#define EXPECT_FEATURE(name) EXPECT_EQ(host.count(name) == 1, __builtin_cpu_supports(name) != 0) << name
+#define EXPECT_FEATURE(name) \
+  EXPECT_EQ(host.count(name) == 1, __builtin_cpu_supports(name) != 0) << name
   EXPECT_FEATURE("sse2");
   EXPECT_FEATURE("sse4.2");
   EXPECT_FEATURE("popcnt");
@@ -54,7 +56,8 @@ TEST(CpuFeatures, AgreeWithTheCompilersRuntime) {
 TEST(CpuFeatures, ChoosesTheRichestImageThatRuns) {
   EXPECT_EQ(*ChooseImage(Images(), {"avx2", "fma", "avx512f", "sse"}), 0);
   EXPECT_EQ(*ChooseImage(Images(), {"avx2", "fma"}), 1);
-  EXPECT_EQ(*ChooseImage(Images(), {"avx2", "fma", "qubits", "tea"}), 2);  // three features beat two
+  EXPECT_EQ(*ChooseImage(Images(), {"avx2", "fma", "qubits", "tea"}),
+            2);  // three features beat two
 }
 
 TEST(CpuFeatures, SaysWhatIsMissing) {

@@ -11,7 +11,8 @@
 
 namespace ashlar {
 
-absl::StatusOr<std::shared_ptr<const ExecutableImage>> ExecutableImage::Create(std::string_view code) {
+absl::StatusOr<std::shared_ptr<const ExecutableImage>> ExecutableImage::Create(
+    std::string_view code) {
   if (code.empty()) return InvalidArgument("an image without code");
   size_t size = RoundUp<size_t>(code.size(), 4096);
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Machine code made callable: copied into fresh pages that are then read-and-execute only, never writable again.
+// Machine code made callable: copied into fresh pages that are then read-and-execute only, never
+// writable again.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@
 namespace ashlar {
 
 // A kernel computes the work items [begin, end) of its grid (see artifact.fbs).
-using KernelFunction = void (*)(void* const* buffers, const int64_t* extents, int64_t begin, int64_t end,
-                                void* scratch);
+using KernelFunction = void (*)(void* const* buffers, const int64_t* extents, int64_t begin,
+                                int64_t end, void* scratch);
 
 class ExecutableImage {
  public:
@@ -23,7 +24,8 @@ class ExecutableImage {
   ExecutableImage(const ExecutableImage&) = delete;
   ExecutableImage& operator=(const ExecutableImage&) = delete;
 
-  // The function that begins at `offset`, which the caller has checked to be inside; valid as long as the image.
+  // The function that begins at `offset`, which the caller has checked to be inside; valid as long
+  // as the image.
   KernelFunction Entry(uint64_t offset) const {
     return reinterpret_cast<KernelFunction>(static_cast<char*>(pages_) + offset);
   }

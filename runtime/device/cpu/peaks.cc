@@ -17,8 +17,8 @@ constexpr int64_t kFmaSteps = 1 << 15;
 constexpr int64_t kReadBytes = int64_t{256} << 20;
 constexpr int64_t kReadBlock = int64_t{1} << 20;
 
-// Each runs kFmaSteps rounds of independent multiply-adds, more chains than latency times ports (4 x 2), and returns
-// a value that depends on all of them.
+// Each runs kFmaSteps rounds of independent multiply-adds, more chains than latency times ports (4
+// x 2), and returns a value that depends on all of them.
 __attribute__((target("avx512f"))) float FmaAvx512() {
   constexpr int kChains = 16;
   __m512 sums[kChains], x = _mm512_set1_ps(0.999f), y = _mm512_set1_ps(0.001f);
@@ -57,7 +57,8 @@ float FmaSse() {
 }
 constexpr double kFlopsSse = 2.0 * 12 * 4 * kFmaSteps;
 
-// Reads the bytes (a multiple of 256, aligned to 64) and returns a value that depends on all of them.
+// Reads the bytes (a multiple of 256, aligned to 64) and returns a value that depends on all of
+// them.
 __attribute__((target("avx512f"))) int64_t ReadAvx512(const char* bytes, int64_t count) {
   __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
   for (int64_t i = 0; i < count; i += 256) {
@@ -73,7 +74,8 @@ int64_t ReadPlain(const char* bytes, int64_t count) {
   __m128i sums[4] = {};
   for (int64_t i = 0; i < count; i += 64)
     for (int j = 0; j < 4; ++j)
-      sums[j] = _mm_or_si128(sums[j], _mm_load_si128(reinterpret_cast<const __m128i*>(bytes + i + 16 * j)));
+      sums[j] = _mm_or_si128(sums[j],
+                             _mm_load_si128(reinterpret_cast<const __m128i*>(bytes + i + 16 * j)));
   __m128i all = _mm_or_si128(_mm_or_si128(sums[0], sums[1]), _mm_or_si128(sums[2], sums[3]));
   return _mm_cvtsi128_si64(all);
 }
@@ -85,7 +87,8 @@ double BestSeconds(int tries, F&& f) {
   for (int i = 0; i < tries; ++i) {
     auto begin = std::chrono::steady_clock::now();
     f();
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   return best;
 }
@@ -96,8 +99,10 @@ double MeasureFma(ThreadPool& pool) {
   const std::set<std::string>& host = HostFeatures();
   float (*fma)() = FmaSse;
   double flops = kFlopsSse;
-  if (host.count("avx512f")) fma = FmaAvx512, flops = kFlopsAvx512;
-  else if (host.count("fma") && host.count("avx2")) fma = FmaAvx2, flops = kFlopsAvx2;
+  if (host.count("avx512f"))
+    fma = FmaAvx512, flops = kFlopsAvx512;
+  else if (host.count("fma") && host.count("avx2"))
+    fma = FmaAvx2, flops = kFlopsAvx2;
   int64_t items = int64_t{pool.size()} * 16;
   double seconds = BestSeconds(40, [&] {
     pool.ParallelFor(items, [&](int64_t begin, int64_t end, int) {
@@ -110,7 +115,8 @@ double MeasureFma(ThreadPool& pool) {
 }
 
 double MeasureRead(ThreadPool& pool) {
-  void* memory = mmap(nullptr, kReadBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, kReadBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
   madvise(memory, kReadBytes, MADV_HUGEPAGE);
   char* bytes = static_cast<char*>(memory);
@@ -121,7 +127,8 @@ double MeasureRead(ThreadPool& pool) {
   int64_t (*read)(const char*, int64_t) = HostFeatures().count("avx512f") ? ReadAvx512 : ReadPlain;
   double seconds = BestSeconds(6, [&] {
     pool.ParallelFor(blocks, [&](int64_t begin, int64_t end, int) {
-      sink.fetch_add(read(bytes + begin * kReadBlock, (end - begin) * kReadBlock), std::memory_order_relaxed);
+      sink.fetch_add(read(bytes + begin * kReadBlock, (end - begin) * kReadBlock),
+                     std::memory_order_relaxed);
     });
   });
   munmap(memory, kReadBytes);

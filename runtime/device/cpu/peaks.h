@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What this machine can do at most, measured: the limits that benchmarks and profiles are held against.
+// What this machine can do at most, measured: the limits that benchmarks and profiles are held
+// against.
 #pragma once
 
 #include "runtime/device/cpu/thread_pool.h"
@@ -9,13 +10,14 @@ namespace ashlar {
 
 // For all threads of a pool together; a pool of one gives one core's.
 struct Peaks {
-  double f32_gflops = 0;  // fused multiply-adds on registers, two operations each, in the widest vectors there are
-  double read_gbs = 0;    // 10^9 bytes per second read from memory, from a buffer that no cache holds
-  double launch_us = 0;   // an empty launch on all threads, hot
+  double f32_gflops =
+      0;  // fused multiply-adds on registers, two operations each, in the widest vectors there are
+  double read_gbs = 0;  // 10^9 bytes per second read from memory, from a buffer that no cache holds
+  double launch_us = 0;  // an empty launch on all threads, hot
 };
 
-// Takes about 0.3 s and, for the time, 256 MiB. Each figure is the best of several tries, because others may be
-// using the machine. `read_gbs` is 0 when the buffer cannot be had.
+// Takes about 0.3 s and, for the time, 256 MiB. Each figure is the best of several tries, because
+// others may be using the machine. `read_gbs` is 0 when the buffer cannot be had.
 Peaks MeasurePeaks(ThreadPool& pool);
 
 }  // namespace ashlar

@@ -6,8 +6,8 @@
 namespace ashlar {
 namespace {
 
-// Loose bounds that any x86-64 machine of the last fifteen years keeps, even a busy one; an optimised-away loop or a
-// wrong unit does not.
+// Loose bounds that any x86-64 machine of the last fifteen years keeps, even a busy one; an
+// optimised-away loop or a wrong unit does not.
 TEST(Peaks, ArePlausible) {
   ThreadPool one(1);
   Peaks peaks = MeasurePeaks(one);

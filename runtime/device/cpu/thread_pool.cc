@@ -75,7 +75,8 @@ void* ThreadPool::ThreadMain(void* start) {
 void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
   if (items <= 0) return;
   if (unsigned mxcsr = _mm_getcsr(); (mxcsr & ~kMxcsrFlags) != kDefaultMxcsr) {
-    // The caller computes in a mode of its own (flush to zero, say): its share must not differ from the others'.
+    // The caller computes in a mode of its own (flush to zero, say): its share must not differ from
+    // the others'.
     _mm_setcsr(kDefaultMxcsr);
     Launch(items, function, context);
     _mm_setcsr(mxcsr);
@@ -90,11 +91,15 @@ void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
   items_.store(items, std::memory_order_relaxed);
   chunks_.store(chunks, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  for (int i = 0; i < size_; ++i) cursors_[i].next.store(number << kIndexBits, std::memory_order_release);
-  // Sequentially consistent with the count of parked threads: either this sees who parks, or who parks sees this.
+  for (int i = 0; i < size_; ++i)
+    cursors_[i].next.store(number << kIndexBits, std::memory_order_release);
+  // Sequentially consistent with the count of parked threads: either this sees who parks, or who
+  // parks sees this.
   number_.store(number, std::memory_order_seq_cst);
   if (parked_.load(std::memory_order_seq_cst) > 0) {
-    { std::lock_guard<std::mutex> lock(mutex_); }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+    }
     wake_.notify_all();
   }
 
@@ -103,8 +108,9 @@ void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
   while (!SpinUntil(finished, kSpin)) sched_yield();
 }
 
-// Takes chunks of the launch until there are none, first of the worker's own part. A claim that succeeds proves that
-// the launch was unfinished at that moment, and so that the fields read before it belong to this launch.
+// Takes chunks of the launch until there are none, first of the worker's own part. A claim that
+// succeeds proves that the launch was unfinished at that moment, and so that the fields read before
+// it belong to this launch.
 void ThreadPool::WorkOn(uint64_t number, int worker) {
   RangeFunction function = function_.load(std::memory_order_relaxed);
   void* context = context_.load(std::memory_order_relaxed);

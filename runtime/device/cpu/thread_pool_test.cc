@@ -91,7 +91,8 @@ TEST(ThreadPool, ResultsDoNotDependOnTheNumberOfThreads) {
     pool.ParallelFor(5000, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
         float sum = 0;
-        for (int k = 1; k < 20; ++k) sum += std::sin(static_cast<float>(i * k)) / static_cast<float>(k);
+        for (int k = 1; k < 20; ++k)
+          sum += std::sin(static_cast<float>(i * k)) / static_cast<float>(k);
         out[i] = sum;
       }
     });
@@ -141,7 +142,8 @@ TEST(ThreadPool, PoolsComeAndGo) {
   for (int i = 0; i < 50; ++i) {
     ThreadPool pool(4);
     std::atomic<int> ran{0};
-    pool.ParallelFor(i, [&](int64_t begin, int64_t end, int) { ran += static_cast<int>(end - begin); });
+    pool.ParallelFor(
+        i, [&](int64_t begin, int64_t end, int) { ran += static_cast<int>(end - begin); });
     EXPECT_EQ(ran, i);
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An artifact remembers how its model was imported, so that `ashlar run --interpret` imports the same graph again.
+// An artifact remembers how its model was imported, so that `ashlar run --interpret` imports the
+// same graph again.
 
 #ifndef ASHLAR_TOOLS_ASHLAR_COMPILE_IMPORT_PROPERTIES_H
 #define ASHLAR_TOOLS_ASHLAR_COMPILE_IMPORT_PROPERTIES_H
@@ -11,11 +12,11 @@
 namespace ashlar {
 
 /// Adds the options as properties "import.batch", "import.seq", ...
-void addImportProperties(const ImportOptions &options, fb::ProgramT &program);
+void addImportProperties(const ImportOptions& options, fb::ProgramT& program);
 
 /// The inverse; the directory is the artifact's.
-ImportOptions getImportOptions(const fb::ProgramT &program);
+ImportOptions getImportOptions(const fb::ProgramT& program);
 
-} // namespace ashlar
+}  // namespace ashlar
 
 #endif

@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The values of compile's options. Each function returns nothing (an empty list) and sets `error` for text that makes
-// no sense.
+// The values of compile's options. Each function returns nothing (an empty list) and sets `error`
+// for text that makes no sense.
 
 #ifndef ASHLAR_TOOLS_ASHLAR_COMPILE_PARSE_H
 #define ASHLAR_TOOLS_ASHLAR_COMPILE_PARSE_H
-
-#include "codegen/CPU/CpuTarget.h"
-#include "compiler/Import/HuggingFace.h"
 
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/CPU/CpuTarget.h"
+#include "compiler/Import/HuggingFace.h"
+
 namespace ashlar {
 
 /// "1..8", or "4" for exactly 4.
-std::optional<DimBounds> parseBounds(const std::string &option, const std::string &text, std::string &error);
+std::optional<DimBounds> parseBounds(const std::string& option, const std::string& text,
+                                     std::string& error);
 /// "auto", "f32", "bf16".
-std::optional<WeightType> parseWeightType(const std::string &text, std::string &error);
+std::optional<WeightType> parseWeightType(const std::string& text, std::string& error);
 /// "native", or names of CPU models with commas between them.
-std::vector<const cpu::CpuModel *> parseCpuModels(const std::string &text, std::string &error);
+std::vector<const cpu::CpuModel*> parseCpuModels(const std::string& text, std::string& error);
 /// "4GiB", "512MiB", "1000000".
-std::optional<int64_t> parseBytes(const std::string &option, const std::string &text, std::string &error);
+std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
+                                  std::string& error);
 
-} // namespace ashlar
+}  // namespace ashlar
 
 #endif
