@@ -67,7 +67,7 @@ public:
       return evaluate(mlir::cast<Op>(op), call);
     };
   }
-  const Function *find(mlir::Operation *op) const;
+  const Function *find(mlir::OperationName op) const;
 
   /// The evaluations of all families.
   static const Evaluations &all();

@@ -16,8 +16,8 @@ const Array &Call::operator[](Value value) const {
   llvm_unreachable("not an operand of this op");
 }
 
-const Evaluations::Function *Evaluations::find(Operation *op) const {
-  auto found = table.find(op->getName().getStringRef());
+const Evaluations::Function *Evaluations::find(OperationName op) const {
+  auto found = table.find(op.getStringRef());
   return found == table.end() ? nullptr : &found->second;
 }
 
@@ -81,7 +81,7 @@ LogicalResult Evaluator::evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr>
   if (auto fused = dyn_cast<FusedOp>(op))
     return evaluateFused(fused, std::move(operands), values);
 
-  const Evaluations::Function *function = Evaluations::all().find(&op);
+  const Evaluations::Function *function = Evaluations::all().find(op.getName());
   if (!function)
     return op.emitError() << "the interpreter has no evaluation of '" << op.getName() << "'";
   Call call(&op, std::move(operands), states);

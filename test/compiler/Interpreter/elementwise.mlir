@@ -76,14 +76,21 @@ func.func @binary(%x: !x {graph.name = "x"}, %y: !y {graph.name = "y"})
 // INTEGERS: result2: 2xi64 = -14 21
 // INTEGERS: result3: 2xi1 = 1 1
 // INTEGERS: result4: 2xi1 = 0 1
+// INTEGERS: result5: 2xi1 = 0 0
+// INTEGERS: result6: 2xi1 = 1 0
+// INTEGERS: result7: 2xi1 = 0 1
 func.func @integers(%x: tensor<2xi64> {graph.name = "x"}, %y: tensor<2xi64> {graph.name = "y"})
-    -> (tensor<2xi64>, tensor<2xi64>, tensor<2xi64>, tensor<2xi1>, tensor<2xi1>) {
+    -> (tensor<2xi64>, tensor<2xi64>, tensor<2xi64>, tensor<2xi1>, tensor<2xi1>, tensor<2xi1>, tensor<2xi1>,
+        tensor<2xi1>) {
   %0 = graph.add %x, %y : tensor<2xi64>, tensor<2xi64>
   %1 = graph.div %x, %y : tensor<2xi64>, tensor<2xi64>
   %2 = graph.mul %x, %y : tensor<2xi64>, tensor<2xi64>
   %3 = graph.compare ne %x, %y : tensor<2xi64>, tensor<2xi64>
   %4 = graph.compare ge %x, %y : tensor<2xi64>, tensor<2xi64>
-  return %0, %1, %2, %3, %4 : tensor<2xi64>, tensor<2xi64>, tensor<2xi64>, tensor<2xi1>, tensor<2xi1>
+  %5 = graph.compare eq %x, %y : tensor<2xi64>, tensor<2xi64>
+  %6 = graph.compare le %x, %y : tensor<2xi64>, tensor<2xi64>
+  %7 = graph.compare gt %x, %y : tensor<2xi64>, tensor<2xi64>
+  return %0, %1, %2, %3, %4, %5, %6, %7 : tensor<2xi64>, tensor<2xi64>, tensor<2xi64>, tensor<2xi1>, tensor<2xi1>, tensor<2xi1>, tensor<2xi1>, tensor<2xi1>
 }
 
 // A bf16 keeps eight bits, an i8 wraps.
@@ -91,10 +98,12 @@ func.func @integers(%x: tensor<2xi64> {graph.name = "x"}, %y: tensor<2xi64> {gra
 // CASTS: result1: 3xi64 = -1 0 300
 // CASTS: result2: 3xi8 = -1 0 44
 // CASTS: result3: 3xi1 = 1 0 1
-func.func @casts(%x: tensor<3xf32> {graph.name = "x"}) -> (tensor<3xbf16>, tensor<3xi64>, tensor<3xi8>, tensor<3xi1>) {
+// CASTS: result4: 3xf16 = -1.7002 0 300.25
+func.func @casts(%x: tensor<3xf32> {graph.name = "x"}) -> (tensor<3xbf16>, tensor<3xi64>, tensor<3xi8>, tensor<3xi1>, tensor<3xf16>) {
   %0 = graph.cast %x : tensor<3xf32> to tensor<3xbf16>
   %1 = graph.cast %x : tensor<3xf32> to tensor<3xi64>
   %2 = graph.cast %1 : tensor<3xi64> to tensor<3xi8>
   %3 = graph.cast %x : tensor<3xf32> to tensor<3xi1>
-  return %0, %1, %2, %3 : tensor<3xbf16>, tensor<3xi64>, tensor<3xi8>, tensor<3xi1>
+  %4 = graph.cast %x : tensor<3xf32> to tensor<3xf16>
+  return %0, %1, %2, %3, %4 : tensor<3xbf16>, tensor<3xi64>, tensor<3xi8>, tensor<3xi1>, tensor<3xf16>
 }
