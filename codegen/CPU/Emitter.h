@@ -62,6 +62,8 @@ public:
   Value load(mlir::Type element, Value pointer, Value index, Lanes lanes = {});
   void store(mlir::Type element, Value value, Value pointer, Value index, Lanes lanes = {});
 
+  /// The value as storing it in `element` and loading it again would give it.
+  Value round(mlir::Type element, Value value) { return widen(element, narrow(element, value)); }
   /// Stores the lanes of an f32 register `stride` elements apart.
   void scatter(Value value, Value pointer, Value index, int64_t stride, Lanes lanes);
 

@@ -157,7 +157,10 @@ Value Evaluator::evaluateElementwise(Operation *op, Index index, Lanes lanes) {
   }
   if (isa<BroadcastOp>(op))
     return elements.front();
-  return cast<ElementwiseOpInterface>(op).buildElement(e.b, elements);
+  Value element = cast<ElementwiseOpInterface>(op).buildElement(e.b, elements);
+  // Elements travel as f32; a narrower tensor holds what rounding leaves, also where it is never stored.
+  Type type = elementOf(op->getResult(0));
+  return type.isF16() || type.isBF16() ? e.round(type, element) : element;
 }
 
 Value Evaluator::evaluateOp(Operation *op, Value value, Index index, Lanes lanes) {

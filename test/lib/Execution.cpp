@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "test/lib/Execution.h"
+
+#include "compiler/Pipelines/Artifact.h"
+#include "compiler/Pipelines/LowerToProgram.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Program/Program.h"
+#include "runtime/checkpoint/safetensors.h"
+#include "runtime/program/artifact_writer.h"
+
+#include "gtest/gtest.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace ashlar::test {
+
+using interpreter::Array;
+using interpreter::NamedArray;
+
+std::vector<const cpu::CpuModel *> getRunnableModels() {
+  std::vector<const cpu::CpuModel *> models;
+  const cpu::CpuModel *best = cpu::getNativeCpuModel();
+  for (const cpu::CpuModel &model : cpu::getCpuModels()) {
+    models.push_back(&model);
+    if (&model == best)
+      break;
+  }
+  return best ? models : std::vector<const cpu::CpuModel *>();
+}
+
+double getTolerance(int64_t length) { return 8 * 6e-8 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16))); }
+
+/// Compiles and writes the artifact; says what failed.
+static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuModel &model, const ParameterSource &source) {
+  module.getContext()->loadDialect<program::ProgramDialect>();
+  PassManager manager(module.getContext());
+  addFusionPipeline(manager);
+  if (failed(manager.run(module)))
+    return "fusion failed";
+  cpu::CpuTarget target(&model);
+  if (failed(lowerToProgram(module, target, {})))
+    return "lowering failed";
+  auto images = target.compile(getKernelBodies(module));
+  if (failed(images))
+    return "code generation failed";
+  std::shared_ptr<const Checkpoint> checkpoint;
+  if (!source.directory.empty()) {
+    auto opened = Checkpoint::Open(source.directory);
+    if (!opened.ok())
+      return opened.status().ToString();
+    checkpoint = *opened;
+  }
+  ArtifactContents contents = buildArtifact(module, *images, [&](StringRef tensor, fb::DType otherwise) {
+    const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
+    return info ? static_cast<fb::DType>(info->dtype) : otherwise;
+  });
+  contents.program.weight_source = checkpoint ? fb::WeightSource::Checkpoint : fb::WeightSource::Random;
+  contents.program.weight_directory = source.directory;
+  contents.program.random_seed = source.seed;
+  contents.program.checkpoint_hash = checkpoint ? checkpoint->HeaderHash() : 0;
+  absl::Status written = WriteArtifact(path.str(), contents.program, contents.code, contents.constants);
+  return written.ok() ? "" : written.ToString();
+}
+
+std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const cpu::CpuModel &model,
+                                                       const ParameterSource &source, int threads) {
+  auto compiled = std::make_unique<CompiledModule>();
+  compiled->context = module.getContext();
+  llvm::SmallString<128> path;
+  if (std::error_code error = llvm::sys::fs::createTemporaryFile("ashlar-test", "ashlar", path)) {
+    ADD_FAILURE() << error.message();
+    return nullptr;
+  }
+  compiled->path = path.str().str();
+  OwningOpRef<ModuleOp> copy = module.clone();
+  std::string error = compileTo(path, *copy, model, source);
+  if (!error.empty()) {
+    ADD_FAILURE() << model.name.str() << ": " << error;
+    return nullptr;
+  }
+  auto program = Program::Load(compiled->path);
+  if (!program.ok()) {
+    ADD_FAILURE() << program.status();
+    return nullptr;
+  }
+  SessionOptions options;
+  options.threads = threads;
+  auto session = Session::Create(*program, options);
+  if (!session.ok()) {
+    ADD_FAILURE() << session.status();
+    return nullptr;
+  }
+  compiled->session = *std::move(session);
+  return compiled;
+}
+
+CompiledModule::~CompiledModule() {
+  if (!path.empty())
+    llvm::sys::fs::remove(path);
+}
+
+/// An array's bytes as the session takes them: i64 integers, f32 floats.
+static std::vector<char> toBytes(const Array &array, DType &dtype) {
+  std::vector<char> bytes;
+  auto append = [&](auto value) {
+    const char *raw = reinterpret_cast<const char *>(&value);
+    bytes.insert(bytes.end(), raw, raw + sizeof(value));
+  };
+  dtype = array.isFloat() ? DType::kF32 : array.elementType.isInteger(1) ? DType::kBool : DType::kI64;
+  for (int64_t i = 0; i < array.size(); ++i) {
+    if (dtype == DType::kF32)
+      append(static_cast<float>(array.floats[i]));
+    else if (dtype == DType::kBool)
+      append(static_cast<uint8_t>(array.integers[i]));
+    else
+      append(array.integers[i]);
+  }
+  return bytes;
+}
+
+static Array toArray(MLIRContext *context, const Tensor &tensor) {
+  Builder b(context);
+  switch (tensor.dtype) {
+  case DType::kF32: {
+    Array array(b.getF32Type(), tensor.shape);
+    std::copy_n(tensor.as<float>(), array.size(), array.floats.begin());
+    return array;
+  }
+  case DType::kBF16: {
+    Array array(b.getBF16Type(), tensor.shape);
+    for (int64_t i = 0; i < array.size(); ++i)
+      array.floats[i] = BF16ToF32(tensor.as<uint16_t>()[i]);
+    return array;
+  }
+  case DType::kBool: {
+    Array array(b.getI1Type(), tensor.shape);
+    std::copy_n(tensor.as<uint8_t>(), array.size(), array.integers.begin());
+    return array;
+  }
+  case DType::kI32: {
+    Array array(b.getI32Type(), tensor.shape);
+    std::copy_n(tensor.as<int32_t>(), array.size(), array.integers.begin());
+    return array;
+  }
+  default: {
+    EXPECT_EQ(tensor.dtype, DType::kI64) << "a result type that this test does not read";
+    Array array(b.getI64Type(), tensor.shape);
+    std::copy_n(tensor.as<int64_t>(), array.size(), array.integers.begin());
+    return array;
+  }
+  }
+}
+
+std::optional<std::vector<NamedArray>> CompiledModule::run(StringRef entry, ArrayRef<NamedArray> inputs) {
+  std::vector<std::vector<char>> bytes;
+  std::vector<Tensor> tensors, outputs;
+  for (const NamedArray &input : inputs) {
+    Tensor tensor{input.name, DType::kF32, input.array->shape, nullptr};
+    bytes.push_back(toBytes(*input.array, tensor.dtype));
+    tensor.data = bytes.back().data();
+    tensors.push_back(tensor);
+  }
+  absl::Status status = session->Run(entry.str(), tensors, &outputs);
+  if (!status.ok()) {
+    ADD_FAILURE() << status;
+    return std::nullopt;
+  }
+  std::vector<NamedArray> results;
+  for (const Tensor &output : outputs)
+    results.push_back({output.name, std::make_shared<const Array>(toArray(context, output))});
+  return results;
+}
+
+} // namespace ashlar::test
