@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// BERT (Devlin et al., 2018), RoBERTa and DistilBERT: encoders with learned positions and a norm after each sublayer.
-// They differ in names, in where positions come from, and in their heads.
+// BERT (Devlin et al., 2018), RoBERTa and DistilBERT: encoders with learned positions and a norm
+// after each sublayer. They differ in names, in where positions come from, and in their heads.
 
 #include "compiler/Import/Family.h"
 
@@ -15,28 +15,16 @@ namespace {
 
 /// What the checkpoint calls the parts of a layer.
 struct Names {
-  StringRef layers, query, key, value, attentionOutput, attentionNorm, intermediate, output, outputNorm;
+  StringRef layers, query, key, value, attentionOutput, attentionNorm, intermediate, output,
+      outputNorm;
 };
 constexpr Names kBertNames = {
-                              "encoder.layer",
-                              "attention.self.query",
-                              "attention.self.key",
-                              "attention.self.value",
-                              "attention.output.dense",
-                              "attention.output.LayerNorm",
-                              "intermediate.dense",
-                              "output.dense",
-                              "output.LayerNorm"};
-constexpr Names kDistilBertNames = {
-                                    "transformer.layer",
-                                    "attention.q_lin",
-                                    "attention.k_lin",
-                                    "attention.v_lin",
-                                    "attention.out_lin",
-                                    "sa_layer_norm",
-                                    "ffn.lin1",
-                                    "ffn.lin2",
-                                    "output_layer_norm"};
+    "encoder.layer",        "attention.self.query",   "attention.self.key",
+    "attention.self.value", "attention.output.dense", "attention.output.LayerNorm",
+    "intermediate.dense",   "output.dense",           "output.LayerNorm"};
+constexpr Names kDistilBertNames = {"transformer.layer", "attention.q_lin",   "attention.k_lin",
+                                    "attention.v_lin",   "attention.out_lin", "sa_layer_norm",
+                                    "ffn.lin1",          "ffn.lin2",          "output_layer_norm"};
 
 enum class Kind { Bert, Roberta, DistilBert };
 
@@ -44,7 +32,8 @@ struct Encoder {
   Kind kind = Kind::Bert;
   Names names = kBertNames;
   StringRef prefix; // of the base model in a checkpoint with a head
-  int64_t vocabulary, hidden, layers, heads, intermediate, positions, types = 0, labels, padding = 0;
+  int64_t vocabulary, hidden, layers, heads, intermediate, positions, types = 0, labels,
+                                                                      padding = 0;
   double epsilon, stddev;
   Activation activation;
   bool tied;
@@ -77,11 +66,12 @@ void rejectVariants(Encoder &e, Config &c) {
     c.error("position_embedding_type") << "is not 'absolute', which is the only one supported";
   if (std::optional<int64_t> pruned = c.getCount("pruned_heads"); pruned && *pruned > 0)
     c.error("pruned_heads") << "is not empty: pruned heads are not supported";
-  if (e.kind == Kind::DistilBert) // the table is in the checkpoint either way; the others are training's
+  if (e.kind ==
+      Kind::DistilBert) // the table is in the checkpoint either way; the others are training's
     c.ignore({"tie_weights_", "sinusoidal_pos_embds"});
   // Written by older versions for BERT and RoBERTa, read by none of their layers.
-  c.ignore({"pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
-            "pooler_type", "classifier_dropout"});
+  c.ignore({"pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
+            "pooler_size_per_head", "pooler_type", "classifier_dropout"});
 }
 
 class EncoderBuilder {
@@ -128,9 +118,11 @@ Value EncoderBuilder::positionIds() {
   if (e.kind != Kind::Roberta)
     return b.input("position_ids", {batch, seq}, b.iotaDefault(), e.positions);
   // Tokens count from padding + 1; padding stays at the padding's own position.
-  Value isToken = b.make<CompareOp>(path, ComparePredicate::Ne, ids, b.constantInt(path, e.padding));
+  Value isToken =
+      b.make<CompareOp>(path, ComparePredicate::Ne, ids, b.constantInt(path, e.padding));
   Value counted = b.cast(path, isToken, b.i64());
-  Value positions = b.make<MulOp>(path, b.make<CumsumOp>(path, counted.getType(), counted, 1), counted);
+  Value positions =
+      b.make<MulOp>(path, b.make<CumsumOp>(path, counted.getType(), counted, 1), counted);
   return b.make<AddOp>(path, positions, b.constantInt(path, e.padding));
 }
 
@@ -142,18 +134,22 @@ Value EncoderBuilder::embed() {
   Value positions = positionIds();
   Value x = b.embedding(path / "word_embeddings", ids, e.vocabulary, e.hidden);
   if (typeIds)
-    x = b.make<AddOp>(path, x, b.embedding(path / "token_type_embeddings", typeIds, e.types, e.hidden));
-  x = b.make<AddOp>(path, x, b.embedding(path / "position_embeddings", positions, e.positions, e.hidden));
+    x = b.make<AddOp>(path, x,
+                      b.embedding(path / "token_type_embeddings", typeIds, e.types, e.hidden));
+  x = b.make<AddOp>(path, x,
+                    b.embedding(path / "position_embeddings", positions, e.positions, e.hidden));
   return b.layerNorm(path / "LayerNorm", x, e.hidden, e.epsilon);
 }
 
 Value EncoderBuilder::layer(const Path &path, Value x) {
   int64_t width = e.hidden / e.heads;
   auto project = [&](StringRef name) {
-    return b.splitHeads(path / name, b.linear(path / name, x, e.hidden, e.hidden, true), e.heads, width);
+    return b.splitHeads(path / name, b.linear(path / name, x, e.hidden, e.hidden, true), e.heads,
+                        width);
   };
   Value q = project(e.names.query), k = project(e.names.key), v = project(e.names.value);
-  Value attended = b.attention(path / "attention", q, k, v, Value(), Value(), mask, 1.0 / std::sqrt(double(width)),
+  Value attended = b.attention(path / "attention", q, k, v, Value(), Value(), mask,
+                               1.0 / std::sqrt(double(width)),
                                /*causal=*/false, std::nullopt);
   attended = b.mergeHeads(path / "attention", attended);
   attended = b.linear(path / e.names.attentionOutput, attended, e.hidden, e.hidden, true);
@@ -186,35 +182,45 @@ void EncoderBuilder::buildHead() {
       return;
     if (b.getWeights().has(pooler, "weight") || b.getWeights().has(pooler, "bias"))
       return b.output("pooler_output", pool());
-    emitWarning(b.getLoc(pooler)) << "the checkpoint was saved without its pooler, so there is no pooler_output";
+    emitWarning(b.getLoc(pooler))
+        << "the checkpoint was saved without its pooler, so there is no pooler_output";
     return;
   }
-  case Head::MaskedLM: return buildMaskedLM();
-  case Head::SequenceClassification: return b.output("logits", classifySequence());
+  case Head::MaskedLM:
+    return buildMaskedLM();
+  case Head::SequenceClassification:
+    return b.output("logits", classifySequence());
   case Head::TokenClassification:
     return b.output("logits", b.linear(top / "classifier", hidden, e.hidden, e.labels, true));
-  case Head::QuestionAnswering: return answerQuestions();
-  case Head::SentenceEmbedding: return b.output("sentence_embedding", embedSentence());
-  case Head::CausalLM: break;
+  case Head::QuestionAnswering:
+    return answerQuestions();
+  case Head::SentenceEmbedding:
+    return b.output("sentence_embedding", embedSentence());
+  case Head::CausalLM:
+    break;
   }
   llvm_unreachable("no head of an encoder");
 }
 
-/// A linear layer, the activation and a norm, then the vocabulary: the embedding's own table where tied.
+/// A linear layer, the activation and a norm, then the vocabulary: the embedding's own table where
+/// tied.
 void EncoderBuilder::buildMaskedLM() {
   StringRef dense = "cls.predictions.transform.dense", norm = "cls.predictions.transform.LayerNorm";
   StringRef decoder = "cls.predictions.decoder", bias = "cls.predictions";
   Activation activation = e.activation;
   if (e.kind == Kind::Roberta) {
-    dense = "lm_head.dense", norm = "lm_head.layer_norm", decoder = "lm_head.decoder", bias = "lm_head";
+    dense = "lm_head.dense", norm = "lm_head.layer_norm", decoder = "lm_head.decoder",
+    bias = "lm_head";
     activation = {Activation::Kind::Gelu};
   } else if (e.kind == Kind::DistilBert) {
     dense = "vocab_transform", norm = "vocab_layer_norm", decoder = bias = "vocab_projector";
   }
-  Value x = b.activate(top / dense, activation, b.linear(top / dense, hidden, e.hidden, e.hidden, true));
+  Value x =
+      b.activate(top / dense, activation, b.linear(top / dense, hidden, e.hidden, e.hidden, true));
   x = b.layerNorm(top / norm, x, e.hidden, e.epsilon);
   // Untied, the decoder has a bias of its own; a checkpoint may hold a tied one under either name.
-  bool own = b.getWeights().has(top / decoder, "bias") && (!e.tied || !b.getWeights().has(top / bias, "bias"));
+  bool own = b.getWeights().has(top / decoder, "bias") &&
+             (!e.tied || !b.getWeights().has(top / bias, "bias"));
   if (e.tied)
     x = b.tiedLinear(top / decoder, base / "embeddings.word_embeddings", x, e.vocabulary, e.hidden);
   else
@@ -229,13 +235,16 @@ Value EncoderBuilder::classifySequence() {
   Path dense = top / (distil ? "pre_classifier" : "classifier.dense");
   Value x = b.linear(dense, b.firstToken(dense, hidden), e.hidden, e.hidden, true);
   x = distil ? b.make<ReluOp>(dense, x) : b.make<TanhOp>(dense, x);
-  return b.linear(top / (distil ? "classifier" : "classifier.out_proj"), x, e.hidden, e.labels, true);
+  return b.linear(top / (distil ? "classifier" : "classifier.out_proj"), x, e.hidden, e.labels,
+                  true);
 }
 
 void EncoderBuilder::answerQuestions() {
   Path path = top / "qa_outputs";
   Value logits = b.linear(path, hidden, e.hidden, 2, true);
-  auto part = [&](int64_t index) { return b.reshape(path, b.slice(path, logits, 2, index, 1), {batch, seq}); };
+  auto part = [&](int64_t index) {
+    return b.reshape(path, b.slice(path, logits, 2, index, 1), {batch, seq});
+  };
   b.output("start_logits", part(0));
   b.output("end_logits", part(1));
 }
@@ -257,17 +266,20 @@ LogicalResult importEncoder(ImportContext &context, Encoder e) {
   Config &config = context.config;
   readSizes(e, config);
   rejectVariants(e, config);
-  auto head = context.readHead({Head::Base, Head::MaskedLM, Head::SequenceClassification, Head::TokenClassification,
-                                Head::QuestionAnswering, Head::SentenceEmbedding},
+  auto head = context.readHead({Head::Base, Head::MaskedLM, Head::SequenceClassification,
+                                Head::TokenClassification, Head::QuestionAnswering,
+                                Head::SentenceEmbedding},
                                Head::Base);
   e.labels = context.readNumLabels();
   bool distil = e.kind == Kind::DistilBert;
-  context.requireMultiple(distil ? "dim" : "hidden_size", e.hidden, distil ? "n_heads" : "num_attention_heads", e.heads);
+  context.requireMultiple(distil ? "dim" : "hidden_size", e.hidden,
+                          distil ? "n_heads" : "num_attention_heads", e.heads);
   if (failed(head) || failed(config.finish()))
     return failure();
   e.head = *head;
   if (e.head == Head::QuestionAnswering && e.labels != 2) {
-    config.error("id2label") << "gives " << e.labels << " labels; question answering has 2, start and end";
+    config.error("id2label") << "gives " << e.labels
+                             << " labels; question answering has 2, start and end";
     return failure();
   }
   // RoBERTa's positions begin behind the padding's.

@@ -10,23 +10,85 @@ using namespace mlir;
 
 namespace ashlar {
 
-/// Fields that leave the results of inference alone: bookkeeping, training, tokens, generation's defaults, and how a
-/// framework goes about its work.
-static constexpr llvm::StringLiteral kHarmless[] = {
-    "_name_or_path", "name_or_path", "_commit_hash", "transformers_version", "architectures", "auto_map",
-    "model_type", "torch_dtype", "dtype", "torchscript", "use_cache", "use_bfloat16", "tf_legacy_loss",
-    "return_dict", "return_dict_in_generate", "output_attentions", "output_hidden_states", "output_scores",
-    "output_past", "_attn_implementation", "_attn_implementation_autoset", "attn_implementation",
-    "_flash_attn_2_enabled", "use_flash_attn", "pretraining_tp", "gradient_checkpointing",
-    "chunk_size_feed_forward", "finetuning_task", "problem_type", "_num_labels", "task_specific_params", "tokenizer_class",
-    "prefix", "id2label", "label2id", "num_labels", "bos_token_id", "eos_token_id", "pad_token_id",
-    "sep_token_id", "cls_token_id", "mask_token_id", "unk_token_id", "decoder_start_token_id",
-    "forced_bos_token_id", "forced_eos_token_id", "bad_words_ids", "begin_suppress_tokens", "suppress_tokens",
-    "do_sample", "early_stopping", "length_penalty", "max_length", "min_length", "no_repeat_ngram_size",
-    "encoder_no_repeat_ngram_size", "num_beams", "num_beam_groups", "num_return_sequences", "diversity_penalty",
-    "repetition_penalty", "exponential_decay_length_penalty", "remove_invalid_values", "temperature", "top_k",
-    "top_p", "typical_p", "initializer_range", "unsloth_fixed", "unsloth_version", "model_max_length",
-    "max_sequence_length", "directionality", "language", "license", "is_llama_config", "transformers.js_config"};
+/// Fields that leave the results of inference alone: bookkeeping, training, tokens, generation's
+/// defaults, and how a framework goes about its work.
+static constexpr llvm::StringLiteral kHarmless[] = {"_name_or_path",
+                                                    "name_or_path",
+                                                    "_commit_hash",
+                                                    "transformers_version",
+                                                    "architectures",
+                                                    "auto_map",
+                                                    "model_type",
+                                                    "torch_dtype",
+                                                    "dtype",
+                                                    "torchscript",
+                                                    "use_cache",
+                                                    "use_bfloat16",
+                                                    "tf_legacy_loss",
+                                                    "return_dict",
+                                                    "return_dict_in_generate",
+                                                    "output_attentions",
+                                                    "output_hidden_states",
+                                                    "output_scores",
+                                                    "output_past",
+                                                    "_attn_implementation",
+                                                    "_attn_implementation_autoset",
+                                                    "attn_implementation",
+                                                    "_flash_attn_2_enabled",
+                                                    "use_flash_attn",
+                                                    "pretraining_tp",
+                                                    "gradient_checkpointing",
+                                                    "chunk_size_feed_forward",
+                                                    "finetuning_task",
+                                                    "problem_type",
+                                                    "_num_labels",
+                                                    "task_specific_params",
+                                                    "tokenizer_class",
+                                                    "prefix",
+                                                    "id2label",
+                                                    "label2id",
+                                                    "num_labels",
+                                                    "bos_token_id",
+                                                    "eos_token_id",
+                                                    "pad_token_id",
+                                                    "sep_token_id",
+                                                    "cls_token_id",
+                                                    "mask_token_id",
+                                                    "unk_token_id",
+                                                    "decoder_start_token_id",
+                                                    "forced_bos_token_id",
+                                                    "forced_eos_token_id",
+                                                    "bad_words_ids",
+                                                    "begin_suppress_tokens",
+                                                    "suppress_tokens",
+                                                    "do_sample",
+                                                    "early_stopping",
+                                                    "length_penalty",
+                                                    "max_length",
+                                                    "min_length",
+                                                    "no_repeat_ngram_size",
+                                                    "encoder_no_repeat_ngram_size",
+                                                    "num_beams",
+                                                    "num_beam_groups",
+                                                    "num_return_sequences",
+                                                    "diversity_penalty",
+                                                    "repetition_penalty",
+                                                    "exponential_decay_length_penalty",
+                                                    "remove_invalid_values",
+                                                    "temperature",
+                                                    "top_k",
+                                                    "top_p",
+                                                    "typical_p",
+                                                    "initializer_range",
+                                                    "unsloth_fixed",
+                                                    "unsloth_version",
+                                                    "model_max_length",
+                                                    "max_sequence_length",
+                                                    "directionality",
+                                                    "language",
+                                                    "license",
+                                                    "is_llama_config",
+                                                    "transformers.js_config"};
 
 /// Dropout and its like act in training only.
 static bool isDropout(StringRef field) {
@@ -63,7 +125,8 @@ FailureOr<Config> Config::read(MLIRContext &context, StringRef directory) {
     return emitError(loc) << "cannot read " << config.path << ": " << buffer.getError().message();
   config.text = std::make_shared<std::string>((*buffer)->getBuffer());
   if (config.text->size() > (4u << 20) || nestsTooDeep(*config.text))
-    return emitError(loc) << config.path << " is too large or nested too deeply for a model's config";
+    return emitError(loc) << config.path
+                          << " is too large or nested too deeply for a model's config";
   auto parsed = llvm::json::parse(*config.text);
   if (!parsed)
     return emitError(loc) << config.path << " is not JSON: " << llvm::toString(parsed.takeError());
@@ -103,7 +166,8 @@ InFlightDiagnostic Config::error(StringRef field) {
   return emitError(getLoc(field)) << "config field '" << prefix << field << "' ";
 }
 
-int64_t Config::getInt(StringRef field, std::optional<int64_t> otherwise, int64_t minimum, int64_t maximum) {
+int64_t Config::getInt(StringRef field, std::optional<int64_t> otherwise, int64_t minimum,
+                       int64_t maximum) {
   const llvm::json::Value *value = take(field);
   if (!value) {
     if (!otherwise)
@@ -205,7 +269,8 @@ std::optional<Config> Config::getObject(StringRef field) {
 
 void Config::requireBool(StringRef field, bool value) {
   if (getBool(field, value) != value)
-    error(field) << "is " << (value ? "false" : "true") << ", which changes the result and is not supported";
+    error(field) << "is " << (value ? "false" : "true")
+                 << ", which changes the result and is not supported";
 }
 
 void Config::ignore(ArrayRef<StringRef> fields) {
@@ -221,7 +286,8 @@ LogicalResult Config::finish() {
     if (known.contains(field) || harmless || value.kind() == llvm::json::Value::Null)
       continue;
     error(field) << "= " << llvm::formatv("{0}", value).str()
-                 << " is not known for this model type and may change the result; if it does not, ignore it by name";
+                 << " is not known for this model type and may change the result; if it does not, "
+                    "ignore it by name";
   }
   return success(isGood());
 }

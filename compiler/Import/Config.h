@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Reading config.json so that nothing in it is ignored by accident: every getter marks its field as read, and finish()
-// rejects a field that was neither read nor is known to leave inference's results alone. Getters report a field of the
-// wrong kind or out of range once and go on with a harmless value; finish() then fails.
+// Reading config.json so that nothing in it is ignored by accident: every getter marks its field as
+// read, and finish() rejects a field that was neither read nor is known to leave inference's
+// results alone. Getters report a field of the wrong kind or out of range once and go on with a
+// harmless value; finish() then fails.
 
 #ifndef ASHLAR_COMPILER_IMPORT_CONFIG_H
 #define ASHLAR_COMPILER_IMPORT_CONFIG_H
@@ -44,7 +45,8 @@ public:
   /// A nested object as a config of its own (its fields are then checked by its finish()).
   std::optional<Config> getObject(llvm::StringRef field);
 
-  /// Reports an error unless the field, if it is there, has this value: others change the result and are not supported.
+  /// Reports an error unless the field, if it is there, has this value: others change the result
+  /// and are not supported.
   void requireBool(llvm::StringRef field, bool value);
   /// Marks fields as known to make no difference here.
   void ignore(llvm::ArrayRef<llvm::StringRef> fields);
@@ -64,9 +66,9 @@ private:
   const llvm::json::Value *find(llvm::StringRef field) const;
 
   mlir::MLIRContext *context = nullptr;
-  std::string path;                      // of the file
-  std::string prefix;                    // "rope_scaling." in a nested object
-  std::shared_ptr<std::string> text;     // the file, for line numbers
+  std::string path;                  // of the file
+  std::string prefix;                // "rope_scaling." in a nested object
+  std::shared_ptr<std::string> text; // the file, for line numbers
   std::shared_ptr<llvm::json::Value> root;
   const llvm::json::Object *object = nullptr;
   llvm::StringSet<> known;

@@ -7,13 +7,15 @@ using namespace ashlar::graph;
 
 namespace ashlar {
 
-Value DecoderModel::attend(const Path &path, const DecoderStep &step, const AttentionShape &shape, Value q, Value k,
-                           Value v) {
+Value DecoderModel::attend(const Path &path, const DecoderStep &step, const AttentionShape &shape,
+                           Value q, Value k, Value v) {
   Value attended;
   if (!step.lengths) {
-    attended = b.attention(path, q, k, v, Value(), Value(), step.mask, shape.scale, /*causal=*/true, shape.window);
+    attended = b.attention(path, q, k, v, Value(), Value(), step.mask, shape.scale, /*causal=*/true,
+                           shape.window);
   } else {
-    Type type = CacheType::get(b.getContext(), {sequences, context, shape.kvHeads, shape.width}, b.f32());
+    Type type =
+        CacheType::get(b.getContext(), {sequences, context, shape.kvHeads, shape.width}, b.f32());
     auto append = [&](StringRef name, Value values) {
       std::string state = path.name + name.str();
       b.declareState(StateRole::Cache, state, type);
@@ -22,8 +24,8 @@ Value DecoderModel::attend(const Path &path, const DecoderStep &step, const Atte
       return cache;
     };
     Value keys = append(".key_cache", k), values = append(".value_cache", v);
-    attended = b.attention(path, q, keys, values, step.lengths, step.total, Value(), shape.scale, /*causal=*/true,
-                           shape.window);
+    attended = b.attention(path, q, keys, values, step.lengths, step.total, Value(), shape.scale,
+                           /*causal=*/true, shape.window);
   }
   return b.mergeHeads(path, attended);
 }
@@ -67,14 +69,17 @@ void DecoderEntries::buildForward(Head head) {
 }
 
 void DecoderEntries::advance(DecoderStep &step, Dim tokens, Value by) {
-  b.declareState(StateRole::Counter, "lengths", RankedTensorType::get({bounds.batch.maximum}, b.i64()));
+  b.declareState(StateRole::Counter, "lengths",
+                 RankedTensorType::get({bounds.batch.maximum}, b.i64()));
   step.lengths = b.read(path, "lengths", getTensor({batch}, b.i64()));
   step.total = b.make<AddOp>(path, step.lengths, by);
   b.write(path, step.total, "lengths");
   Value first = b.reshape(path, step.lengths, {batch, b.number(1)});
-  step.positions = tokens.isOne() ? first
-                                  : b.make<AddOp>(path, b.make<IotaOp>(path, getTensor({batch, tokens}, b.i64()), 1),
-                                                  first);
+  step.positions =
+      tokens.isOne()
+          ? first
+          : b.make<AddOp>(path, b.make<IotaOp>(path, getTensor({batch, tokens}, b.i64()), 1),
+                          first);
 }
 
 void DecoderEntries::buildPrefill() {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What decoders share: three entry points over one set of parameters and one cache. A family gives the layers; which
-// positions its tokens have and what they attend to is here.
+// What decoders share: three entry points over one set of parameters and one cache. A family gives
+// the layers; which positions its tokens have and what they attend to is here.
 //
 //   forward(input_ids, attention_mask, position_ids) -> logits [batch, seq, vocabulary]    no cache
-//   prefill(input_ids [batch, seq], prompt_lengths [batch]) -> logits [batch, vocabulary]  of each row's last token
-//   decode(input_ids [batch, 1]) -> logits [batch, vocabulary]
+//   prefill(input_ids [batch, seq], prompt_lengths [batch]) -> logits [batch, vocabulary]  of each
+//   row's last token decode(input_ids [batch, 1]) -> logits [batch, vocabulary]
 //
-// The session's counter @lengths holds how many positions of each sequence are filled. prefill appends `seq` keys and
-// values per row, but counts only prompt_lengths of them: what lies beyond is never attended to and is overwritten.
+// The session's counter @lengths holds how many positions of each sequence are filled. prefill
+// appends `seq` keys and values per row, but counts only prompt_lengths of them: what lies beyond
+// is never attended to and is overwritten.
 
 #ifndef ASHLAR_COMPILER_IMPORT_DECODER_H
 #define ASHLAR_COMPILER_IMPORT_DECODER_H
@@ -45,10 +46,10 @@ public:
 
 protected:
   DecoderModel(ModelBuilder &b) : b(b) {}
-  /// Attention of a layer at `path` over this step's keys and values, and over the cache's where there is one.
-  /// q, k, v: [batch, seq, heads, width]; returns [batch, seq, heads * width].
-  mlir::Value attend(const Path &path, const DecoderStep &step, const AttentionShape &shape, mlir::Value q,
-                     mlir::Value k, mlir::Value v);
+  /// Attention of a layer at `path` over this step's keys and values, and over the cache's where
+  /// there is one. q, k, v: [batch, seq, heads, width]; returns [batch, seq, heads * width].
+  mlir::Value attend(const Path &path, const DecoderStep &step, const AttentionShape &shape,
+                     mlir::Value q, mlir::Value k, mlir::Value v);
 
   ModelBuilder &b;
 
@@ -64,7 +65,8 @@ struct DecoderBounds {
   int64_t positions;  // and positions below this
 };
 
-/// Builds the entry points; a head of Head::Base has `forward` alone, which gives last_hidden_state.
+/// Builds the entry points; a head of Head::Base has `forward` alone, which gives
+/// last_hidden_state.
 void buildDecoder(ModelBuilder &b, DecoderModel &model, const DecoderBounds &bounds, Head head);
 
 } // namespace ashlar

@@ -37,7 +37,8 @@ ArrayRef<StringRef> getHeadNames() {
   return names;
 }
 
-/// The head of a class name such as BertForMaskedLM. The longest suffix wins: GPT2LMHeadModel is no plain Model.
+/// The head of a class name such as BertForMaskedLM. The longest suffix wins: GPT2LMHeadModel is no
+/// plain Model.
 static const HeadName *findHead(StringRef architecture) {
   const HeadName *best = nullptr;
   size_t length = 0;
@@ -58,16 +59,19 @@ FailureOr<Head> ImportContext::readHead(ArrayRef<Head> supported, Head otherwise
       names += (names.empty() ? "" : ", ") + head.name.str();
   const HeadName *found = nullptr;
   if (!options.head.empty()) {
-    found = llvm::find_if(getHeads(), [&](const HeadName &head) { return head.name == options.head; });
+    found =
+        llvm::find_if(getHeads(), [&](const HeadName &head) { return head.name == options.head; });
     if (found == getHeads().end() || !llvm::is_contained(supported, found->head))
-      return emitError(config.getLoc()) << "head '" << options.head << "' is not one of this model type's: " << names;
+      return emitError(config.getLoc())
+             << "head '" << options.head << "' is not one of this model type's: " << names;
     return found->head;
   }
   if (architectures.empty())
     return otherwise;
   found = findHead(architectures.front());
   if (!found || !llvm::is_contained(supported, found->head)) {
-    config.error("architectures") << "= '" << architectures.front() << "' is not supported for this model type; choose "
+    config.error("architectures") << "= '" << architectures.front()
+                                  << "' is not supported for this model type; choose "
                                   << "a head among " << names;
     return failure();
   }
@@ -84,35 +88,41 @@ Weights ImportContext::makeWeights(StringRef basePrefix, double stddev) {
   std::string dtype = config.getString(field, "float32");
   bool isBF16 = dtype == "bfloat16" || dtype == "torch.bfloat16";
   Builder b(config.getContext());
-  return Weights(module, checkpoint, options.weights, isBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type()),
-                 basePrefix.str(), stddev);
+  return Weights(module, checkpoint, options.weights,
+                 isBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type()), basePrefix.str(), stddev);
 }
 
 FailureOr<DimBounds> ImportContext::readSeqBounds(std::optional<int64_t> positions, int64_t usual) {
   DimBounds bounds = options.seq.value_or(DimBounds{1, std::min(usual, positions.value_or(usual))});
   for (const DimBounds &each : {bounds, options.batch})
     if (each.minimum < 1 || each.maximum < each.minimum)
-      return emitError(config.getLoc()) << "bounds are 1 <= MIN <= MAX, found " << each.minimum << ".." << each.maximum;
+      return emitError(config.getLoc())
+             << "bounds are 1 <= MIN <= MAX, found " << each.minimum << ".." << each.maximum;
   if (positions && bounds.maximum > *positions)
-    return emitError(config.getLoc()) << "seq goes up to " << bounds.maximum << ", but the model has a table of "
-                                      << *positions << " positions";
+    return emitError(config.getLoc())
+           << "seq goes up to " << bounds.maximum << ", but the model has a table of " << *positions
+           << " positions";
   return bounds;
 }
 
-FailureOr<int64_t> ImportContext::readContext(const DimBounds &seq, std::optional<int64_t> positions) {
+FailureOr<int64_t> ImportContext::readContext(const DimBounds &seq,
+                                              std::optional<int64_t> positions) {
   int64_t context = options.context.value_or(seq.maximum);
   if (context < seq.maximum)
-    return emitError(config.getLoc()) << "a context of " << context << " has no room for a prompt of "
-                                      << seq.maximum;
+    return emitError(config.getLoc())
+           << "a context of " << context << " has no room for a prompt of " << seq.maximum;
   if (positions && context > *positions)
-    return emitError(config.getLoc()) << "a context of " << context << " is beyond the model's table of " << *positions
-                                      << " positions";
+    return emitError(config.getLoc())
+           << "a context of " << context << " is beyond the model's table of " << *positions
+           << " positions";
   return context;
 }
 
-void ImportContext::requireMultiple(StringRef whole, int64_t wholeValue, StringRef parts, int64_t partsValue) {
+void ImportContext::requireMultiple(StringRef whole, int64_t wholeValue, StringRef parts,
+                                    int64_t partsValue) {
   if (wholeValue % partsValue != 0)
-    config.error(whole) << "= " << wholeValue << " is not a multiple of " << parts << " = " << partsValue;
+    config.error(whole) << "= " << wholeValue << " is not a multiple of " << parts << " = "
+                        << partsValue;
 }
 
 } // namespace ashlar

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// GPT-2 (Radford et al., 2019): learned positions, a norm before each sublayer, one product for q, k and v, and weights
-// stored [in, out].
+// GPT-2 (Radford et al., 2019): learned positions, a norm before each sublayer, one product for q,
+// k and v, and weights stored [in, out].
 
 #include "compiler/Import/Decoder.h"
 
@@ -34,9 +34,10 @@ void readSizes(Gpt2 &m, Config &c) {
   m.scales = c.getBool("scale_attn_weights", true);
   m.scalesByLayer = c.getBool("scale_attn_by_inverse_layer_idx", false);
   c.requireBool("add_cross_attention", false);
-  // n_ctx is n_positions' older name beside it; the order of a product and the summary's head change nothing here.
-  c.ignore({"n_ctx", "reorder_and_upcast_attn", "summary_type", "summary_use_proj", "summary_activation",
-            "summary_proj_to_labels", "summary_first_dropout"});
+  // n_ctx is n_positions' older name beside it; the order of a product and the summary's head
+  // change nothing here.
+  c.ignore({"n_ctx", "reorder_and_upcast_attn", "summary_type", "summary_use_proj",
+            "summary_activation", "summary_proj_to_labels", "summary_first_dropout"});
 }
 
 class Gpt2Model : public DecoderModel {
@@ -74,14 +75,17 @@ Value Gpt2Model::attention(const Path &path, const DecoderStep &step, int64_t la
   int64_t width = m.hidden / m.heads;
   Value merged = b.linearTransposed(path / "c_attn", x, m.hidden, 3 * m.hidden);
   auto part = [&](int64_t i) {
-    return b.splitHeads(path / "c_attn", b.slice(path / "c_attn", merged, 2, i * m.hidden, m.hidden), m.heads, width);
+    return b.splitHeads(path / "c_attn",
+                        b.slice(path / "c_attn", merged, 2, i * m.hidden, m.hidden), m.heads,
+                        width);
   };
   Value q = part(0), k = part(1), v = part(2);
-  AttentionShape shape{m.heads, m.heads, width, m.scales ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0,
-                       std::nullopt};
+  AttentionShape shape{m.heads, m.heads, width,
+                       m.scales ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0, std::nullopt};
   if (m.scalesByLayer)
     shape.scale /= static_cast<double>(layer + 1);
-  return b.linearTransposed(path / "c_proj", attend(path, step, shape, q, k, v), m.hidden, m.hidden);
+  return b.linearTransposed(path / "c_proj", attend(path, step, shape, q, k, v), m.hidden,
+                            m.hidden);
 }
 
 Value Gpt2Model::mlp(const Path &path, Value x) {

@@ -14,8 +14,9 @@ using namespace mlir;
 namespace ashlar {
 
 static constexpr Family kFamilies[] = {
-    {"bert", importBert},     {"distilbert", importDistilBert}, {"gpt2", importGpt2},   {"llama", importLlama},
-    {"mistral", importMistral}, {"qwen2", importQwen2},         {"qwen3", importQwen3}, {"roberta", importRoberta},
+    {"bert", importBert},   {"distilbert", importDistilBert}, {"gpt2", importGpt2},
+    {"llama", importLlama}, {"mistral", importMistral},       {"qwen2", importQwen2},
+    {"qwen3", importQwen3}, {"roberta", importRoberta},
 };
 
 ArrayRef<StringRef> getSupportedModelTypes() {
@@ -29,11 +30,13 @@ ArrayRef<StringRef> getSupportedModelTypes() {
 }
 
 void loadImportDialects(MLIRContext &context) {
-  context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect>();
+  context.loadDialect<graph::GraphDialect, func::FuncDialect, arith::ArithDialect,
+                      math::MathDialect>();
 }
 
 static const Family *findFamily(Config &config, const ImportOptions &options) {
-  std::string type = options.modelType.empty() ? config.getString("model_type", "") : options.modelType;
+  std::string type =
+      options.modelType.empty() ? config.getString("model_type", "") : options.modelType;
   for (const Family &family : kFamilies)
     if (family.modelType == type)
       return &family;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a Hugging Face directory (config.json, model.safetensors or its shards) to a graph module. Only the headers of
-// the safetensors files are read, so importing costs the same for every size of model.
+// From a Hugging Face directory (config.json, model.safetensors or its shards) to a graph module.
+// Only the headers of the safetensors files are read, so importing costs the same for every size of
+// model.
 //
-// Encoders (bert, distilbert, roberta) become one entry point `forward`. Decoders (gpt2, llama, mistral, qwen2, qwen3)
-// become three over the same parameters and one cache: `forward` (logits of every position, no cache), `prefill`
-// (appends prompts to the cache; the logits of each row's last token) and `decode` (appends one token per row). Inputs
-// and outputs carry the names that transformers gives them. README.md says more.
+// Encoders (bert, distilbert, roberta) become one entry point `forward`. Decoders (gpt2, llama,
+// mistral, qwen2, qwen3) become three over the same parameters and one cache: `forward` (logits of
+// every position, no cache), `prefill` (appends prompts to the cache; the logits of each row's last
+// token) and `decode` (appends one token per row). Inputs and outputs carry the names that
+// transformers gives them. README.md says more.
 
 #ifndef ASHLAR_COMPILER_IMPORT_HUGGINGFACE_H
 #define ASHLAR_COMPILER_IMPORT_HUGGINGFACE_H
@@ -28,7 +30,8 @@ struct DimBounds {
 
 /// The element type of matrices and tables. Vectors (biases, norms) are always read as f32.
 enum class WeightType {
-  Auto, // bf16 where the checkpoint has BF16 (without one: where the config's dtype says so), f32 otherwise
+  Auto, // bf16 where the checkpoint has BF16 (without one: where the config's dtype says so), f32
+        // otherwise
   F32,
   BF16,
 };
@@ -45,7 +48,8 @@ struct ImportOptions {
   /// Positions of a decoder's cache. By default the maximum of seq.
   std::optional<int64_t> context;
   WeightType weights = WeightType::Auto;
-  /// Fields of config.json that are known (by the caller) to make no difference; an unknown one is an error otherwise.
+  /// Fields of config.json that are known (by the caller) to make no difference; an unknown one is
+  /// an error otherwise.
   std::vector<std::string> ignoredFields;
   /// No checkpoint: shapes follow from the config alone.
   bool randomWeights = false;
@@ -59,8 +63,10 @@ llvm::ArrayRef<llvm::StringRef> getSupportedModelTypes();
 /// Loads the dialects that an imported module uses.
 void loadImportDialects(mlir::MLIRContext &context);
 
-/// Imports a model. Errors are diagnostics (at config.json where a field is their cause), and the result is null.
-mlir::OwningOpRef<mlir::ModuleOp> importHuggingFace(mlir::MLIRContext &context, const ImportOptions &options);
+/// Imports a model. Errors are diagnostics (at config.json where a field is their cause), and the
+/// result is null.
+mlir::OwningOpRef<mlir::ModuleOp> importHuggingFace(mlir::MLIRContext &context,
+                                                    const ImportOptions &options);
 
 } // namespace ashlar
 

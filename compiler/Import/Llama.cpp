@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The LLaMA family (Touvron et al., 2023): llama, mistral, qwen2 and qwen3. RMSNorm before each sublayer, rotary
-// positions, grouped-query attention, a gated MLP. They differ in biases, windows, and qwen3's norms of q and k.
+// The LLaMA family (Touvron et al., 2023): llama, mistral, qwen2 and qwen3. RMSNorm before each
+// sublayer, rotary positions, grouped-query attention, a gated MLP. They differ in biases, windows,
+// and qwen3's norms of q and k.
 
 #include "compiler/Import/Decoder.h"
 #include "compiler/Import/Rope.h"
@@ -18,10 +19,13 @@ enum class Kind { Llama, Mistral, Qwen2, Qwen3 };
 
 /// What transformers assumes of a field that a config leaves out.
 struct Defaults {
-  int64_t vocabulary, intermediate, kvHeads /* 0: as many as heads */, positions, width /* 0: hidden / heads */;
+  int64_t vocabulary, intermediate, kvHeads /* 0: as many as heads */, positions,
+      width /* 0: hidden / heads */;
 };
-constexpr Defaults kDefaults[] = {
-    {32000, 11008, 0, 2048, 0}, {32000, 14336, 8, 131072, 0}, {151936, 22016, 32, 32768, 0}, {151936, 22016, 32, 32768, 128}};
+constexpr Defaults kDefaults[] = {{32000, 11008, 0, 2048, 0},
+                                  {32000, 14336, 8, 131072, 0},
+                                  {151936, 22016, 32, 32768, 0},
+                                  {151936, 22016, 32, 32768, 128}};
 
 struct Llama {
   Kind kind = Kind::Llama;
@@ -40,22 +44,26 @@ void readSizes(Llama &m, Config &c) {
   m.intermediate = c.getInt("intermediate_size", defaults.intermediate);
   m.layers = c.getInt("num_hidden_layers", 32, 0, 10000);
   m.heads = c.getInt("num_attention_heads", 32);
-  // null means as many as there are query heads; a field that is not there means the family's default.
+  // null means as many as there are query heads; a field that is not there means the family's
+  // default.
   bool same = c.mentions("num_key_value_heads") || defaults.kvHeads == 0;
   m.kvHeads = c.getInt("num_key_value_heads", same ? m.heads : defaults.kvHeads);
   same = c.mentions("head_dim") || defaults.width == 0;
   if (same && !c.has("head_dim") && m.hidden % m.heads != 0)
-    c.error("hidden_size") << "= " << m.hidden << " is not a multiple of num_attention_heads = " << m.heads;
+    c.error("hidden_size") << "= " << m.hidden
+                           << " is not a multiple of num_attention_heads = " << m.heads;
   m.width = c.getInt("head_dim", same ? std::max<int64_t>(1, m.hidden / m.heads) : defaults.width);
   m.positions = c.getInt("max_position_embeddings", defaults.positions, 1, int64_t(1) << 31);
   if (m.heads * m.width > int64_t(1) << 24)
-    c.error("head_dim") << "= " << m.width << " times num_attention_heads = " << m.heads << " is too large";
+    c.error("head_dim") << "= " << m.width << " times num_attention_heads = " << m.heads
+                        << " is too large";
   m.epsilon = c.getPositive("rms_norm_eps", 1e-6);
   m.stddev = c.getNumber("initializer_range", 0.02);
   m.tied = c.getBool("tie_word_embeddings", false);
   m.activation = readActivation(c, "hidden_act", "silu");
   if (m.heads % m.kvHeads != 0)
-    c.error("num_attention_heads") << "= " << m.heads << " is not a multiple of num_key_value_heads = " << m.kvHeads;
+    c.error("num_attention_heads")
+        << "= " << m.heads << " is not a multiple of num_key_value_heads = " << m.kvHeads;
 }
 
 void readBiases(Llama &m, Config &c) {
@@ -78,7 +86,8 @@ void readBiases(Llama &m, Config &c) {
   }
 }
 
-/// Which layers see only a window: all of mistral's, those of qwen's that layer_types or max_window_layers say.
+/// Which layers see only a window: all of mistral's, those of qwen's that layer_types or
+/// max_window_layers say.
 void readWindows(Llama &m, Config &c) {
   m.windows.assign(m.layers, std::nullopt);
   if (m.kind == Kind::Llama)
@@ -99,7 +108,8 @@ void readWindows(Llama &m, Config &c) {
   for (int64_t i = 0; i < m.layers && c.isGood(); ++i) {
     bool slides = types.empty() ? uses && i >= from : types[i] == "sliding_attention";
     if (!types.empty() && !slides && types[i] != "full_attention")
-      c.error("layer_types") << "has '" << types[i] << "'; supported are full_attention and sliding_attention";
+      c.error("layer_types") << "has '" << types[i]
+                             << "'; supported are full_attention and sliding_attention";
     if (slides && !uses)
       c.error("layer_types") << "has sliding_attention, but no sliding_window is in use";
     if (slides)
@@ -117,7 +127,8 @@ public:
   Value vocabulary(Value x) override;
 
 private:
-  Value attention(const Path &path, const DecoderStep &step, std::optional<int64_t> window, Value x);
+  Value attention(const Path &path, const DecoderStep &step, std::optional<int64_t> window,
+                  Value x);
   Value mlp(const Path &path, Value x);
   Value project(const Path &path, StringRef norm, Value x, int64_t heads);
 
@@ -132,7 +143,8 @@ Value LlamaModel::layers(const DecoderStep &step) {
   for (int64_t i = 0; i < m.layers; ++i) {
     Path path = base / "layers" / Twine(i);
     Value normed = b.rmsNorm(path / "input_layernorm", x, m.hidden, m.epsilon);
-    x = b.make<AddOp>(path / "self_attn", x, attention(path / "self_attn", step, m.windows[i], normed));
+    x = b.make<AddOp>(path / "self_attn", x,
+                      attention(path / "self_attn", step, m.windows[i], normed));
     normed = b.rmsNorm(path / "post_attention_layernorm", x, m.hidden, m.epsilon);
     x = b.make<AddOp>(path / "mlp", x, mlp(path / "mlp", normed));
   }
@@ -141,26 +153,31 @@ Value LlamaModel::layers(const DecoderStep &step) {
 
 /// A projection to heads; with a name of a norm (qwen3), each head is normed.
 Value LlamaModel::project(const Path &path, StringRef norm, Value x, int64_t heads) {
-  Value y = b.splitHeads(path, b.linear(path, x, m.hidden, heads * m.width, m.qkvBias), heads, m.width);
+  Value y =
+      b.splitHeads(path, b.linear(path, x, m.hidden, heads * m.width, m.qkvBias), heads, m.width);
   if (norm.empty() || m.kind != Kind::Qwen3)
     return y;
   Path normPath = {path.prefix, StringRef(path.name).rsplit('.').first.str() + "." + norm.str()};
   return b.rmsNorm(normPath, y, m.width, m.epsilon);
 }
 
-Value LlamaModel::attention(const Path &path, const DecoderStep &step, std::optional<int64_t> window, Value x) {
+Value LlamaModel::attention(const Path &path, const DecoderStep &step,
+                            std::optional<int64_t> window, Value x) {
   Value q = project(path / "q_proj", "q_norm", x, m.heads);
   Value k = project(path / "k_proj", "k_norm", x, m.kvHeads);
   Value v = project(path / "v_proj", "", x, m.kvHeads);
   q = b.make<RopeOp>(path / "q_proj", q, table.first, table.second, /*interleaved=*/false);
   k = b.make<RopeOp>(path / "k_proj", k, table.first, table.second, /*interleaved=*/false);
-  AttentionShape shape{m.heads, m.kvHeads, m.width, 1.0 / std::sqrt(static_cast<double>(m.width)), window};
-  return b.linear(path / "o_proj", attend(path, step, shape, q, k, v), m.heads * m.width, m.hidden, m.outputBias);
+  AttentionShape shape{m.heads, m.kvHeads, m.width, 1.0 / std::sqrt(static_cast<double>(m.width)),
+                       window};
+  return b.linear(path / "o_proj", attend(path, step, shape, q, k, v), m.heads * m.width, m.hidden,
+                  m.outputBias);
 }
 
 Value LlamaModel::mlp(const Path &path, Value x) {
   Path gatePath = path / "gate_proj";
-  Value gate = b.activate(gatePath, m.activation, b.linear(gatePath, x, m.hidden, m.intermediate, m.mlpBias));
+  Value gate = b.activate(gatePath, m.activation,
+                          b.linear(gatePath, x, m.hidden, m.intermediate, m.mlpBias));
   Value up = b.linear(path / "up_proj", x, m.hidden, m.intermediate, m.mlpBias);
   Value gated = b.make<MulOp>(path, gate, up);
   return b.linear(path / "down_proj", gated, m.intermediate, m.hidden, m.mlpBias);
@@ -194,7 +211,8 @@ LogicalResult importFamily(ImportContext &context, Kind kind) {
   ModelBuilder b(context.module, weights, config.getLoc());
   LlamaModel model(b, m, *head);
   // Beyond 2^24 a position is no longer exact in the f32 that angles are computed in.
-  buildDecoder(b, model, {context.options.batch, *seq, *room, m.vocabulary, int64_t(1) << 24}, *head);
+  buildDecoder(b, model, {context.options.batch, *seq, *room, m.vocabulary, int64_t(1) << 24},
+               *head);
   return success(weights.isGood());
 }
 

@@ -14,12 +14,15 @@ Location ModelBuilder::getLoc(const Path &path) {
   return NameLoc::get(builder.getStringAttr(path.name), configLoc);
 }
 
-Dims ModelBuilder::dimsOf(Value value) { return getDims(mlir::cast<RankedTensorType>(value.getType())); }
+Dims ModelBuilder::dimsOf(Value value) {
+  return getDims(mlir::cast<RankedTensorType>(value.getType()));
+}
 
 Dim ModelBuilder::declareDim(StringRef name, const DimBounds &bounds) {
   OpBuilder b(module.getContext());
   setInsertionPointForStates(b, module);
-  DimOp::create(b, configLoc, name, bounds.minimum, bounds.maximum, DimDerivationAttr(), ArrayAttr());
+  DimOp::create(b, configLoc, name, bounds.minimum, bounds.maximum, DimDerivationAttr(),
+                ArrayAttr());
   return Dim::named(b.getStringAttr(name));
 }
 
@@ -29,8 +32,8 @@ void ModelBuilder::declareState(StateRole role, StringRef name, Type type) {
   OpBuilder b(module.getContext());
   setInsertionPointForStates(b, module);
   StateOp::create(b, configLoc, StateRoleAttr::get(getContext(), role),
-                  StateScopeAttr::get(getContext(), StateScope::Session), b.getStringAttr(name), TypeAttr::get(type), StringAttr(),
-                  InitKindAttr(), FloatAttr());
+                  StateScopeAttr::get(getContext(), StateScope::Session), b.getStringAttr(name),
+                  TypeAttr::get(type), StringAttr(), InitKindAttr(), FloatAttr());
 }
 
 //===----------------------------------------------------------------------===//
@@ -50,7 +53,8 @@ void ModelBuilder::beginEntry(StringRef name) {
   outputs.clear();
 }
 
-Value ModelBuilder::input(StringRef name, ArrayRef<Dim> dims, Attribute otherwise, std::optional<int64_t> limit) {
+Value ModelBuilder::input(StringRef name, ArrayRef<Dim> dims, Attribute otherwise,
+                          std::optional<int64_t> limit) {
   NamedAttrList attrs;
   attrs.set(kNameAttr, builder.getStringAttr(name));
   if (otherwise)
@@ -63,7 +67,8 @@ Value ModelBuilder::input(StringRef name, ArrayRef<Dim> dims, Attribute otherwis
 
 void ModelBuilder::output(StringRef name, Value value) {
   outputs.push_back(value);
-  outputAttrs.push_back(builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, builder.getStringAttr(name))}));
+  outputAttrs.push_back(
+      builder.getDictionaryAttr({builder.getNamedAttr(kNameAttr, builder.getStringAttr(name))}));
 }
 
 void ModelBuilder::endEntry() {
@@ -100,7 +105,8 @@ void ModelBuilder::write(const Path &path, Value value, StringRef state) {
   writes.push_back({getLoc(path), value, state.str()});
 }
 
-Value ModelBuilder::parameter(const Path &path, StringRef leaf, ArrayRef<int64_t> shape, InitKind init) {
+Value ModelBuilder::parameter(const Path &path, StringRef leaf, ArrayRef<int64_t> shape,
+                              InitKind init) {
   StateOp state = weights.get(path, leaf, shape, init, getLoc(path));
   return read(path, state.getSymName(), state.getType());
 }
@@ -114,17 +120,21 @@ Value ModelBuilder::addBias(const Path &path, StringRef leaf, Value x, int64_t w
 }
 
 Value ModelBuilder::linear(const Path &path, Value x, int64_t in, int64_t out, bool bias) {
-  Value y = make<MatmulOp>(path, x, parameter(path, "weight", {out, in}, InitKind::Normal), /*transpose_b=*/true);
+  Value y = make<MatmulOp>(path, x, parameter(path, "weight", {out, in}, InitKind::Normal),
+                           /*transpose_b=*/true);
   return bias ? addBias(path, "bias", y, out) : y;
 }
 
 Value ModelBuilder::linearTransposed(const Path &path, Value x, int64_t in, int64_t out) {
-  Value y = make<MatmulOp>(path, x, parameter(path, "weight", {in, out}, InitKind::Normal), /*transpose_b=*/false);
+  Value y = make<MatmulOp>(path, x, parameter(path, "weight", {in, out}, InitKind::Normal),
+                           /*transpose_b=*/false);
   return addBias(path, "bias", y, out);
 }
 
-Value ModelBuilder::tiedLinear(const Path &path, const Path &table, Value x, int64_t rows, int64_t width) {
-  return make<MatmulOp>(path, x, parameter(table, "weight", {rows, width}, InitKind::Normal), /*transpose_b=*/true);
+Value ModelBuilder::tiedLinear(const Path &path, const Path &table, Value x, int64_t rows,
+                               int64_t width) {
+  return make<MatmulOp>(path, x, parameter(table, "weight", {rows, width}, InitKind::Normal),
+                        /*transpose_b=*/true);
 }
 
 Value ModelBuilder::embedding(const Path &path, Value ids, int64_t rows, int64_t width) {
@@ -144,8 +154,9 @@ Value ModelBuilder::rmsNorm(const Path &path, Value x, int64_t width, double eps
   return make<RmsNormOp>(path, x, scale, builder.getF64FloatAttr(epsilon));
 }
 
-Value ModelBuilder::attention(const Path &path, Value q, Value k, Value v, Value offsets, Value lengths, Value mask,
-                              double scale, bool causal, std::optional<int64_t> window) {
+Value ModelBuilder::attention(const Path &path, Value q, Value k, Value v, Value offsets,
+                              Value lengths, Value mask, double scale, bool causal,
+                              std::optional<int64_t> window) {
   return make<AttentionOp>(path, q, k, v, offsets, lengths, mask, builder.getF64FloatAttr(scale),
                            causal ? builder.getUnitAttr() : UnitAttr(),
                            window ? builder.getI64IntegerAttr(*window) : IntegerAttr());
@@ -157,12 +168,18 @@ Value ModelBuilder::attention(const Path &path, Value q, Value k, Value v, Value
 
 Value ModelBuilder::activate(const Path &path, const Activation &activation, Value x) {
   switch (activation.kind) {
-  case Activation::Kind::Gelu: return make<GeluOp>(path, x, activation.approximation);
-  case Activation::Kind::Relu: return make<ReluOp>(path, x);
-  case Activation::Kind::Silu: return make<SiluOp>(path, x);
-  case Activation::Kind::Tanh: return make<TanhOp>(path, x);
-  case Activation::Kind::Sigmoid: return make<SigmoidOp>(path, x);
-  case Activation::Kind::Identity: return x;
+  case Activation::Kind::Gelu:
+    return make<GeluOp>(path, x, activation.approximation);
+  case Activation::Kind::Relu:
+    return make<ReluOp>(path, x);
+  case Activation::Kind::Silu:
+    return make<SiluOp>(path, x);
+  case Activation::Kind::Tanh:
+    return make<TanhOp>(path, x);
+  case Activation::Kind::Sigmoid:
+    return make<SigmoidOp>(path, x);
+  case Activation::Kind::Identity:
+    return x;
   }
   llvm_unreachable("an activation without an op");
 }
@@ -190,10 +207,12 @@ Value ModelBuilder::slice(const Path &path, Value x, int64_t axis, int64_t from,
 }
 
 Value ModelBuilder::cast(const Path &path, Value x, Type elementType) {
-  return make<CastOp>(path, withElementType(mlir::cast<RankedTensorType>(x.getType()), elementType), x);
+  return make<CastOp>(path, withElementType(mlir::cast<RankedTensorType>(x.getType()), elementType),
+                      x);
 }
 
-Value ModelBuilder::reduce(const Path &path, ReduceKind kind, Value x, int64_t axis, bool keepDims) {
+Value ModelBuilder::reduce(const Path &path, ReduceKind kind, Value x, int64_t axis,
+                           bool keepDims) {
   return make<ReduceOp>(path, kind, x, axis, keepDims);
 }
 

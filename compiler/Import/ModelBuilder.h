@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the families' files build models with: entry points, parameters and the layers that all of them share. Every op
-// gets a location that names its place in the model, wrapped around config.json's.
+// What the families' files build models with: entry points, parameters and the layers that all of
+// them share. Every op gets a location that names its place in the model, wrapped around
+// config.json's.
 
 #ifndef ASHLAR_COMPILER_IMPORT_MODELBUILDER_H
 #define ASHLAR_COMPILER_IMPORT_MODELBUILDER_H
@@ -17,7 +18,8 @@ struct Activation {
   enum class Kind { Gelu, Relu, Silu, Tanh, Sigmoid, Identity } kind = Kind::Identity;
   graph::GeluApproximation approximation = graph::GeluApproximation::Exact;
 };
-/// Reads an activation's name from a config field; one that is not supported is an error that lists those that are.
+/// Reads an activation's name from a config field; one that is not supported is an error that lists
+/// those that are.
 Activation readActivation(Config &config, llvm::StringRef field, llvm::StringRef otherwise);
 
 class ModelBuilder {
@@ -37,16 +39,19 @@ public:
   // Entry points. Between begin and end every other call adds to the entry's body.
   void beginEntry(llvm::StringRef name);
   /// An i64 input; `otherwise` is its graph.default (null: required), ids lie in [0, limit).
-  mlir::Value input(llvm::StringRef name, llvm::ArrayRef<graph::Dim> dims, mlir::Attribute otherwise,
-                    std::optional<int64_t> limit);
+  mlir::Value input(llvm::StringRef name, llvm::ArrayRef<graph::Dim> dims,
+                    mlir::Attribute otherwise, std::optional<int64_t> limit);
   void output(llvm::StringRef name, mlir::Value value);
   void endEntry();
   mlir::Attribute iotaDefault() { return builder.getStringAttr("iota"); }
   mlir::Attribute intDefault(int64_t value) { return builder.getI64IntegerAttr(value); }
-  mlir::Attribute dimDefault(const graph::Dim &dim) { return mlir::FlatSymbolRefAttr::get(dim.name); }
+  mlir::Attribute dimDefault(const graph::Dim &dim) {
+    return mlir::FlatSymbolRefAttr::get(dim.name);
+  }
 
   // States. Reads stand at the entry's start and writes at its end.
-  mlir::Value parameter(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape, graph::InitKind init);
+  mlir::Value parameter(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape,
+                        graph::InitKind init);
   mlir::Value read(const Path &path, llvm::StringRef state, mlir::Type type);
   void write(const Path &path, mlir::Value value, llvm::StringRef state);
 
@@ -56,7 +61,8 @@ public:
   /// y = x W + b, W [in, out].
   mlir::Value linearTransposed(const Path &path, mlir::Value x, int64_t in, int64_t out);
   /// y = x T^T, T the table [rows, width] of an embedding (tied output weights).
-  mlir::Value tiedLinear(const Path &path, const Path &table, mlir::Value x, int64_t rows, int64_t width);
+  mlir::Value tiedLinear(const Path &path, const Path &table, mlir::Value x, int64_t rows,
+                         int64_t width);
   mlir::Value addBias(const Path &path, llvm::StringRef leaf, mlir::Value x, int64_t width);
   mlir::Value embedding(const Path &path, mlir::Value ids, int64_t rows, int64_t width);
   mlir::Value layerNorm(const Path &path, mlir::Value x, int64_t width, double epsilon);
@@ -74,16 +80,17 @@ public:
   mlir::Value mergeHeads(const Path &path, mlir::Value x);
   mlir::Value slice(const Path &path, mlir::Value x, int64_t axis, int64_t from, int64_t size);
   mlir::Value cast(const Path &path, mlir::Value x, mlir::Type elementType);
-  mlir::Value reduce(const Path &path, graph::ReduceKind kind, mlir::Value x, int64_t axis, bool keepDims);
+  mlir::Value reduce(const Path &path, graph::ReduceKind kind, mlir::Value x, int64_t axis,
+                     bool keepDims);
   /// x[:, 0], for x [batch, n, ...].
   mlir::Value firstToken(const Path &path, mlir::Value x);
-  mlir::Value constant(const Path &path, double value);  // f32, [1]
+  mlir::Value constant(const Path &path, double value);     // f32, [1]
   mlir::Value constantInt(const Path &path, int64_t value); // i64, [1]
   mlir::Value constantVector(const Path &path, llvm::ArrayRef<float> values);
   /// Attention whose output alone is of interest. Optional operands may be null.
-  mlir::Value attention(const Path &path, mlir::Value q, mlir::Value k, mlir::Value v, mlir::Value offsets,
-                        mlir::Value lengths, mlir::Value mask, double scale, bool causal,
-                        std::optional<int64_t> window);
+  mlir::Value attention(const Path &path, mlir::Value q, mlir::Value k, mlir::Value v,
+                        mlir::Value offsets, mlir::Value lengths, mlir::Value mask, double scale,
+                        bool causal, std::optional<int64_t> window);
 
   graph::Dims dimsOf(mlir::Value value);
   mlir::Type f32() { return builder.getF32Type(); }

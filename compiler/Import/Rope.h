@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Rotary position embeddings (Su et al., 2021) and the scalings that stretch them: which frequencies a config asks for.
+// Rotary position embeddings (Su et al., 2021) and the scalings that stretch them: which
+// frequencies a config asks for.
 
 #ifndef ASHLAR_COMPILER_IMPORT_ROPE_H
 #define ASHLAR_COMPILER_IMPORT_ROPE_H
@@ -20,8 +21,10 @@ struct Rope {
   /// Reads rope_parameters (newer) or rope_theta and rope_scaling (older). `width` is a head's.
   static Rope read(Config &config, int64_t width, int64_t maxPositions);
 
-  /// Builds the tables for positions [batch, seq]; returns (cosines, sines), each [batch, seq, pairs].
-  std::pair<mlir::Value, mlir::Value> build(ModelBuilder &b, const Path &path, mlir::Value positions) const;
+  /// Builds the tables for positions [batch, seq]; returns (cosines, sines), each [batch, seq,
+  /// pairs].
+  std::pair<mlir::Value, mlir::Value> build(ModelBuilder &b, const Path &path,
+                                            mlir::Value positions) const;
 
 private:
   mlir::Value buildFrequencies(ModelBuilder &b, const Path &path, mlir::Value positions) const;

@@ -11,7 +11,8 @@ using namespace ashlar::graph;
 
 namespace ashlar {
 
-/// How often a missing or misshapen tensor is reported; a wrong directory would otherwise list all of the model.
+/// How often a missing or misshapen tensor is reported; a wrong directory would otherwise list all
+/// of the model.
 static constexpr int kMostErrors = 8;
 
 static std::string shapeText(ArrayRef<int64_t> shape) {
@@ -26,8 +27,8 @@ void setInsertionPointForStates(OpBuilder &builder, ModuleOp module) {
     builder.setInsertionPoint(*functions.begin());
 }
 
-/// A checkpoint may leave the base model's prefix out or put it where this architecture has none, and the oldest BERT
-/// checkpoints name a LayerNorm's scale and bias gamma and beta.
+/// A checkpoint may leave the base model's prefix out or put it where this architecture has none,
+/// and the oldest BERT checkpoints name a LayerNorm's scale and bias gamma and beta.
 const TensorInfo *Weights::find(const Path &path, StringRef leaf) const {
   SmallVector<std::string> leaves = {leaf.str()};
   if (StringRef(path.name).ends_with("LayerNorm"))
@@ -42,7 +43,9 @@ const TensorInfo *Weights::find(const Path &path, StringRef leaf) const {
   return nullptr;
 }
 
-bool Weights::has(const Path &path, StringRef leaf) const { return !checkpoint || find(path, leaf); }
+bool Weights::has(const Path &path, StringRef leaf) const {
+  return !checkpoint || find(path, leaf);
+}
 
 Type Weights::getElementType(const TensorInfo *tensor, size_t rank) const {
   Builder b(random.getContext());
@@ -55,8 +58,10 @@ Type Weights::getElementType(const TensorInfo *tensor, size_t rank) const {
   return tensor && tensor->dtype == DType::kBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type());
 }
 
-void Weights::check(const TensorInfo *tensor, const std::string &name, ArrayRef<int64_t> shape, Location loc) {
-  if (!checkpoint || (tensor && ArrayRef<int64_t>(tensor->shape) == shape && IsFloat(tensor->dtype)))
+void Weights::check(const TensorInfo *tensor, const std::string &name, ArrayRef<int64_t> shape,
+                    Location loc) {
+  if (!checkpoint ||
+      (tensor && ArrayRef<int64_t>(tensor->shape) == shape && IsFloat(tensor->dtype)))
     return;
   if (++errors > kMostErrors)
     return;
@@ -64,16 +69,17 @@ void Weights::check(const TensorInfo *tensor, const std::string &name, ArrayRef<
     emitError(loc) << "tensor '" << name << "' of shape " << shapeText(shape) << " is missing: "
                    << std::string(checkpoint->MissingTensorError(name).message());
   else if (!IsFloat(tensor->dtype))
-    emitError(loc) << "tensor '" << tensor->name << "' holds " << std::string(DTypeName(tensor->dtype))
-                   << ", expected F32, F16, BF16 or F64";
+    emitError(loc) << "tensor '" << tensor->name << "' holds "
+                   << std::string(DTypeName(tensor->dtype)) << ", expected F32, F16, BF16 or F64";
   else
-    emitError(loc) << "tensor '" << tensor->name << "' has shape " << shapeText(tensor->shape) << ", expected "
-                   << shapeText(shape);
+    emitError(loc) << "tensor '" << tensor->name << "' has shape " << shapeText(tensor->shape)
+                   << ", expected " << shapeText(shape);
   if (errors == kMostErrors)
     emitRemark(loc) << "further tensors are not checked";
 }
 
-StateOp Weights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape, InitKind init, Location loc) {
+StateOp Weights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape, InitKind init,
+                     Location loc) {
   std::string name = path.prefix + path.name + "." + leaf.str();
   StateOp &state = declared[name];
   if (state)
@@ -82,13 +88,15 @@ StateOp Weights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape, 
   check(tensor, name, shape, loc);
   OpBuilder b(module.getContext());
   setInsertionPointForStates(b, module);
-  StringAttr tensorName = tensor && tensor->name != name ? b.getStringAttr(tensor->name) : StringAttr();
+  StringAttr tensorName =
+      tensor && tensor->name != name ? b.getStringAttr(tensor->name) : StringAttr();
   Type stateType = RankedTensorType::get(shape, getElementType(tensor, shape.size()));
   MLIRContext *context = b.getContext();
   state = StateOp::create(b, loc, StateRoleAttr::get(context, StateRole::Parameter),
-                          StateScopeAttr::get(context, StateScope::Model), b.getStringAttr(name), TypeAttr::get(stateType),
-                          tensorName, InitKindAttr::get(context, init),
-                          init == InitKind::Normal ? b.getF32FloatAttr(static_cast<float>(stddev)) : FloatAttr());
+                          StateScopeAttr::get(context, StateScope::Model), b.getStringAttr(name),
+                          TypeAttr::get(stateType), tensorName, InitKindAttr::get(context, init),
+                          init == InitKind::Normal ? b.getF32FloatAttr(static_cast<float>(stddev))
+                                                   : FloatAttr());
   return state;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A model's parameters: declares each once as a `graph.state` and holds it against the checkpoint's header.
+// A model's parameters: declares each once as a `graph.state` and holds it against the checkpoint's
+// header.
 
 #ifndef ASHLAR_COMPILER_IMPORT_WEIGHTS_H
 #define ASHLAR_COMPILER_IMPORT_WEIGHTS_H
@@ -13,8 +14,9 @@
 
 namespace ashlar {
 
-/// A place in the model: `name` is the path that locations, plans and errors use ("encoder.layer.3.attention.self"),
-/// `prefix` what a checkpoint puts before it ("bert.", or nothing).
+/// A place in the model: `name` is the path that locations, plans and errors use
+/// ("encoder.layer.3.attention.self"), `prefix` what a checkpoint puts before it ("bert.", or
+/// nothing).
 struct Path {
   std::string prefix;
   std::string name;
@@ -29,16 +31,18 @@ void setInsertionPointForStates(mlir::OpBuilder &builder, mlir::ModuleOp module)
 
 class Weights {
 public:
-  /// `checkpoint` may be null (random weights); then `random` is the type of matrices under WeightType::Auto.
-  Weights(mlir::ModuleOp module, std::shared_ptr<const Checkpoint> checkpoint, WeightType type, mlir::Type random,
-          std::string basePrefix, double stddev)
+  /// `checkpoint` may be null (random weights); then `random` is the type of matrices under
+  /// WeightType::Auto.
+  Weights(mlir::ModuleOp module, std::shared_ptr<const Checkpoint> checkpoint, WeightType type,
+          mlir::Type random, std::string basePrefix, double stddev)
       : module(module), checkpoint(std::move(checkpoint)), type(type), random(random),
         basePrefix(std::move(basePrefix)), stddev(stddev) {}
 
-  /// Returns the parameter `path.leaf`, declared when it is first asked for. A tensor that is missing or has another
-  /// shape is a diagnostic (see isGood()), and the state is declared as expected.
-  graph::StateOp get(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape, graph::InitKind init,
-                     mlir::Location loc);
+  /// Returns the parameter `path.leaf`, declared when it is first asked for. A tensor that is
+  /// missing or has another shape is a diagnostic (see isGood()), and the state is declared as
+  /// expected.
+  graph::StateOp get(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape,
+                     graph::InitKind init, mlir::Location loc);
 
   /// Whether the checkpoint has the tensor, under any of its names. True without a checkpoint.
   bool has(const Path &path, llvm::StringRef leaf) const;
@@ -48,7 +52,8 @@ public:
 private:
   const TensorInfo *find(const Path &path, llvm::StringRef leaf) const;
   mlir::Type getElementType(const TensorInfo *tensor, size_t rank) const;
-  void check(const TensorInfo *tensor, const std::string &name, llvm::ArrayRef<int64_t> shape, mlir::Location loc);
+  void check(const TensorInfo *tensor, const std::string &name, llvm::ArrayRef<int64_t> shape,
+             mlir::Location loc);
 
   mlir::ModuleOp module;
   std::shared_ptr<const Checkpoint> checkpoint;

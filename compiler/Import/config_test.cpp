@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// config.json is not trusted: a few thousand damaged ones give a module or a diagnostic, never anything else.
+// config.json is not trusted: a few thousand damaged ones give a module or a diagnostic, never
+// anything else.
 
 #include "compiler/Import/HuggingFace.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
-#include "gtest/gtest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest.h"
 
 #include <random>
 
@@ -30,7 +31,8 @@ void writeConfig(const std::string &directory, StringRef text) {
   os << text;
 }
 
-/// Replaces bytes (so that numbers keep their length and a layer count its size), or cuts the text short.
+/// Replaces bytes (so that numbers keep their length and a layer count its size), or cuts the text
+/// short.
 std::string damage(std::string text, std::mt19937 &random) {
   static constexpr char kBytes[] = "0123456789-.{}[]\",:truefalsn \\";
   for (int changes = 1 + static_cast<int>(random() % 3); changes > 0; --changes)
@@ -71,8 +73,9 @@ TEST_P(DamagedConfig, IsAModuleOrADiagnostic) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DamagedConfig,
-                         testing::Values("bert-base", "distilbert-base", "gpt2", "llama-yarn-options", "llama-llama3",
-                                         "qwen3-bias-window", "roberta-base"),
+                         testing::Values("bert-base", "distilbert-base", "gpt2",
+                                         "llama-yarn-options", "llama-llama3", "qwen3-bias-window",
+                                         "roberta-base"),
                          [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Imports every model of test/goldens and holds the interpreter's results against PyTorch's. For decoders also the
-// same tokens through the cache: prefill and decode give what forward gives.
+// Imports every model of test/goldens and holds the interpreter's results against PyTorch's. For
+// decoders also the same tokens through the cache: prefill and decode give what forward gives.
 
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Npy.h"
 #include "compiler/Interpreter/Parameters.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
 
 using namespace mlir;
 
 namespace ashlar::interpreter {
 namespace {
 
-/// Relative to the largest value: f64 arithmetic against f64 arithmetic, but angles and stored answers are f32.
+/// Relative to the largest value: f64 arithmetic against f64 arithmetic, but angles and stored
+/// answers are f32.
 constexpr double kTolerance = 1e-5;
 
 /// test/goldens, or where the environment says (for cases that are made and thrown away).
@@ -30,13 +31,15 @@ std::string goldens() {
 std::vector<std::string> listFiles(StringRef directory) {
   std::vector<std::string> names;
   std::error_code code;
-  for (llvm::sys::fs::directory_iterator it(directory, code), end; it != end && !code; it.increment(code))
+  for (llvm::sys::fs::directory_iterator it(directory, code), end; it != end && !code;
+       it.increment(code))
     names.push_back(llvm::sys::path::filename(it->path()).str());
   llvm::sort(names);
   return names;
 }
 
-/// A case's case.json: {"head": override or "", "cached": whether its cache must agree with forward}.
+/// A case's case.json: {"head": override or "", "cached": whether its cache must agree with
+/// forward}.
 std::optional<llvm::json::Object> readCase(const std::string &name) {
   auto text = llvm::MemoryBuffer::getFile(goldens() + "/" + name + "/case.json");
   if (!text)
@@ -47,7 +50,8 @@ std::optional<llvm::json::Object> readCase(const std::string &name) {
 std::vector<std::string> listCases(bool cachedOnly = false) {
   std::vector<std::string> cases;
   for (const std::string &name : listFiles(goldens()))
-    if (auto about = readCase(name); about && (!cachedOnly || about->getBoolean("cached").value_or(false)))
+    if (auto about = readCase(name);
+        about && (!cachedOnly || about->getBoolean("cached").value_or(false)))
       cases.push_back(name);
   return cases;
 }
@@ -86,7 +90,8 @@ protected:
   std::vector<NamedArray> loadInputs() {
     std::vector<NamedArray> inputs;
     for (const std::string &file : listFiles(directory + "/inputs"))
-      inputs.push_back({llvm::sys::path::stem(file).str(), std::make_shared<const Array>(load("inputs/" + file))});
+      inputs.push_back({llvm::sys::path::stem(file).str(),
+                        std::make_shared<const Array>(load("inputs/" + file))});
     return inputs;
   }
 
@@ -133,7 +138,8 @@ void expectRows(const Array &logits, const Array &all, const std::vector<int64_t
   EXPECT_EQ(compare(logits, wanted, 1e-9), "");
 }
 
-/// Prompts of different lengths, a second prompt behind them, then token by token, each row where it stands.
+/// Prompts of different lengths, a second prompt behind them, then token by token, each row where
+/// it stands.
 TEST_P(CachedGolden, CacheAgreesWithForward) {
   Array ids = load("inputs/input_ids.npy");
   int64_t batch = ids.shape[0], seq = ids.shape[1];
@@ -149,8 +155,10 @@ TEST_P(CachedGolden, CacheAgreesWithForward) {
       for (int64_t i = 0; i < prompt; ++i) // behind its length a row is padded with whatever
         tokens.push_back(i < lengths[b] ? ids.integers[b * seq + filled[b] + i] : 0);
     }
-    auto results = run("prefill", {{"input_ids", shared(integers({batch, prompt}, tokens))},
-                                   {"prompt_lengths", shared(integers({batch}, lengths))}}, states);
+    auto results = run("prefill",
+                       {{"input_ids", shared(integers({batch, prompt}, tokens))},
+                        {"prompt_lengths", shared(integers({batch}, lengths))}},
+                       states);
     for (int64_t b = 0; b < batch; ++b)
       last[b] = (filled[b] += lengths[b]) - 1;
     expectRows(*results.at(0).array, all, last);
@@ -165,14 +173,16 @@ TEST_P(CachedGolden, CacheAgreesWithForward) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::ValuesIn(listCases()), testName);
-INSTANTIATE_TEST_SUITE_P(Models, CachedGolden, testing::ValuesIn(listCases(/*cachedOnly=*/true)), testName);
+INSTANTIATE_TEST_SUITE_P(Models, CachedGolden, testing::ValuesIn(listCases(/*cachedOnly=*/true)),
+                         testName);
 
 TEST(Goldens, CoverEveryModelType) {
   if (goldens() != ASHLAR_GOLDENS)
     GTEST_SKIP() << "random cases";
   std::vector<std::string> cases = listCases();
   for (StringRef type : getSupportedModelTypes())
-    EXPECT_TRUE(llvm::any_of(cases, [&](StringRef name) { return name.starts_with(type); })) << type.str();
+    EXPECT_TRUE(llvm::any_of(cases, [&](StringRef name) { return name.starts_with(type); }))
+        << type.str();
 }
 
 } // namespace

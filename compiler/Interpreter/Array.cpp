@@ -12,7 +12,8 @@ using namespace mlir;
 
 namespace ashlar::interpreter {
 
-Array::Array(Type elementType, llvm::ArrayRef<int64_t> shape) : elementType(elementType), shape(shape) {
+Array::Array(Type elementType, llvm::ArrayRef<int64_t> shape)
+    : elementType(elementType), shape(shape) {
   if (isFloat())
     floats.resize(size());
   else
@@ -37,7 +38,9 @@ static double roundTo(const llvm::fltSemantics &semantics, double value) {
 }
 
 static int64_t wrap(unsigned width, int64_t value) {
-  return width >= 64 ? value : static_cast<int64_t>(static_cast<uint64_t>(value) << (64 - width)) >> (64 - width);
+  return width >= 64
+             ? value
+             : static_cast<int64_t>(static_cast<uint64_t>(value) << (64 - width)) >> (64 - width);
 }
 
 void Array::round(Precision precision) {
@@ -67,7 +70,8 @@ Array Array::fromConstant(ElementsAttr value) {
       array.floats[i++] = element.convertToDouble();
   else
     for (const APInt &element : value.getValues<APInt>())
-      array.integers[i++] = array.elementType.isInteger(1) ? element.getZExtValue() : element.getSExtValue();
+      array.integers[i++] =
+          array.elementType.isInteger(1) ? element.getZExtValue() : element.getSExtValue();
   return array;
 }
 
@@ -101,8 +105,9 @@ std::string compare(const Array &found, const Array &expected, double tolerance)
   if (worst <= tolerance * largest)
     return "";
   std::string text;
-  llvm::raw_string_ostream(text) << "element " << at << llvm::format(" is %.9g, expected %.9g: off by %.3g", found.number(at),
-                                                                     expected.number(at), worst)
+  llvm::raw_string_ostream(text) << "element " << at
+                                 << llvm::format(" is %.9g, expected %.9g: off by %.3g",
+                                                 found.number(at), expected.number(at), worst)
                                  << llvm::format(", the largest expected value is %.3g", largest);
   return text;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The interpreter's values: whole arrays, row-major, held wide (double or int64) whatever the element type says. The
-// element type decides how elements are rounded after each op, see round().
+// The interpreter's values: whole arrays, row-major, held wide (double or int64) whatever the
+// element type says. The element type decides how elements are rounded after each op, see round().
 
 #ifndef ASHLAR_COMPILER_INTERPRETER_ARRAY_H
 #define ASHLAR_COMPILER_INTERPRETER_ARRAY_H
@@ -14,7 +14,8 @@
 
 namespace ashlar::interpreter {
 
-/// How f32 values are kept: rounded to f32 after each op, or as f64 throughout. f16 and bf16 round in both.
+/// How f32 values are kept: rounded to f32 after each op, or as f64 throughout. f16 and bf16 round
+/// in both.
 enum class Precision { F32, F64 };
 
 struct Array {
@@ -33,7 +34,9 @@ struct Array {
   int64_t count(size_t begin, size_t end) const;
   int64_t rank() const { return static_cast<int64_t>(shape.size()); }
   /// Element i as a double, whatever the type.
-  double number(int64_t i) const { return isFloat() ? floats[i] : static_cast<double>(integers[i]); }
+  double number(int64_t i) const {
+    return isFloat() ? floats[i] : static_cast<double>(integers[i]);
+  }
   void copyElement(int64_t to, const Array &source, int64_t from) {
     if (isFloat())
       floats[to] = source.floats[from];
@@ -41,7 +44,8 @@ struct Array {
       integers[to] = source.integers[from];
   }
 
-  /// Rounds every element to what the element type holds: f32 only under Precision::F32, integers wrap.
+  /// Rounds every element to what the element type holds: f32 only under Precision::F32, integers
+  /// wrap.
   void round(Precision precision);
 
   static Array fromConstant(mlir::ElementsAttr value);
@@ -51,8 +55,9 @@ using ArrayPtr = std::shared_ptr<const Array>;
 /// Writes `2x3xf32`.
 std::string describe(const Array &array);
 
-/// Whether two arrays are equal within `tolerance` times the largest magnitude expected (at least 1e-30). NaN in
-/// `expected` marks what is not compared. Returns an explanation of the worst difference, or nothing.
+/// Whether two arrays are equal within `tolerance` times the largest magnitude expected (at least
+/// 1e-30). NaN in `expected` marks what is not compared. Returns an explanation of the worst
+/// difference, or nothing.
 std::string compare(const Array &found, const Array &expected, double tolerance);
 
 } // namespace ashlar::interpreter

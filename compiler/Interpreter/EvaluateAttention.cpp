@@ -16,12 +16,13 @@ LogicalResult evaluateCacheAppend(CacheAppendOp op, Call &call) {
   cache.floats = call.operand(0).floats;
   int64_t positions = cache.shape[1], row = cache.shape[2] * cache.shape[3], seq = values.shape[1];
   if (values.shape[0] > cache.shape[0])
-    return op.emitOpError() << "has " << values.shape[0] << " sequences for a cache of " << cache.shape[0];
+    return op.emitOpError() << "has " << values.shape[0] << " sequences for a cache of "
+                            << cache.shape[0];
   for (int64_t b = 0; b < values.shape[0]; ++b) {
     int64_t length = lengths.integers[b];
     if (length < 0 || length + seq > positions)
-      return op.emitOpError() << "puts " << seq << " positions behind " << length << " of sequence " << b
-                              << " into a cache with room for " << positions;
+      return op.emitOpError() << "puts " << seq << " positions behind " << length << " of sequence "
+                              << b << " into a cache with room for " << positions;
     for (int64_t i = 0; i < seq * row; ++i)
       cache.floats[(b * positions + length) * row + i] = values.floats[b * seq * row + i];
   }
@@ -36,8 +37,8 @@ struct Visibility {
   int64_t keys;
 
   bool sees(int64_t b, int64_t p, int64_t j) const {
-    return (!lengths || j < lengths->integers[b]) && (!causal || j <= p) && (!window || p - j < *window) &&
-           (!mask || mask->integers[b * keys + j] != 0);
+    return (!lengths || j < lengths->integers[b]) && (!causal || j <= p) &&
+           (!window || p - j < *window) && (!mask || mask->integers[b * keys + j] != 0);
   }
 };
 
@@ -47,7 +48,8 @@ LogicalResult evaluateAttention(AttentionOp op, Call &call) {
   const Array *offsets = optional(op.getQueryOffsets());
   int64_t queries = q.shape[1], heads = q.shape[2], width = q.shape[3];
   int64_t keys = k.shape[1], kvHeads = k.shape[2], valueWidth = v.shape[3];
-  Visibility visibility{op.getCausal(), op.getWindow(), optional(op.getKeyLengths()), optional(op.getKeyMask()), keys};
+  Visibility visibility{op.getCausal(), op.getWindow(), optional(op.getKeyLengths()),
+                        optional(op.getKeyMask()), keys};
   double scale = op.getScale().convertToDouble();
   std::vector<double> scores(keys);
   for (int64_t b = 0; b < q.shape[0]; ++b)
@@ -62,7 +64,8 @@ LogicalResult evaluateAttention(AttentionOp op, Call &call) {
             continue;
           double dot = 0;
           for (int64_t d = 0; d < width; ++d)
-            dot += q.floats[row * width + d] * k.floats[((b * keys + j) * kvHeads + kv) * width + d];
+            dot +=
+                q.floats[row * width + d] * k.floats[((b * keys + j) * kvHeads + kv) * width + d];
           scores[j] = scale * dot;
           largest = std::max(largest, scores[j]);
         }
@@ -75,7 +78,8 @@ LogicalResult evaluateAttention(AttentionOp op, Call &call) {
         for (int64_t j = 0; j < keys; ++j)
           for (int64_t d = 0; d < valueWidth && scores[j] != -INFINITY; ++d)
             call.result(0).floats[row * valueWidth + d] +=
-                std::exp(scores[j] - largest) / sum * v.floats[((b * keys + j) * kvHeads + kv) * valueWidth + d];
+                std::exp(scores[j] - largest) / sum *
+                v.floats[((b * keys + j) * kvHeads + kv) * valueWidth + d];
       }
   return success();
 }

@@ -37,12 +37,14 @@ int64_t broadcastIndex(const Array &operand, ArrayRef<int64_t> shape, int64_t in
 }
 
 template <typename Op>
-void addBinary(Evaluations &table, double (*onFloats)(double, double), int64_t (*onIntegers)(int64_t, int64_t)) {
+void addBinary(Evaluations &table, double (*onFloats)(double, double),
+               int64_t (*onIntegers)(int64_t, int64_t)) {
   table.add<Op>([=](Op op, Call &call) -> LogicalResult {
     const Array &x = call.operand(0), &y = call.operand(1);
     Array &z = call.result(0);
     if (!z.isFloat() && !onIntegers)
-      return op.emitError() << "the interpreter has no evaluation of '" << op->getName() << "' on integers";
+      return op.emitError() << "the interpreter has no evaluation of '" << op->getName()
+                            << "' on integers";
     for (int64_t i = 0; i < z.size(); ++i) {
       int64_t a = broadcastIndex(x, z.shape, i), b = broadcastIndex(y, z.shape, i);
       if (z.isFloat())
@@ -69,12 +71,18 @@ double gelu(GeluApproximation approximation, double x) {
 template <typename Number>
 bool holds(ComparePredicate predicate, Number x, Number y) {
   switch (predicate) {
-  case ComparePredicate::Eq: return x == y;
-  case ComparePredicate::Ne: return x != y;
-  case ComparePredicate::Lt: return x < y;
-  case ComparePredicate::Le: return x <= y;
-  case ComparePredicate::Gt: return x > y;
-  case ComparePredicate::Ge: return x >= y;
+  case ComparePredicate::Eq:
+    return x == y;
+  case ComparePredicate::Ne:
+    return x != y;
+  case ComparePredicate::Lt:
+    return x < y;
+  case ComparePredicate::Le:
+    return x <= y;
+  case ComparePredicate::Gt:
+    return x > y;
+  case ComparePredicate::Ge:
+    return x >= y;
   }
   llvm_unreachable("a comparison without a meaning");
 }
@@ -137,11 +145,15 @@ void registerElementwiseOps(Evaluations &table) {
       call.result(0).floats[i] = gelu(op.getApproximation(), call.operand(0).floats[i]);
     return success();
   });
-  addBinary<AddOp>(table, [](double x, double y) { return x + y; }, [](int64_t x, int64_t y) { return x + y; });
-  addBinary<SubOp>(table, [](double x, double y) { return x - y; }, [](int64_t x, int64_t y) { return x - y; });
-  addBinary<MulOp>(table, [](double x, double y) { return x * y; }, [](int64_t x, int64_t y) { return x * y; });
-  addBinary<DivOp>(table, [](double x, double y) { return x / y; },
-                   [](int64_t x, int64_t y) { return y == 0 ? 0 : x / y; });
+  addBinary<AddOp>(
+      table, [](double x, double y) { return x + y; }, [](int64_t x, int64_t y) { return x + y; });
+  addBinary<SubOp>(
+      table, [](double x, double y) { return x - y; }, [](int64_t x, int64_t y) { return x - y; });
+  addBinary<MulOp>(
+      table, [](double x, double y) { return x * y; }, [](int64_t x, int64_t y) { return x * y; });
+  addBinary<DivOp>(
+      table, [](double x, double y) { return x / y; },
+      [](int64_t x, int64_t y) { return y == 0 ? 0 : x / y; });
   addBinary<MaxOp>(table, maximum, [](int64_t x, int64_t y) { return std::max(x, y); });
   addBinary<MinOp>(table, minimum, [](int64_t x, int64_t y) { return std::min(x, y); });
   addBinary<PowOp>(table, [](double x, double y) { return std::pow(x, y); }, nullptr);

@@ -26,7 +26,8 @@ LogicalResult evaluateMatmul(MatmulOp op, Call &call) {
   Array &c = call.result(0);
   int64_t rank = c.rank(), n = c.shape[rank - 1], k = a.shape.back();
   bool shared = b.rank() == 2; // one matrix for all leading dimensions, which are then more rows
-  int64_t batches = shared ? 1 : c.count(0, rank - 2), m = shared ? c.count(0, rank - 1) : c.shape[rank - 2];
+  int64_t batches = shared ? 1 : c.count(0, rank - 2),
+          m = shared ? c.count(0, rank - 1) : c.shape[rank - 2];
   std::vector<double> transposed;
   if (op.getTransposeB())
     transposed = transpose(b.floats, batches, n, k);
@@ -43,7 +44,8 @@ LogicalResult evaluateEmbedding(EmbeddingOp, Call &call) {
   for (int64_t i = 0; i < ids.size(); ++i) {
     int64_t row = ids.integers[i];
     for (int64_t j = 0; j < width; ++j)
-      call.result(0).floats[i * width + j] = row >= 0 && row < rows ? table.floats[row * width + j] : 0.0;
+      call.result(0).floats[i * width + j] =
+          row >= 0 && row < rows ? table.floats[row * width + j] : 0.0;
   }
   return success();
 }
@@ -69,7 +71,8 @@ LogicalResult evaluateSoftmax(SoftmaxOp, Call &call) {
 
 LogicalResult evaluateLayerNorm(LayerNormOp op, Call &call) {
   double epsilon = op.getEpsilon().convertToDouble();
-  const double *scale = call.operand(1).floats.data(), *bias = op.getBias() ? call.operand(2).floats.data() : nullptr;
+  const double *scale = call.operand(1).floats.data(),
+               *bias = op.getBias() ? call.operand(2).floats.data() : nullptr;
   forEachRow(call.operand(0), call.result(0), [&](const double *x, double *y, int64_t n) {
     double mean = 0, variance = 0;
     for (int64_t i = 0; i < n; ++i)
@@ -102,7 +105,8 @@ LogicalResult evaluateRopeTable(RopeTableOp op, Call &call) {
   for (int64_t p = 0; p < positions.size(); ++p)
     for (int64_t i = 0; i < pairs; ++i) {
       // The op's definition rounds the angle to f32 in every precision.
-      float angle = static_cast<float>(positions.integers[p]) * static_cast<float>(frequencies.floats[i]);
+      float angle =
+          static_cast<float>(positions.integers[p]) * static_cast<float>(frequencies.floats[i]);
       call.result(0).floats[p * pairs + i] = scale * std::cos(static_cast<double>(angle));
       call.result(1).floats[p * pairs + i] = scale * std::sin(static_cast<double>(angle));
     }

@@ -12,7 +12,8 @@ namespace {
 struct Around {
   int64_t before, n, after;
   Around(const Array &array, int64_t axis)
-      : before(array.count(0, axis)), n(array.shape[axis]), after(array.count(axis + 1, array.shape.size())) {}
+      : before(array.count(0, axis)), n(array.shape[axis]),
+        after(array.count(axis + 1, array.shape.size())) {}
   int64_t at(int64_t b, int64_t i, int64_t a) const { return (b * n + i) * after + a; }
 };
 
@@ -30,7 +31,8 @@ LogicalResult evaluateIota(IotaOp op, Call &call) {
   return success();
 }
 
-/// Gives each element of the result the operand's element that `source` names, from the result's coordinates.
+/// Gives each element of the result the operand's element that `source` names, from the result's
+/// coordinates.
 template <typename Source>
 void fill(Array &y, const Array &x, Source source) {
   std::vector<int64_t> at(y.shape.size());
@@ -79,7 +81,8 @@ LogicalResult evaluateSlice(SliceOp op, Call &call) {
   for (int64_t b = 0; b < to.before; ++b)
     for (int64_t i = 0; i < to.n; ++i)
       for (int64_t a = 0; a < to.after; ++a)
-        call.result(0).copyElement(to.at(b, i, a), call.operand(0), from.at(b, i + op.getOffset(), a));
+        call.result(0).copyElement(to.at(b, i, a), call.operand(0),
+                                   from.at(b, i + op.getOffset(), a));
   return success();
 }
 
@@ -112,9 +115,12 @@ template <typename Number>
 Number combine(ReduceKind kind, Number x, Number y) {
   switch (kind) {
   case ReduceKind::Sum:
-  case ReduceKind::Mean: return x + y;
-  case ReduceKind::Max: return std::max(x, y);
-  case ReduceKind::Min: return std::min(x, y);
+  case ReduceKind::Mean:
+    return x + y;
+  case ReduceKind::Max:
+    return std::max(x, y);
+  case ReduceKind::Min:
+    return std::min(x, y);
   }
   llvm_unreachable("a reduction without a meaning");
 }
@@ -126,7 +132,8 @@ void reduce(ReduceOp op, const std::vector<Number> &x, std::vector<Number> &y, c
       Number value = x[from.at(b, 0, a)];
       for (int64_t i = 1; i < from.n; ++i)
         value = combine(op.getKind(), value, x[from.at(b, i, a)]);
-      y[b * from.after + a] = op.getKind() == ReduceKind::Mean ? value / static_cast<Number>(from.n) : value;
+      y[b * from.after + a] =
+          op.getKind() == ReduceKind::Mean ? value / static_cast<Number>(from.n) : value;
     }
 }
 

@@ -16,7 +16,8 @@ FailureOr<ArrayPtr> StateStore::get(StateOp state) {
   FailureOr<ArrayPtr> value = failure();
   if (state.getRole() == StateRole::Parameter) {
     if (!parameters)
-      return state.emitError() << "parameter @" << state.getSymName() << " has no value: no weights were given";
+      return state.emitError() << "parameter @" << state.getSymName()
+                               << " has no value: no weights were given";
     value = parameters(state);
   } else {
     auto cache = dyn_cast<CacheType>(state.getType());

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How an op gets its evaluation: one entry in a table, made by the family's file. There is no switch over ops.
+// How an op gets its evaluation: one entry in a table, made by the family's file. There is no
+// switch over ops.
 //
 //   void registerShapeOps(Evaluations &table) {
-//     table.add<graph::SliceOp>([](graph::SliceOp op, Call &call) { ... call.result(0) ...; return success(); });
+//     table.add<graph::SliceOp>([](graph::SliceOp op, Call &call) { ... call.result(0) ...; return
+//     success(); });
 //   }
 //
-// An evaluation finds its results allocated (zeros, of the type's element type at the extents of this run) and fills
-// them in double or int64; the interpreter rounds them afterwards.
+// An evaluation finds its results allocated (zeros, of the type's element type at the extents of
+// this run) and fills them in double or int64; the interpreter rounds them afterwards.
 
 #ifndef ASHLAR_COMPILER_INTERPRETER_EVALUATION_H
 #define ASHLAR_COMPILER_INTERPRETER_EVALUATION_H
@@ -19,17 +21,18 @@ namespace ashlar::interpreter {
 /// The extents of a module's dimensions in one run.
 class Extents {
 public:
-  /// Binds the names of `type` to the extents of `shape`. Fails, saying what conflicts, on a different extent, rank or
-  /// number.
+  /// Binds the names of `type` to the extents of `shape`. Fails, saying what conflicts, on a
+  /// different extent, rank or number.
   mlir::LogicalResult bind(mlir::RankedTensorType type, llvm::ArrayRef<int64_t> shape,
                            llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
   /// Computes derived dimensions, checks every bound extent against its dimension's bounds.
-  mlir::LogicalResult finish(mlir::ModuleOp module, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+  mlir::LogicalResult finish(mlir::ModuleOp module,
+                             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
   void set(llvm::StringRef name, int64_t extent) { extents[name] = extent; }
   std::optional<int64_t> find(llvm::StringRef name) const;
   /// The shape of a tensor or cache in this run; fails on a dimension that nothing binds.
-  mlir::FailureOr<std::vector<int64_t>> shapeOf(mlir::Type type,
-                                                llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const;
+  mlir::FailureOr<std::vector<int64_t>>
+  shapeOf(mlir::Type type, llvm::function_ref<mlir::InFlightDiagnostic()> emitError) const;
 
 private:
   llvm::StringMap<int64_t> extents;

@@ -20,10 +20,13 @@ LogicalResult Extents::bind(RankedTensorType type, ArrayRef<int64_t> shape,
   if (dims.size() != shape.size())
     return emitError() << "has rank " << shape.size() << ", expected " << toString(dims);
   for (auto [index, dim] : llvm::enumerate(dims)) {
-    int64_t expected = dim.isNumber() ? dim.size : extents.try_emplace(dim.name.getValue(), shape[index]).first->second;
+    int64_t expected = dim.isNumber()
+                           ? dim.size
+                           : extents.try_emplace(dim.name.getValue(), shape[index]).first->second;
     if (expected != shape[index])
-      return emitError() << "has extent " << shape[index] << " in dimension " << index << ", expected "
-                         << toString(dim) << (dim.isNumber() ? "" : " = " + std::to_string(expected));
+      return emitError() << "has extent " << shape[index] << " in dimension " << index
+                         << ", expected " << toString(dim)
+                         << (dim.isNumber() ? "" : " = " + std::to_string(expected));
   }
   return success();
 }
@@ -42,27 +45,31 @@ LogicalResult Extents::finish(ModuleOp module, llvm::function_ref<InFlightDiagno
         derived = isSum ? derived + extent.value_or(0) : derived * extent.value_or(0);
       }
       if (known && found && *found != derived)
-        return emitError() << "dimension '" << dim.getSymName() << "' is " << *found << ", but follows as " << derived;
+        return emitError() << "dimension '" << dim.getSymName() << "' is " << *found
+                           << ", but follows as " << derived;
       if (known)
         extents[dim.getSymName()] = derived;
       found = find(dim.getSymName());
     }
-    if (found && (*found < static_cast<int64_t>(dim.getMinimum()) || *found > static_cast<int64_t>(dim.getMaximum())))
-      return emitError() << "dimension '" << dim.getSymName() << "' is " << *found << ", outside its bounds "
-                         << dim.getMinimum() << " to " << dim.getMaximum();
+    if (found && (*found < static_cast<int64_t>(dim.getMinimum()) ||
+                  *found > static_cast<int64_t>(dim.getMaximum())))
+      return emitError() << "dimension '" << dim.getSymName() << "' is " << *found
+                         << ", outside its bounds " << dim.getMinimum() << " to "
+                         << dim.getMaximum();
   }
   return success();
 }
 
-FailureOr<std::vector<int64_t>> Extents::shapeOf(Type type,
-                                                 llvm::function_ref<InFlightDiagnostic()> emitError) const {
+FailureOr<std::vector<int64_t>>
+Extents::shapeOf(Type type, llvm::function_ref<InFlightDiagnostic()> emitError) const {
   if (auto cache = dyn_cast<CacheType>(type))
     return cache.getShape().vec();
   std::vector<int64_t> shape;
   for (const Dim &dim : getDims(cast<RankedTensorType>(type))) {
     std::optional<int64_t> extent = dim.isNumber() ? dim.size : find(dim.name.getValue());
     if (!extent) {
-      emitError() << "needs the extent of dimension '" << toString(dim) << "', which no input gives";
+      emitError() << "needs the extent of dimension '" << toString(dim)
+                  << "', which no input gives";
       return failure();
     }
     shape.push_back(*extent);

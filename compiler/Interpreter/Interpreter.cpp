@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Walks a function op by op. What an op does is in the families' files; here are inputs, extents and the order.
+// Walks a function op by op. What an op does is in the families' files; here are inputs, extents
+// and the order.
 
 #include "compiler/Interpreter/Evaluation.h"
 
@@ -46,7 +47,8 @@ public:
 
 private:
   LogicalResult evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr> &values);
-  LogicalResult evaluateFused(FusedOp op, std::vector<ArrayPtr> operands, llvm::DenseMap<Value, ArrayPtr> &values);
+  LogicalResult evaluateFused(FusedOp op, std::vector<ArrayPtr> operands,
+                              llvm::DenseMap<Value, ArrayPtr> &values);
 
   StateStore &states;
   const EvaluateOptions &options;
@@ -63,7 +65,9 @@ FailureOr<std::vector<ArrayPtr>> Evaluator::run(Block &block, std::vector<ArrayP
       return failure();
     // What has no use left gives its memory back.
     for (Value operand : op.getOperands()) {
-      unsigned &left = usesLeft.try_emplace(operand, std::distance(operand.use_begin(), operand.use_end())).first->second;
+      unsigned &left =
+          usesLeft.try_emplace(operand, std::distance(operand.use_begin(), operand.use_end()))
+              .first->second;
       if (--left == 0)
         values.erase(operand);
     }
@@ -91,7 +95,8 @@ LogicalResult Evaluator::evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr>
     if (failed(shape))
       return failure();
     auto cache = dyn_cast<CacheType>(type);
-    call.results.emplace_back(cache ? cache.getElementType() : cast<RankedTensorType>(type).getElementType(), *shape);
+    call.results.emplace_back(
+        cache ? cache.getElementType() : cast<RankedTensorType>(type).getElementType(), *shape);
   }
   if (failed((*function)(&op, call)))
     return failure();
@@ -129,7 +134,9 @@ std::string nameOf(Attribute attribute, const char *fallback, unsigned index) {
 /// The array of an argument that the caller left out.
 FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, const Extents &extents) {
   auto emitError = [&] {
-    return function.emitError() << "input '" << nameOf(function.getArgAttr(index, kNameAttr), "arg", index) << "' ";
+    return function.emitError() << "input '"
+                                << nameOf(function.getArgAttr(index, kNameAttr), "arg", index)
+                                << "' ";
   };
   Attribute value = function.getArgAttr(index, kDefaultAttr);
   if (!value)
@@ -147,7 +154,8 @@ FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, const Extent
       element = extents.find(symbol.getValue()).value_or(0);
     else
       element = array.shape.empty() ? 0 : i % array.shape.back(); // "iota"
-    (array.isFloat() ? void(array.floats[i] = static_cast<double>(element)) : void(array.integers[i] = element));
+    (array.isFloat() ? void(array.floats[i] = static_cast<double>(element))
+                     : void(array.integers[i] = element));
   }
   return array;
 }
@@ -158,16 +166,18 @@ LogicalResult checkRange(func::FuncOp function, unsigned index, const Array &arr
     return success();
   for (int64_t element : array.integers)
     if (element < range[0] || element >= range[1])
-      return function.emitError() << "input '" << nameOf(function.getArgAttr(index, kNameAttr), "arg", index)
-                                  << "' holds " << element << ", outside [" << range[0] << ", " << range[1] << ")";
+      return function.emitError() << "input '"
+                                  << nameOf(function.getArgAttr(index, kNameAttr), "arg", index)
+                                  << "' holds " << element << ", outside [" << range[0] << ", "
+                                  << range[1] << ")";
   return success();
 }
 
 /// Whether an input of another integer width or float type may stand for `type`: it is converted.
 bool converts(Type from, Type to) { return isa<FloatType>(from) == isa<FloatType>(to); }
 
-FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<NamedArray> inputs, Extents &extents,
-                                            const EvaluateOptions &options) {
+FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<NamedArray> inputs,
+                                            Extents &extents, const EvaluateOptions &options) {
   std::vector<ArrayPtr> arguments(function.getNumArguments());
   std::vector<std::string> names;
   for (unsigned i = 0; i < arguments.size(); ++i)
@@ -181,7 +191,8 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Name
     auto type = cast<RankedTensorType>(function.getArgumentTypes()[index]);
     auto emitError = [&] { return function.emitError() << "input '" << input.name << "' "; };
     if (!converts(input.array->elementType, type.getElementType()))
-      return emitError() << "holds " << input.array->elementType << ", expected " << type.getElementType();
+      return emitError() << "holds " << input.array->elementType << ", expected "
+                         << type.getElementType();
     if (failed(extents.bind(type, input.array->shape, emitError)))
       return failure();
     Array array = *input.array;
@@ -191,7 +202,8 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Name
       return failure();
     arguments[index] = std::make_shared<const Array>(std::move(array));
   }
-  if (failed(extents.finish(function->getParentOfType<ModuleOp>(), [&] { return function.emitError(); })))
+  if (failed(extents.finish(function->getParentOfType<ModuleOp>(),
+                            [&] { return function.emitError(); })))
     return failure();
   for (unsigned i = 0; i < arguments.size(); ++i) {
     if (arguments[i])
@@ -206,8 +218,8 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Name
 
 } // namespace
 
-FailureOr<std::vector<NamedArray>> evaluate(func::FuncOp function, ArrayRef<NamedArray> inputs, StateStore &states,
-                                            const EvaluateOptions &options) {
+FailureOr<std::vector<NamedArray>> evaluate(func::FuncOp function, ArrayRef<NamedArray> inputs,
+                                            StateStore &states, const EvaluateOptions &options) {
   if (!function.getBody().hasOneBlock())
     return function.emitError() << "has no body of one block to evaluate";
   Extents extents;
@@ -216,7 +228,8 @@ FailureOr<std::vector<NamedArray>> evaluate(func::FuncOp function, ArrayRef<Name
   auto arguments = bindInputs(function, inputs, extents, options);
   if (failed(arguments))
     return failure();
-  auto results = Evaluator(states, options, extents).run(function.getBody().front(), std::move(*arguments));
+  auto results =
+      Evaluator(states, options, extents).run(function.getBody().front(), std::move(*arguments));
   if (failed(results))
     return failure();
   std::vector<NamedArray> named;

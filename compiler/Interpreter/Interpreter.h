@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Evaluates graph functions plainly: whole arrays, one op after the other, each as its definition in the .td files
-// reads. It is the oracle that every other way of running a graph is compared with, so it is slow and obviously right.
+// Evaluates graph functions plainly: whole arrays, one op after the other, each as its definition
+// in the .td files reads. It is the oracle that every other way of running a graph is compared
+// with, so it is slow and obviously right.
 //
 //   StateStore states(loadFromCheckpoint(checkpoint));
 //   auto outputs = evaluate(function, {{"input_ids", ids}}, states, {});
@@ -36,10 +37,12 @@ struct NamedArray {
 /// Gives a state's first value, or fails with a diagnostic.
 using StateInitializer = std::function<mlir::FailureOr<ArrayPtr>(graph::StateOp)>;
 
-/// What outlives a step. A state is asked of the initializer when it is first read; what is written is kept.
+/// What outlives a step. A state is asked of the initializer when it is first read; what is written
+/// is kept.
 class StateStore {
 public:
-  /// Session states start as zero; parameters come from `parameters` (null: reading one is an error).
+  /// Session states start as zero; parameters come from `parameters` (null: reading one is an
+  /// error).
   explicit StateStore(StateInitializer parameters = nullptr) : parameters(std::move(parameters)) {}
 
   mlir::FailureOr<ArrayPtr> get(graph::StateOp state);
@@ -52,10 +55,13 @@ private:
   std::map<std::string, ArrayPtr> values;
 };
 
-/// Runs a function. Inputs are found by name; one that is left out takes its graph.default. Extents of named
-/// dimensions follow from the inputs' shapes and must lie within their bounds. Returns the results in order.
-mlir::FailureOr<std::vector<NamedArray>> evaluate(mlir::func::FuncOp function, llvm::ArrayRef<NamedArray> inputs,
-                                                  StateStore &states, const EvaluateOptions &options);
+/// Runs a function. Inputs are found by name; one that is left out takes its graph.default. Extents
+/// of named dimensions follow from the inputs' shapes and must lie within their bounds. Returns the
+/// results in order.
+mlir::FailureOr<std::vector<NamedArray>> evaluate(mlir::func::FuncOp function,
+                                                  llvm::ArrayRef<NamedArray> inputs,
+                                                  StateStore &states,
+                                                  const EvaluateOptions &options);
 
 } // namespace ashlar::interpreter
 

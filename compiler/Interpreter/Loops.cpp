@@ -4,7 +4,8 @@
 
 namespace ashlar::interpreter {
 
-void multiplyAdd(int64_t m, int64_t n, int64_t k, const double *a, const double *b, double *__restrict c) {
+void multiplyAdd(int64_t m, int64_t n, int64_t k, const double *a, const double *b,
+                 double *__restrict c) {
   for (int64_t i = 0; i < m; ++i)
     for (int64_t l = 0; l < k; ++l)
       for (int64_t j = 0; j < n; ++j)

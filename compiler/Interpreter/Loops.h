@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The one loop in which a whole model's time goes, apart because it is compiled with full optimisation and without
-// MLIR's headers.
+// The one loop in which a whole model's time goes, apart because it is compiled with full
+// optimisation and without MLIR's headers.
 
 #ifndef ASHLAR_COMPILER_INTERPRETER_LOOPS_H
 #define ASHLAR_COMPILER_INTERPRETER_LOOPS_H

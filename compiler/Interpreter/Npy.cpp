@@ -16,11 +16,16 @@ static llvm::Error toError(const absl::Status &status) {
 static Type typeOf(MLIRContext *context, DType dtype) {
   Builder b(context);
   switch (dtype) {
-  case DType::kF64: return b.getF64Type();
-  case DType::kF32: return b.getF32Type();
-  case DType::kF16: return b.getF16Type();
-  case DType::kBool: return b.getI1Type();
-  default: return b.getI64Type();
+  case DType::kF64:
+    return b.getF64Type();
+  case DType::kF32:
+    return b.getF32Type();
+  case DType::kF16:
+    return b.getF16Type();
+  case DType::kBool:
+    return b.getI1Type();
+  default:
+    return b.getI64Type();
   }
 }
 
@@ -31,7 +36,9 @@ llvm::Expected<Array> readNpy(MLIRContext *context, StringRef path) {
   Array array(typeOf(context, file->dtype), file->shape);
   void *out = array.isFloat() ? static_cast<void *>(array.floats.data()) : array.integers.data();
   DType wide = array.isFloat() ? DType::kF64 : DType::kI64;
-  if (absl::Status status = ConvertElements(file->dtype, file->bytes.data(), wide, out, array.size()); !status.ok())
+  if (absl::Status status =
+          ConvertElements(file->dtype, file->bytes.data(), wide, out, array.size());
+      !status.ok())
     return toError(status);
   return array;
 }
@@ -41,9 +48,11 @@ llvm::Error writeNpy(StringRef path, const Array &array) {
   DType dtype = array.isFloat() && !array.elementType.isF64() ? DType::kF32
                 : array.elementType.isInteger(1)              ? DType::kBool
                                                               : wide;
-  const void *elements = array.isFloat() ? static_cast<const void *>(array.floats.data()) : array.integers.data();
+  const void *elements =
+      array.isFloat() ? static_cast<const void *>(array.floats.data()) : array.integers.data();
   std::string bytes(array.size() * DTypeSize(dtype), '\0');
-  if (absl::Status status = ConvertElements(wide, elements, dtype, bytes.data(), array.size()); !status.ok())
+  if (absl::Status status = ConvertElements(wide, elements, dtype, bytes.data(), array.size());
+      !status.ok())
     return toError(status);
   absl::Status status = WriteNpy(path.str(), dtype, array.shape, bytes.data());
   return status.ok() ? llvm::Error::success() : toError(status);

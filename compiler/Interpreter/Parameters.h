@@ -10,11 +10,12 @@
 
 namespace ashlar::interpreter {
 
-/// Reads each parameter's tensor, rounded to the state's element type. Missing and misshapen tensors are diagnostics
-/// at the state.
+/// Reads each parameter's tensor, rounded to the state's element type. Missing and misshapen
+/// tensors are diagnostics at the state.
 StateInitializer loadFromCheckpoint(std::shared_ptr<const Checkpoint> checkpoint);
 
-/// Draws each parameter as its `init` and `stddev` say, bit for bit as the runtime does for the same seed.
+/// Draws each parameter as its `init` and `stddev` say, bit for bit as the runtime does for the
+/// same seed.
 StateInitializer drawFromSeed(uint64_t seed);
 
 } // namespace ashlar::interpreter

@@ -16,7 +16,8 @@ TEST(Evaluations, CoverTheGraphDialect) {
   MLIRContext context;
   context.loadDialect<graph::GraphDialect>();
   // Declarations and structure, which the interpreter itself handles.
-  const std::set<std::string> structure = {"graph.dim", "graph.state", "graph.fused", "graph.yield"};
+  const std::set<std::string> structure = {"graph.dim", "graph.state", "graph.fused",
+                                           "graph.yield"};
   int covered = 0;
   for (RegisteredOperationName name : context.getRegisteredOperations()) {
     if (name.getDialectNamespace() != "graph" || structure.count(name.getStringRef().str()))

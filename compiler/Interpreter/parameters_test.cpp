@@ -14,7 +14,8 @@ namespace ashlar::interpreter {
 namespace {
 
 /// What the runtime draws for the state.
-std::vector<float> drawByRuntime(graph::StateOp state, uint64_t seed, DType dtype, fb::Init init, float scale) {
+std::vector<float> drawByRuntime(graph::StateOp state, uint64_t seed, DType dtype, fb::Init init,
+                                 float scale) {
   fb::WeightPartT part;
   part.tensor = state.getTensorName().str();
   part.dtype = static_cast<fb::DType>(dtype);
@@ -35,7 +36,8 @@ TEST(Parameters, DrawsTheRuntimesBits) {
     graph.state parameter model @a init normal stddev 0.02 : tensor<33x17xf32>
     graph.state parameter model @b tensor "other.name" init normal stddev 0.5 : tensor<300xbf16>
     graph.state parameter model @c init ones : tensor<5xf32>
-    graph.state parameter model @d init zeros : tensor<5xf32>)", &context);
+    graph.state parameter model @d init zeros : tensor<5xf32>)",
+                                                             &context);
   ASSERT_TRUE(module);
   struct Draw {
     const char *name;
@@ -43,8 +45,10 @@ TEST(Parameters, DrawsTheRuntimesBits) {
     fb::Init init;
     float scale;
   };
-  for (const Draw &draw : {Draw{"a", DType::kF32, fb::Init::Normal, 0.02f}, Draw{"b", DType::kBF16, fb::Init::Normal, 0.5f},
-                           Draw{"c", DType::kF32, fb::Init::Ones, 0}, Draw{"d", DType::kF32, fb::Init::Zeros, 0}}) {
+  for (const Draw &draw :
+       {Draw{"a", DType::kF32, fb::Init::Normal, 0.02f},
+        Draw{"b", DType::kBF16, fb::Init::Normal, 0.5f}, Draw{"c", DType::kF32, fb::Init::Ones, 0},
+        Draw{"d", DType::kF32, fb::Init::Zeros, 0}}) {
     SCOPED_TRACE(draw.name);
     auto state = module->lookupSymbol<graph::StateOp>(draw.name);
     std::vector<float> expected = drawByRuntime(state, 42, draw.dtype, draw.init, draw.scale);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Evaluates a function of a graph module with the interpreter and prints (or writes, or compares) its results: the
-// tool behind the execute tests.
+// Evaluates a function of a graph module with the interpreter and prints (or writes, or compares)
+// its results: the tool behind the execute tests.
 //
-//   ashlar-interpret model.mlir --entry forward --weights DIR --input input_ids=ids.npy --output-dir out
-//   ashlar-interpret - --input 'x=dense<[1.0, -1.0]> : tensor<2xf32>'
+//   ashlar-interpret model.mlir --entry forward --weights DIR --input input_ids=ids.npy
+//   --output-dir out ashlar-interpret - --input 'x=dense<[1.0, -1.0]> : tensor<2xf32>'
 
 #include "compiler/Interpreter/Interpreter.h"
 #include "compiler/Interpreter/Npy.h"
@@ -26,17 +26,22 @@ namespace cl = llvm::cl;
 
 static cl::opt<std::string> file(cl::Positional, cl::desc("<module.mlir>"), cl::init("-"));
 static cl::opt<std::string> entry("entry", cl::desc("the function (default: the only one)"));
-static cl::list<std::string> inputs("input", cl::desc("NAME=FILE.npy or NAME=dense<..> : tensor<..>"));
+static cl::list<std::string> inputs("input",
+                                    cl::desc("NAME=FILE.npy or NAME=dense<..> : tensor<..>"));
 static cl::list<std::string> expected("expect", cl::desc("NAME=FILE.npy: compare a result"));
-static cl::opt<double> tolerance("tolerance", cl::desc("of --expect, relative to the largest value"), cl::init(1e-5));
-static cl::list<std::string> dims("dim", cl::desc("NAME=EXTENT for a dimension that no input binds"));
+static cl::opt<double>
+    tolerance("tolerance", cl::desc("of --expect, relative to the largest value"), cl::init(1e-5));
+static cl::list<std::string> dims("dim",
+                                  cl::desc("NAME=EXTENT for a dimension that no input binds"));
 static cl::opt<std::string> weights("weights", cl::desc("directory of safetensors"));
 static cl::opt<uint64_t> seed("seed", cl::desc("draw the parameters from this seed"));
-static cl::opt<std::string> outputDir("output-dir", cl::desc("write NAME.npy here instead of printing"));
+static cl::opt<std::string> outputDir("output-dir",
+                                      cl::desc("write NAME.npy here instead of printing"));
 static cl::opt<int> repeat("repeat", cl::desc("steps of one session"), cl::init(1));
-static cl::opt<Precision> precision("precision", cl::desc("how f32 is kept"), cl::init(Precision::F64),
-                                    cl::values(clEnumValN(Precision::F32, "f32", "rounded to f32 after each op"),
-                                               clEnumValN(Precision::F64, "f64", "as f64")));
+static cl::opt<Precision>
+    precision("precision", cl::desc("how f32 is kept"), cl::init(Precision::F64),
+              cl::values(clEnumValN(Precision::F32, "f32", "rounded to f32 after each op"),
+                         clEnumValN(Precision::F64, "f64", "as f64")));
 
 static LogicalResult report(const llvm::Twine &message) {
   llvm::errs() << "ashlar-interpret: " << message << "\n";
@@ -87,11 +92,13 @@ static LogicalResult compareResults(MLIRContext *context, ArrayRef<NamedArray> r
     auto wanted = parseInput(context, text);
     if (failed(wanted))
       return failure();
-    auto found = llvm::find_if(results, [&](const NamedArray &result) { return result.name == wanted->name; });
+    auto found = llvm::find_if(
+        results, [&](const NamedArray &result) { return result.name == wanted->name; });
     if (found == results.end())
       return report("there is no result named '" + wanted->name + "'");
     std::string difference = compare(*found->array, *wanted->array, tolerance);
-    llvm::outs() << wanted->name << ": " << (difference.empty() ? "as expected" : difference) << "\n";
+    llvm::outs() << wanted->name << ": " << (difference.empty() ? "as expected" : difference)
+                 << "\n";
     allEqual &= difference.empty();
   }
   return success(allEqual);
