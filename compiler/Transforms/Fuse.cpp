@@ -102,9 +102,9 @@ bool isComputed(Value value, const FusionGroups &groups) {
   return op && !groups.isFree(op) && !isa<ReadOp, ConstantOp>(op) && getWeightParts(value).empty();
 }
 
-/// Puts a copy, an explicit broadcast to the same type, in front of a use.
-void insertCopy(OpOperand &use) {
-  OpBuilder builder(use.getOwner());
+/// Replaces a use by a copy (a cast to the same type) that stands before `place`.
+void insertCopy(OpOperand &use, Operation *place) {
+  OpBuilder builder(place);
   Location loc = use.getOwner()->getLoc();
   Value value = use.get();
   use.set(CastOp::create(builder, loc, value.getType(), value));
@@ -122,20 +122,24 @@ struct Fuse : impl::FusePassBase<Fuse> {
     eraseUnused(function);
   }
 
-  /// Results and written states each need a buffer of their own.
+  /// Results and written states each need a buffer of their own. Everything is computed before the first state is
+  /// written: a value that is a state's reading is copied before, and each write is a copy of its own.
   void prepareEnds(func::FuncOp function) {
     Operation *terminator = function.getBody().front().getTerminator();
-    SmallVector<WriteOp> writes(function.getOps<WriteOp>());
-    for (WriteOp write : writes)
-      write->moveBefore(terminator);
     FusionGroups none(function); // for what is free only
+    SmallVector<WriteOp> writes(function.getOps<WriteOp>());
+    for (WriteOp write : writes) {
+      write->moveBefore(terminator);
+      if (!isa<CacheType>(write.getValue().getType()) && !isComputed(write.getValue(), none))
+        insertCopy(write->getOpOperand(0), writes.front());
+    }
     llvm::DenseSet<Value> seen;
     for (OpOperand &use : terminator->getOpOperands())
       if (!isComputed(use.get(), none) || !seen.insert(use.get()).second)
-        insertCopy(use);
+        insertCopy(use, writes.empty() ? terminator : writes.front());
     for (WriteOp write : writes)
       if (!isa<CacheType>(write.getValue().getType()))
-        insertCopy(write->getOpOperand(0));
+        insertCopy(write->getOpOperand(0), write);
   }
 
   void eraseUnused(func::FuncOp function) {

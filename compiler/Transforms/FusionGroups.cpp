@@ -26,6 +26,13 @@ static bool isPullable(Operation *op) {
   return isa<ElementwiseOpInterface, EmbeddingOp, GatherOp, RopeOp, ConcatOp>(op) && !getWeightParts(op->getResult(0)).size();
 }
 
+/// A cast to the same type stands for a copy that must be a step of its own: it separates what is computed from where
+/// it is delivered.
+static bool isCopy(Operation *op) {
+  auto cast = dyn_cast<CastOp>(op);
+  return cast && cast.getX().getType() == cast.getY().getType();
+}
+
 /// How often a broadcast repeats the producer's elements in the consumer: the ratio of their numbers, where a name
 /// counts as many.
 static double getRepeats(Value producer, Value consumer) {
@@ -141,7 +148,7 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
       return;
     Operation *user = users.front();
     bool fits = group->kind == GroupKind::Rows ? isRowOp(user) : isa<ElementwiseOpInterface>(user);
-    if (!fits || isAssigned(user) || user->getNumResults() != 1 || dimsOf(user->getResult(0)) != dimsOf(frontier))
+    if (!fits || isCopy(user) || isAssigned(user) || user->getNumResults() != 1 || dimsOf(user->getResult(0)) != dimsOf(frontier))
       return;
     if (isa<LayerNormOp, RmsNormOp>(user) && user->getOperand(0) != frontier)
       return;
@@ -165,7 +172,7 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
 
 /// Whether the group may compute the producer's elements where the consumer asks for them.
 bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *consumer) {
-  if (isAssigned(producer) || !isPullable(producer) || producer->getNumResults() != 1)
+  if (isAssigned(producer) || !isPullable(producer) || isCopy(consumer) || producer->getNumResults() != 1)
     return false;
   Value value = producer->getResult(0);
   for (Operation *user : getRealUsers(value))

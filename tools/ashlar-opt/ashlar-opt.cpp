@@ -40,6 +40,17 @@ struct LowerToProgramPass : mlir::PassWrapper<LowerToProgramPass, mlir::Operatio
                               llvm::cl::init(0)};
 };
 
+/// verifyProgram as a pass: what no op's own verifier sees.
+struct VerifyProgramPass : mlir::PassWrapper<VerifyProgramPass, mlir::OperationPass<mlir::ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VerifyProgramPass)
+  llvm::StringRef getArgument() const override { return "ashlar-verify-program"; }
+  llvm::StringRef getDescription() const override { return "Verify launches, spaces and the arena's contents"; }
+  void runOnOperation() override {
+    if (failed(ashlar::program::verifyProgram(getOperation())))
+      signalPassFailure();
+  }
+};
+
 } // namespace
 
 int main(int argc, char **argv) {
@@ -50,5 +61,6 @@ int main(int argc, char **argv) {
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::PassRegistration<LowerToProgramPass>();
+  mlir::PassRegistration<VerifyProgramPass>();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Ashlar optimizer driver\n", registry));
 }

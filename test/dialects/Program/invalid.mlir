@@ -1,0 +1,71 @@
+// RUN: ashlar-opt %s --split-input-file --verify-diagnostics --ashlar-verify-program
+
+// expected-error @+1 {{lies at 8, which is no multiple of 64}}
+program.weight @w f32 plain [4] at 8 bytes 16 [#program.part<"w", f32, [4], straight, none, 0.0>]
+
+// -----
+
+// expected-error @+1 {{has depth K = 8, but its part "w" has 6}}
+program.weight @w f32 panel_f32 [8, 4] at 0 bytes 1024 [#program.part<"w", f32, [4, 6], transposed, none, 0.0>]
+
+// -----
+
+// expected-error @+1 {{has parts of 4 together where its shape has 12}}
+program.weight @w f32 panel_f32 [8, 12] at 0 bytes 1024 [#program.part<"w", f32, [4, 8], transposed, none, 0.0>]
+
+// -----
+
+// expected-error @+1 {{has an arena of 10 bytes, below its lower bound 20}}
+program.entry @f arena 10 lower_bound 20 {}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 256 lower_bound 0 {
+  // expected-error @+1 {{gives 1 operands to @k, which takes 2}}
+  program.launch @k [#program.operand<arena, 0, 64>] extents [] flops [] bytes []
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 256 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-error @+1 {{operand #1 #program.operand<arena, 224, 64> lies outside its space of 256 bytes}}
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 224, 64>] extents [] flops [] bytes []
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 256 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // The second launch reads what the first one overwrote.
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 32, 64>] extents [] flops [] bytes []
+  // expected-error @+1 {{operand #0 #program.operand<arena, 0, 64> reads arena bytes that nothing wrote, or that were overwritten since}}
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 128, 64>] extents [] flops [] bytes []
+}
+
+// -----
+
+program.weight @w f32 plain [16] at 0 bytes 64 [#program.part<"w", f32, [16], straight, none, 0.0>]
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 256 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-error @+1 {{operand #1 writes #program.operand<weights, 0, 64>, which is read-only}}
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<weights, 0, 64>] extents [] flops [] bytes []
+}
+
+// -----
+
+program.entry @f arena 256 lower_bound 0 {
+  // expected-error @+1 {{gives arena bytes that nothing wrote, or that were overwritten since}}
+  program.output "y" f32 [#program.extent<16>] at 0 bytes 64
+}
+
+// -----
+
+program.entry @f arena 256 lower_bound 0 {
+  // expected-error @+1 {{runs @missing, which is no program.kernel}}
+  program.launch @missing [] extents [] flops [] bytes []
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Makes a module that shows a fault smaller while a test script still finds the fault in it:
+//
+//   ashlar-reduce model.mlir --reduction-tree='traversal-mode=0 test=./fails.sh'
+
+#include "compiler/Pipelines/Pipelines.h"
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Graph/Graph.h"
+#include "dialects/Program/Program.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
+#include "mlir/Transforms/Passes.h"
+
+int main(int argc, char **argv) {
+  mlir::registerTransformsPasses();
+  ashlar::registerAshlarTransformsPasses();
+  ashlar::registerPipelines();
+  mlir::DialectRegistry registry;
+  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  mlir::MLIRContext context(registry);
+  return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
+}
