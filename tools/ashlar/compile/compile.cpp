@@ -79,21 +79,6 @@ absl::Status describeWeights(const CompileOptions &options, const Checkpoint *ch
   return absl::OkStatus();
 }
 
-void addProperties(ModuleOp module, fb::ProgramT &program) {
-  program.producer = "ashlar " ASHLAR_VERSION;
-  for (NamedAttribute attribute : module->getDiscardableAttrs()) {
-    auto property = std::make_unique<fb::PropertyT>();
-    StringRef key = attribute.getName().getValue();
-    key.consume_front("graph.");
-    property->key = key.str();
-    if (auto text = dyn_cast<StringAttr>(attribute.getValue()))
-      property->value = text.getValue().str();
-    else
-      llvm::raw_string_ostream(property->value) << attribute.getValue();
-    program.properties.push_back(std::move(property));
-  }
-}
-
 absl::Status writeArtifact(const CompileOptions &options, ArtifactContents &contents, const Checkpoint *checkpoint,
                            std::shared_ptr<const Checkpoint> shared) {
   WeightsStream stream;
@@ -166,7 +151,8 @@ int compile(const CompileOptions &options) {
     const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
     return info ? static_cast<fb::DType>(info->dtype) : otherwise;
   });
-  addProperties(*module, contents.program);
+  contents.program.producer = "ashlar " ASHLAR_VERSION;
+  addModelProperties(options.import.directory, contents.program);
   addImportProperties(options.import, contents.program);
   absl::Status status = describeWeights(options, checkpoint.get(), contents.program);
   if (status.ok())
@@ -192,6 +178,8 @@ int CompileMain(const Arguments &args) {
   parser.Add("--context", "N", "positions of a decoder's cache (default: the most of --seq)", &context);
   parser.Add("--head", "NAME", "the model's head in place of what config.json says", &options.import.head);
   parser.Add("--model-type", "NAME", "in place of config.json's model_type", &options.import.modelType);
+  parser.Add("--ignore-field", "NAME", "a field of config.json to ignore although it is not known (repeat for several)",
+             &options.import.ignoredFields);
   parser.Add("--dtype", "auto|f32|bf16", "element type of weights (default: auto, the checkpoint's)", &dtype);
   parser.Add("--cpu", "NAME,...", "instruction sets: native, x86-64-v3, x86-64-v4 (default: native)", &cpus);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them", &options.embedWeights);

@@ -4,29 +4,58 @@
 
 #include "tools/ashlar/compile/parse.h"
 
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
 namespace ashlar {
 
 static constexpr const char *kWeightTypes[] = {"auto", "f32", "bf16"};
+
+static void addProperty(fb::ProgramT &program, const char *key, std::string value) {
+  if (value.empty())
+    return;
+  auto property = std::make_unique<fb::PropertyT>();
+  property->key = key;
+  property->value = std::move(value);
+  program.properties.push_back(std::move(property));
+}
 
 static std::string toText(const DimBounds &bounds) {
   return std::to_string(bounds.minimum) + ".." + std::to_string(bounds.maximum);
 }
 
 void addImportProperties(const ImportOptions &options, fb::ProgramT &program) {
-  auto add = [&](const char *key, std::string value) {
-    if (value.empty())
-      return;
-    auto property = std::make_unique<fb::PropertyT>();
-    property->key = key;
-    property->value = std::move(value);
-    program.properties.push_back(std::move(property));
-  };
+  auto add = [&](const char *key, std::string value) { addProperty(program, key, std::move(value)); };
   add("import.head", options.head);
   add("import.model_type", options.modelType);
   add("import.batch", toText(options.batch));
   add("import.seq", options.seq ? toText(*options.seq) : "");
   add("import.context", options.context ? std::to_string(*options.context) : "");
   add("import.dtype", kWeightTypes[static_cast<int>(options.weights)]);
+}
+
+void addModelProperties(const std::string &directory, fb::ProgramT &program) {
+  auto text = llvm::MemoryBuffer::getFile(directory + "/config.json");
+  if (!text)
+    return;
+  llvm::Expected<llvm::json::Value> config = llvm::json::parse((*text)->getBuffer());
+  if (!config) {
+    llvm::consumeError(config.takeError()); // the importer has read the same file and said so
+    return;
+  }
+  const llvm::json::Object *fields = config->getAsObject();
+  for (const char *key : {"model_type", "eos_token_id", "bos_token_id"}) {
+    const llvm::json::Value *value = fields ? fields->get(key) : nullptr;
+    if (!value || value->getAsNull())
+      continue;
+    std::string written;
+    if (auto name = value->getAsString())
+      written = name->str();
+    else
+      llvm::raw_string_ostream(written) << *value;
+    addProperty(program, key, std::move(written));
+  }
 }
 
 ImportOptions getImportOptions(const fb::ProgramT &program) {
