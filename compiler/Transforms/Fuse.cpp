@@ -33,7 +33,7 @@ public:
     OpBuilder builder(last);
     for (Operation *op : ops)
       for (Value result : op->getResults())
-        if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !group.ops.contains(user); }))
+        if (llvm::any_of(groups.getRealUsers(result), [&](Operation *user) { return !group.ops.contains(user); }))
           outputs.push_back(result);
     SmallVector<Type> types = llvm::map_to_vector(outputs, [](Value value) { return value.getType(); });
     auto fused = FusedOp::create(builder, getLocation(builder), types, getName(), ValueRange{});
@@ -46,8 +46,11 @@ public:
     fused.getInputsMutable().assign(inputs);
     for (auto [from, to] : llvm::zip(outputs, fused.getResults()))
       from.replaceAllUsesWith(to);
-    for (Operation *op : llvm::reverse(ops))
+    for (Operation *op : llvm::reverse(ops)) {
+      for (Value result : op->getResults())
+        eraseDeadUsers(result);
       op->erase();
+    }
     return fused;
   }
 
@@ -57,6 +60,16 @@ private:
       resolve(operand, builder, block);
     builder.setInsertionPointToEnd(&block);
     builder.clone(*op, mapping);
+  }
+
+  /// Erases free ops behind a value that every reader has repeated for itself.
+  static void eraseDeadUsers(Value value) {
+    for (Operation *user : llvm::make_early_inc_range(value.getUsers())) {
+      for (Value result : user->getResults())
+        eraseDeadUsers(result);
+      if (isOpTriviallyDead(user))
+        user->erase();
+    }
   }
 
   /// Makes an operand available in the region: computed there, repeated there, or an input.

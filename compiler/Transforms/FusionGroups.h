@@ -36,6 +36,9 @@ public:
   /// Whether the op is repeated where it is needed.
   bool isFree(mlir::Operation *op) const;
 
+  /// The ops that read the value, directly or through free ops.
+  llvm::SmallVector<mlir::Operation *> getRealUsers(mlir::Value value) const;
+
 private:
   FusionGroup *start(GroupKind kind, mlir::Operation *op);
   void add(FusionGroup *group, mlir::Operation *op);
@@ -52,7 +55,6 @@ private:
   void pullProducers(FusionGroup *group, mlir::Operation *op);
   bool canPull(FusionGroup *group, mlir::Operation *producer, mlir::Operation *consumer);
   void forceOperandsOfProducts();
-  llvm::SmallVector<mlir::Operation *> getRealUsers(mlir::Value value) const;
 
   mlir::func::FuncOp function;
   std::vector<std::unique_ptr<FusionGroup>> groups;
