@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: all setup configure build demo test bench format clean
+.PHONY: all setup configure build demo test docs format clean
 all: build
 
 setup:
@@ -21,6 +21,9 @@ demo: build
 
 test: build
 	@tools/scripts/run_tests.sh $(BUILD)
+
+docs: configure
+	@cmake --build $(BUILD) --target docs
 
 format:
 	@git ls-files '*.h' '*.cpp' '*.cc' '*.cuh' | xargs clang-format-22 -i

@@ -28,7 +28,7 @@ def Graph_Dialect : Dialect {
       func.func @forward(%x: tensor<?x?x768xf32, #graph.dims<[batch, seq, _]>> {graph.name = "x"})
           -> (tensor<?x?x768xf32, #graph.dims<[batch, seq, _]>> {graph.name = "y"}) attributes {graph.entry} {
         %w = graph.read @dense.weight : tensor<768x768xf32>
-        %y = graph.matmul %x, %w {transpose_b}
+        %y = graph.matmul %x, %w transpose_b
             : tensor<?x?x768xf32, #graph.dims<[batch, seq, _]>>, tensor<768x768xf32>
         return %y : tensor<?x?x768xf32, #graph.dims<[batch, seq, _]>>
       }

@@ -55,6 +55,7 @@ function(ashlar_tablegen_dialect dialect)
     mlir_tablegen(${interface}.cpp.inc -gen-op-interface-defs)
   endforeach()
   add_public_tablegen_target(${dialect}IncGen)
+  _ashlar_document(${dialect}Ops.td ${dialect} -gen-dialect-doc -dialect=${namespace})
   set_property(GLOBAL APPEND PROPERTY ASHLAR_TABLEGEN_TARGETS ${dialect}IncGen)
 endfunction()
 
@@ -64,7 +65,23 @@ function(ashlar_tablegen_passes name)
   set(LLVM_TARGET_DEFINITIONS Passes.td)
   mlir_tablegen(Passes.h.inc -gen-pass-decls -name Ashlar${name})
   add_public_tablegen_target(${name}PassesIncGen)
+  _ashlar_document(Passes.td ${name}Passes -gen-pass-doc)
   set_property(GLOBAL APPEND PROPERTY ASHLAR_TABLEGEN_TARGETS ${name}PassesIncGen)
+endfunction()
+
+# Adds build/docs/<name>.md, made from a .td file, to the target `docs`.
+function(_ashlar_document source name)
+  if(NOT TARGET docs)
+    add_custom_target(docs)
+  endif()
+  set(page ${PROJECT_BINARY_DIR}/docs/${name}.md)
+  add_custom_command(OUTPUT ${page}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${PROJECT_BINARY_DIR}/docs
+    COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} -I ${MLIR_INCLUDE_DIRS} -I ${PROJECT_SOURCE_DIR}
+            ${CMAKE_CURRENT_SOURCE_DIR}/${source} -o ${page}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${source} VERBATIM)
+  add_custom_target(docs-${name} DEPENDS ${page})
+  add_dependencies(docs docs-${name})
 endfunction()
 
 # ashlar_mlir_library(AshlarGraph SOURCES a.cpp b.cpp [DEPS other...]): a static library over shared MLIR.
