@@ -54,8 +54,8 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     for (const auto& extent : launch.kernel->grid)
       items *= Evaluate(*extent, launch.extents.data());
     pool.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
-      launch.function(launch.buffers.data(), launch.extents.data(), from, to,
-                      scratch + worker * scratch_stride);
+      CallKernel(launch.function, launch.buffers.data(), launch.extents.data(), from, to,
+                 scratch + worker * scratch_stride);
     });
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();

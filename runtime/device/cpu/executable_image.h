@@ -16,6 +16,16 @@ namespace ashlar {
 using KernelFunction = void (*)(void* const* buffers, const int64_t* extents, int64_t begin,
                                 int64_t end, void* scratch);
 
+// Calls a kernel. The function sanitizer is told not to look at it: that reads a word before the
+// code, which generated code does not have.
+#if defined(__clang__)
+__attribute__((no_sanitize("function")))
+#endif
+inline void CallKernel(KernelFunction kernel, void* const* buffers, const int64_t* extents,
+                       int64_t begin, int64_t end, void* scratch) {
+  kernel(buffers, extents, begin, end, scratch);
+}
+
 class ExecutableImage {
  public:
   // `code` is flat and position-independent; its first byte lands on a page boundary.

@@ -34,7 +34,7 @@ TEST(ExecutableImage, RunsAKernelAndCannotBeWritten) {
   EXPECT_EQ(PermissionsAt(reinterpret_cast<void*>(accumulate)), "r-xp");
   int64_t value[2] = {5, 7}, total[2] = {1, 2}, count[2] = {0, 0}, out[2] = {0, 0};
   void* buffers[] = {value, total, count, out};
-  accumulate(buffers, nullptr, 1, 2, nullptr);
+  CallKernel(accumulate, buffers, nullptr, 1, 2, nullptr);
   EXPECT_EQ(out[0], 0);
   EXPECT_EQ(out[1], 9);
   EXPECT_EQ(count[1], 1);

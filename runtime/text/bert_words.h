@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// BERT's basic tokenization: text to the words that WordPiece then cuts. "Héllo, 世界" uncased gives
+// hello | , | 世 | 界.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace ashlar {
+
+struct BertNormalization {
+  bool clean_text = true;            // control characters, NUL and U+FFFD out, whitespace to blanks
+  bool split_cjk = true;             // a blank before and after each Chinese character
+  bool lowercase = true;             // character by character
+  std::optional<bool> strip_accents;  // NFD without its nonspacing marks; unset: as lowercase
+};
+
+// Returns the text normalized, in the order in which the fields stand, accents before lower case.
+absl::StatusOr<std::u32string> NormalizeForBert(const std::u32string& text,
+                                                const BertNormalization& how);
+
+// Returns the words of normalized text, in UTF-8: what stands between whitespace, each punctuation
+// character a word of its own.
+std::vector<std::string> SplitBertWords(const std::u32string& text);
+
+}  // namespace ashlar
