@@ -1,4 +1,6 @@
-// ashlar-plan-memory: packs the buffers of a CSV file into one arena. See compiler/Memory/Planner/README.md.
+// ashlar-plan-memory: packs the buffers of a CSV file into one arena. See
+// compiler/Memory/Planner/README.md.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <fstream>
@@ -16,11 +18,12 @@ namespace {
 
 constexpr char kUsage[] = R"(usage: ashlar-plan-memory FILE.csv [options]
 
-Gives every buffer of FILE an offset in one arena, so that no two that live at the same step overlap.
-FILE has the columns id,lower,upper,size and optionally alignment,gaps,offset,hint,alias; - is the standard input.
+Gives every buffer of FILE an offset in one arena; no two that live at the same step overlap.
+FILE has the columns id,lower,upper,size and optionally alignment,gaps,offset,hint,alias;
+- is the standard input.
 
   --capacity N     stop at the first plan of at most N bytes; without it the peak is minimised
-  --output FILE    write the rows with their offsets
+  --output FILE    write the rows with their offsets, even if the plan does not fit
   --svg FILE       draw the plan
   --time-limit S   seconds until the best plan so far is taken (default 10)
   --work N         stop after N placements instead, at the same plan on every machine
@@ -71,19 +74,21 @@ absl::Status parseArguments(int argc, char **argv, Arguments &arguments) {
       valid = absl::SimpleAtoi(value, &number) && number >= 0;
       arguments.capacity = number;
     } else if (name == "--threads") {
-      valid = absl::SimpleAtoi(value, &arguments.options.threads) && arguments.options.threads >= 1 &&
-              arguments.options.threads <= 1024;
+      valid = absl::SimpleAtoi(value, &arguments.options.threads) &&
+              arguments.options.threads >= 1 && arguments.options.threads <= 1024;
     } else if (name == "--work") {
       valid = absl::SimpleAtoi(value, &number) && number >= 0;
       arguments.options.workLimit = number;
     } else if (name == "--time-limit") {
-      valid = absl::SimpleAtod(value, &arguments.options.timeLimit) && arguments.options.timeLimit >= 0;
+      valid =
+          absl::SimpleAtod(value, &arguments.options.timeLimit) && arguments.options.timeLimit >= 0;
       limited = true;
     } else {
       return absl::InvalidArgumentError(absl::StrCat("there is no option ", name));
     }
     if (!valid)
-      return absl::InvalidArgumentError(absl::StrCat(name, ": '", value, "' is not a possible value"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, ": '", value, "' is not a possible value"));
   }
   if (arguments.input.empty())
     return absl::InvalidArgumentError("which file? See --help");
@@ -99,7 +104,8 @@ absl::Status readFile(const std::string &path, std::string &text) {
   std::istream &stream = path == "-" ? std::cin : file;
   text.assign(std::istreambuf_iterator<char>(stream), {});
   // A folder opens, but cannot be read.
-  return stream.bad() || (path != "-" && !file.is_open()) || (text.empty() && stream.fail() && !stream.eof())
+  return stream.bad() || (path != "-" && !file.is_open()) ||
+                 (text.empty() && stream.fail() && !stream.eof())
              ? absl::NotFoundError("it cannot be read")
              : absl::OkStatus();
 }
@@ -112,9 +118,11 @@ absl::Status writeFile(const std::string &path, const std::string &text) {
 }
 
 void printPlan(const ashlar::Plan &plan, const std::optional<int64_t> &capacity) {
-  const double gap = plan.peak ? 100.0 * double(plan.peak - plan.lowerBound) / double(plan.peak) : 0;
-  absl::PrintF("peak: %d bytes\nlower bound: %d bytes\ngap: %d bytes (%.2f %%)%s\n", plan.peak, plan.lowerBound,
-               plan.peak - plan.lowerBound, gap, plan.provedOptimal ? ", optimal" : "");
+  const double gap =
+      plan.peak ? 100.0 * double(plan.peak - plan.lowerBound) / double(plan.peak) : 0;
+  absl::PrintF("peak: %d bytes\nlower bound: %d bytes\ngap: %d bytes (%.2f %%)%s\n", plan.peak,
+               plan.lowerBound, plan.peak - plan.lowerBound, gap,
+               plan.provedOptimal ? ", optimal" : "");
   absl::PrintF("seconds: %.3f\nplacements tried: %d\nstopped early: %s\n", plan.seconds, plan.work,
                plan.stoppedEarly ? "yes" : "no");
   if (!capacity)
@@ -124,10 +132,12 @@ void printPlan(const ashlar::Plan &plan, const std::optional<int64_t> &capacity)
     absl::PrintF("fits: yes, %d of %d bytes\n", plan.peak, *capacity);
     break;
   case ashlar::Outcome::DoesNotFit:
-    absl::PrintF("fits: no, proved: at least %d bytes are needed, %d are there\n", plan.lowerBound, *capacity);
+    absl::PrintF("fits: no, proved: at least %d bytes are needed, %d are there\n", plan.lowerBound,
+                 *capacity);
     break;
   case ashlar::Outcome::FitNotFound:
-    absl::PrintF("fits: not found, unproved: no plan of %d bytes was found, none is excluded\n", *capacity);
+    absl::PrintF("fits: not found, unproved: no plan of %d bytes was found, none is excluded\n",
+                 *capacity);
     break;
   }
 }
@@ -161,7 +171,8 @@ int main(int argc, char **argv) {
     if (absl::Status status = writeFile(arguments.output, printCsv(*csv, *plan)); !status.ok())
       return fail(arguments.output + ": ", status);
   if (!arguments.svg.empty())
-    if (absl::Status status = writeFile(arguments.svg, drawPlan(csv->problem, *plan, csv->ids)); !status.ok())
+    if (absl::Status status = writeFile(arguments.svg, drawPlan(csv->problem, *plan, csv->ids));
+        !status.ok())
       return fail(arguments.svg + ": ", status);
   printPlan(*plan, arguments.capacity);
   return plan->outcome == ashlar::Outcome::Fits ? 0 : kDoesNotFit;

@@ -1,4 +1,6 @@
-// The oracle of the planner's property tests: tries every offset, and paints bytes and steps one by one.
+// The oracle of the planner's property tests: tries every offset, and paints bytes and steps one by
+// one.
+//
 // SPDX-License-Identifier: Apache-2.0
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_BRUTEFORCE_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_BRUTEFORCE_H
@@ -13,7 +15,8 @@ namespace ashlar {
 /// For steps and bytes in [0, 64): a handful of buffers.
 class BruteForce {
 public:
-  explicit BruteForce(const Problem &problem) : buffers(problem.buffers), offsets(buffers.size(), -1) {}
+  explicit BruteForce(const Problem &problem)
+      : buffers(problem.buffers), offsets(buffers.size(), -1) {}
 
   /// Returns the smallest peak that any plan has.
   int64_t smallestPeak() {
@@ -51,13 +54,15 @@ private:
       return aliasesHold();
     const Buffer &buffer = buffers[i];
     // What has no bytes lies anywhere.
-    for (int64_t offset = 0; offset + buffer.size <= (buffer.size ? capacity : 24); offset += buffer.alignment) {
+    for (int64_t offset = 0; offset + buffer.size <= (buffer.size ? capacity : 24);
+         offset += buffer.alignment) {
       if (buffer.offset && offset != *buffer.offset)
         continue;
       bool free = true;
       for (size_t j = 0; j < i && free; ++j)
         for (int64_t step = 0; step < 64 && free; ++step)
-          free = root(j) == root(i) || !(mask(buffers[j], offsets[j], step) & mask(buffer, offset, step));
+          free = root(j) == root(i) ||
+                 !(mask(buffers[j], offsets[j], step) & mask(buffer, offset, step));
       if (!free)
         continue;
       offsets[i] = offset;
@@ -69,7 +74,8 @@ private:
 
   bool aliasesHold() const {
     for (size_t i = 0; i < buffers.size(); ++i)
-      if (buffers[i].alias && offsets[i] != offsets[buffers[i].alias->buffer] + buffers[i].alias->delta)
+      if (buffers[i].alias &&
+          offsets[i] != offsets[buffers[i].alias->buffer] + buffers[i].alias->delta)
         return false;
     return true;
   }

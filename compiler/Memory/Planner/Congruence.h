@@ -1,4 +1,6 @@
-// Offsets that satisfy several alignments at once, each seen from a different distance: members of an alias class.
+// Offsets that satisfy several alignments at once, each seen from a different distance: members of
+// an alias class.
+//
 // SPDX-License-Identifier: Apache-2.0
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_CONGRUENCE_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_CONGRUENCE_H
@@ -16,8 +18,8 @@ struct Congruence {
   int64_t residue = 0;
 };
 
-/// Returns the numbers in both classes (the Chinese remainder theorem for moduli that need not be coprime), or
-/// nothing where there are none or their modulus is above 2^61.
+/// Returns the numbers in both classes (the Chinese remainder theorem for moduli that need not be
+/// coprime), or nothing where there are none or their modulus is above 2^61.
 inline std::optional<Congruence> intersect(Congruence a, Congruence b) {
   int64_t common = std::gcd(a.modulus, b.modulus);
   if ((a.residue - b.residue) % common != 0)
@@ -25,7 +27,8 @@ inline std::optional<Congruence> intersect(Congruence a, Congruence b) {
   __int128 modulus = __int128(a.modulus / common) * b.modulus;
   if (modulus > (int64_t(1) << 61))
     return std::nullopt;
-  // x = a.residue + a.modulus * k, where k = (b.residue - a.residue) / a.modulus in the ring of b.modulus / common.
+  // x = a.residue + a.modulus * k, where k = (b.residue - a.residue) / a.modulus in the ring of
+  // b.modulus / common.
   int64_t ring = b.modulus / common, value = a.modulus / common % ring;
   int64_t inverse = 0, next = 1, rest = ring, divisor = value; // extended Euclid
   while (divisor != 0) {

@@ -14,9 +14,11 @@ namespace ashlar {
 namespace {
 
 enum Column { Id, Lower, Upper, Size, Alignment, Gaps, Offset, Hint, AliasOf, NumColumns };
-constexpr const char *kNames[] = {"id", "lower", "upper", "size", "alignment", "gaps", "offset", "hint", "alias"};
+constexpr const char *kNames[] = {"id",   "lower",  "upper", "size", "alignment",
+                                  "gaps", "offset", "hint",  "alias"};
 
-template <typename... Args> absl::Status errorAt(size_t line, const Args &...args) {
+template <typename... Args>
+absl::Status errorAt(size_t line, const Args &...args) {
   return absl::InvalidArgumentError(absl::StrCat("line ", line, ": ", args...));
 }
 
@@ -38,21 +40,29 @@ struct Row {
   absl::string_view text(Column column) const {
     return fieldOf[column] < 0 ? absl::string_view() : absl::string_view(fields[fieldOf[column]]);
   }
-  template <typename... Args> absl::Status error(Column column, const Args &...args) const {
-    return errorAt(line, "field '", fieldOf[column] < 0 ? kNames[column] : columns[fieldOf[column]], "': ", args...);
+  template <typename... Args>
+  absl::Status error(Column column, const Args &...args) const {
+    return errorAt(line, "field '", fieldOf[column] < 0 ? kNames[column] : columns[fieldOf[column]],
+                   "': ", args...);
   }
   absl::Status integer(Column column, absl::string_view digits, int64_t &value) const {
     if (absl::SimpleAtoi(digits, &value))
       return absl::OkStatus();
     absl::string_view rest = absl::StripLeadingAsciiWhitespace(digits);
-    bool numeric = !rest.empty() && rest.find_first_not_of("0123456789", rest[0] == '-') == rest.npos && rest != "-";
+    bool numeric = !rest.empty() &&
+                   rest.find_first_not_of("0123456789", rest[0] == '-') == rest.npos && rest != "-";
     return error(column, quote(digits), numeric ? " does not fit 64 bits" : " is not an integer");
   }
 };
 
-absl::Status parseColumns(absl::string_view line, CsvProblem &csv, int (&fieldOf)[NumColumns], bool &endInclusive) {
-  static const auto &synonyms = *new absl::flat_hash_map<absl::string_view, absl::string_view>{
-      {"buffer", "id"}, {"buffer_id", "id"}, {"begin", "lower"}, {"start", "lower"}, {"end", "upper"}};
+absl::Status parseColumns(absl::string_view line, CsvProblem &csv, int (&fieldOf)[NumColumns],
+                          bool &endInclusive) {
+  static const auto &synonyms =
+      *new absl::flat_hash_map<absl::string_view, absl::string_view>{{"buffer", "id"},
+                                                                     {"buffer_id", "id"},
+                                                                     {"begin", "lower"},
+                                                                     {"start", "lower"},
+                                                                     {"end", "upper"}};
   for (absl::string_view field : absl::StrSplit(line, ',')) {
     field = absl::StripAsciiWhitespace(field);
     auto synonym = synonyms.find(field);
@@ -78,7 +88,8 @@ absl::Status parseGaps(const Row &row, int64_t endOffset, std::vector<Gap> &gaps
     auto malformed = [&] {
       return row.error(Gaps, quote(text), " is not of the form LOWER-UPPER or LOWER-UPPER@FROM:TO");
     };
-    std::pair<absl::string_view, absl::string_view> at = absl::StrSplit(text, absl::MaxSplits('@', 1));
+    std::pair<absl::string_view, absl::string_view> at =
+        absl::StrSplit(text, absl::MaxSplits('@', 1));
     Gap gap;
     size_t dash = at.first.find('-', 1); // a leading '-' is a sign
     if (dash == at.first.npos || !absl::SimpleAtoi(at.first.substr(0, dash), &gap.lower) ||
@@ -86,8 +97,10 @@ absl::Status parseGaps(const Row &row, int64_t endOffset, std::vector<Gap> &gaps
       return malformed();
     gap.upper += endOffset;
     if (text.find('@') != text.npos) {
-      std::pair<absl::string_view, absl::string_view> window = absl::StrSplit(at.second, absl::MaxSplits(':', 1));
-      if (!absl::SimpleAtoi(window.first, &gap.windowLower) || !absl::SimpleAtoi(window.second, &gap.windowUpper))
+      std::pair<absl::string_view, absl::string_view> window =
+          absl::StrSplit(at.second, absl::MaxSplits(':', 1));
+      if (!absl::SimpleAtoi(window.first, &gap.windowLower) ||
+          !absl::SimpleAtoi(window.second, &gap.windowUpper))
         return malformed();
     }
     gaps.push_back(gap);
@@ -111,8 +124,9 @@ absl::Status parseOptional(const Row &row, Column column, std::optional<int64_t>
 }
 
 absl::Status parseBuffer(const Row &row, int64_t endOffset, Buffer &buffer) {
-  for (auto [column, value] : {std::pair(Lower, &buffer.lower), std::pair(Upper, &buffer.upper),
-                               std::pair(Size, &buffer.size), std::pair(Alignment, &buffer.alignment)})
+  for (auto [column, value] :
+       {std::pair(Lower, &buffer.lower), std::pair(Upper, &buffer.upper),
+        std::pair(Size, &buffer.size), std::pair(Alignment, &buffer.alignment)})
     if (row.fieldOf[column] >= 0)
       if (absl::Status status = row.integer(column, row.text(column), *value); !status.ok())
         return status;
@@ -128,7 +142,8 @@ absl::Status parseBuffer(const Row &row, int64_t endOffset, Buffer &buffer) {
   if (absl::Status status = parseOptional(row, Offset, buffer.offset); !status.ok())
     return status;
   if (buffer.offset && *buffer.offset % buffer.alignment != 0)
-    return row.error(Offset, *buffer.offset, " is not a multiple of the alignment ", buffer.alignment);
+    return row.error(Offset, *buffer.offset, " is not a multiple of the alignment ",
+                     buffer.alignment);
   if (absl::Status status = parseOptional(row, Hint, buffer.hint); !status.ok())
     return status;
   return parseGaps(row, endOffset, buffer.gaps);
@@ -143,7 +158,8 @@ absl::Status parseAlias(const Row &row, const IdMap &index, Buffer &buffer) {
   auto target = index.find(text);
   Alias alias;
   size_t plus = text.rfind('+');
-  if (target == index.end() && plus != text.npos && absl::SimpleAtoi(text.substr(plus + 1), &alias.delta))
+  if (target == index.end() && plus != text.npos &&
+      absl::SimpleAtoi(text.substr(plus + 1), &alias.delta))
     target = index.find(text.substr(0, plus));
   if (target == index.end())
     return row.error(AliasOf, quote(text), " is neither an id nor of the form ID+BYTES");
@@ -179,7 +195,8 @@ absl::StatusOr<CsvProblem> parseCsv(absl::string_view text) {
     for (absl::string_view field : absl::StrSplit(line, ','))
       fields.emplace_back(absl::StripAsciiWhitespace(field));
     if (fields.size() != csv.columns.size())
-      return errorAt(number, fields.size(), " fields, but line 1 names ", csv.columns.size(), " columns");
+      return errorAt(number, fields.size(), " fields, but line 1 names ", csv.columns.size(),
+                     " columns");
     csv.rows.push_back(std::move(fields));
     lineOf.push_back(number);
   }
@@ -196,7 +213,8 @@ absl::StatusOr<CsvProblem> parseCsv(absl::string_view text) {
       return row.error(Id, "it is empty");
     auto [entry, inserted] = index.try_emplace(row.text(Id), i);
     if (!inserted)
-      return row.error(Id, quote(row.text(Id)), " was given already in line ", lineOf[entry->second]);
+      return row.error(Id, quote(row.text(Id)), " was given already in line ",
+                       lineOf[entry->second]);
     csv.ids.emplace_back(row.text(Id));
     if (absl::Status status = parseBuffer(row, endInclusive, csv.problem.buffers[i]); !status.ok())
       return status;
@@ -210,14 +228,15 @@ absl::StatusOr<CsvProblem> parseCsv(absl::string_view text) {
     Fault fault = faultOf(status);
     if (!fault.buffer)
       return status;
-    return errorAt(lineOf[*fault.buffer], "field '", fault.field, "': id ", quote(csv.ids[*fault.buffer]), ": ",
-                   status.message());
+    return errorAt(lineOf[*fault.buffer], "field '", fault.field, "': id ",
+                   quote(csv.ids[*fault.buffer]), ": ", status.message());
   }
   return csv;
 }
 
 std::string printCsv(const CsvProblem &csv, const Plan &plan) {
-  size_t column = size_t(std::find(csv.columns.begin(), csv.columns.end(), kNames[Offset]) - csv.columns.begin());
+  size_t column = size_t(std::find(csv.columns.begin(), csv.columns.end(), kNames[Offset]) -
+                         csv.columns.begin());
   std::vector<std::string> fields = csv.columns;
   auto withOffset = [&](std::string value) {
     fields.resize(std::max(fields.size(), column + 1));

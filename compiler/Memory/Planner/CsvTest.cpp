@@ -18,8 +18,8 @@ std::string errorOf(absl::string_view text) {
 }
 
 TEST(Csv, ReadsColumnsInAnyOrder) {
-  absl::StatusOr<CsvProblem> csv =
-      parseCsv("size,offset,hint,id,gaps,upper,lower,alignment\r\n8,16,-1,a,2-4 5-6@1:3,9,0,4\r\n3,,7,b,,2,1,1\r\n\r\n");
+  absl::StatusOr<CsvProblem> csv = parseCsv("size,offset,hint,id,gaps,upper,lower,alignment\r\n8,"
+                                            "16,-1,a,2-4 5-6@1:3,9,0,4\r\n3,,7,b,,2,1,1\r\n\r\n");
   ASSERT_TRUE(csv.ok()) << csv.status();
   ASSERT_EQ(csv->problem.buffers.size(), 2u);
   const Buffer &a = csv->problem.buffers[0], &b = csv->problem.buffers[1];
@@ -49,7 +49,8 @@ TEST(Csv, TakesAnEndForTheLastStep) {
 }
 
 TEST(Csv, ReadsAliases) {
-  absl::StatusOr<CsvProblem> csv = parseCsv("id,lower,upper,size,alias\na,0,2,8,\nb,2,4,4,a\nc,2,4,4,a+4\n");
+  absl::StatusOr<CsvProblem> csv =
+      parseCsv("id,lower,upper,size,alias\na,0,2,8,\nb,2,4,4,a\nc,2,4,4,a+4\n");
   ASSERT_TRUE(csv.ok()) << csv.status();
   EXPECT_EQ(csv->problem.buffers[1].alias->buffer, 0);
   EXPECT_EQ(csv->problem.buffers[2].alias->delta, 4);
@@ -66,11 +67,14 @@ TEST(Csv, WritesOffsetsIntoTheirColumn) {
 
 TEST(Csv, NamesTheLineAndTheFieldOfAFault) {
   const std::string head = "id,lower,upper,size,alignment,gaps,offset,hint,alias\n";
-  auto row = [&](const std::string &text) { return errorOf(head + "ok,0,1,1,1,,,,\n" + text + "\n"); };
+  auto row = [&](const std::string &text) {
+    return errorOf(head + "ok,0,1,1,1,,,,\n" + text + "\n");
+  };
   EXPECT_EQ(errorOf(""), "line 1: there is no line with the columns' names");
   EXPECT_EQ(errorOf("id,lower,upper,size\n"), "line 2: there are no buffers");
   EXPECT_EQ(errorOf("id,lower,upper\n"), "line 1: column 'size' is missing");
-  EXPECT_THAT(errorOf("id,lower,upper,size,colour\n"), HasSubstr("line 1: column 'colour' is not one of id, lower"));
+  EXPECT_THAT(errorOf("id,lower,upper,size,colour\n"),
+              HasSubstr("line 1: column 'colour' is not one of id, lower"));
   EXPECT_EQ(errorOf("id,lower,start,upper,size\n"), "line 1: column 'lower' is given twice");
   EXPECT_EQ(row("b,0,1,1"), "line 3: 4 fields, but line 1 names 9 columns");
   EXPECT_EQ(row(",0,1,1,1,,,,"), "line 3: field 'id': it is empty");
@@ -80,23 +84,31 @@ TEST(Csv, NamesTheLineAndTheFieldOfAFault) {
   EXPECT_EQ(row("b,0,1,99999999999999999999,1,,,,"),
             "line 3: field 'size': '99999999999999999999' does not fit 64 bits");
   EXPECT_EQ(row("b,0,1,9223372036854775807,1,,,,"),
-            "line 3: field 'size': id 'b': buffer 1: size 9223372036854775807 or alignment 1 is above 2^61");
+            "line 3: field 'size': id 'b': buffer 1: size 9223372036854775807 or alignment 1 is "
+            "above 2^61");
   EXPECT_EQ(row("b,4,4,1,1,,,,"), "line 3: field 'upper': the life [4, 4) is empty");
   EXPECT_EQ(row("b,0,1,-1,1,,,,"), "line 3: field 'size': -1 is negative");
   EXPECT_EQ(row("b,0,1,1,0,,,,"), "line 3: field 'alignment': 0 is below 1");
   EXPECT_THAT(row("b,0,1,1,1,0:1,,,"), HasSubstr("line 3: field 'gaps': '0:1' is not of the form"));
-  EXPECT_THAT(row("b,0,1,1,1,0-3,,,"), HasSubstr("line 3: field 'gaps': id 'b': buffer 1: gap [0, 3) leaves"));
-  EXPECT_EQ(row("b,0,1,1,4,,2,,"), "line 3: field 'offset': 2 is not a multiple of the alignment 4");
+  EXPECT_THAT(row("b,0,1,1,1,0-3,,,"),
+              HasSubstr("line 3: field 'gaps': id 'b': buffer 1: gap [0, 3) leaves"));
+  EXPECT_EQ(row("b,0,1,1,4,,2,,"),
+            "line 3: field 'offset': 2 is not a multiple of the alignment 4");
   EXPECT_EQ(row("b,0,1,1,1,,-2,,"), "line 3: field 'offset': -2 is negative");
   EXPECT_EQ(row("b,0,1,1,1,,,x,"), "line 3: field 'hint': 'x' is not an integer");
-  EXPECT_EQ(row("b,0,1,1,1,,,,nobody"), "line 3: field 'alias': 'nobody' is neither an id nor of the form ID+BYTES");
-  EXPECT_THAT(row("b,0,1,1,1,,,,b"), HasSubstr("line 3: field 'alias': id 'b': buffer 1: its chain of aliases"));
-  EXPECT_THAT(row("b,0,1,1,1,,0,,\nc,0,1,1,1,,0,,"), HasSubstr("field 'offset': id 'c': buffer 2: shares addresses"));
-  EXPECT_EQ(errorOf("id,lower,upper,size\n\na,0,1,1\n"), "line 2: the line is empty, but others follow");
+  EXPECT_EQ(row("b,0,1,1,1,,,,nobody"),
+            "line 3: field 'alias': 'nobody' is neither an id nor of the form ID+BYTES");
+  EXPECT_THAT(row("b,0,1,1,1,,,,b"),
+              HasSubstr("line 3: field 'alias': id 'b': buffer 1: its chain of aliases"));
+  EXPECT_THAT(row("b,0,1,1,1,,0,,\nc,0,1,1,1,,0,,"),
+              HasSubstr("field 'offset': id 'c': buffer 2: shares addresses"));
+  EXPECT_EQ(errorOf("id,lower,upper,size\n\na,0,1,1\n"),
+            "line 2: the line is empty, but others follow");
 }
 
 TEST(Csv, SurvivesDamage) {
-  const std::string good = "id,lower,upper,size,alignment,gaps,offset,hint,alias\na,0,9,8,4,2-4@1:2,16,,\nb,1,3,4,1,,,7,a+4\n";
+  const std::string good = "id,lower,upper,size,alignment,gaps,offset,hint,alias\na,0,9,8,4,2-4@1:"
+                           "2,16,,\nb,1,3,4,1,,,7,a+4\n";
   ASSERT_TRUE(parseCsv(good).ok());
   std::mt19937 random(1);
   int refused = 0;
@@ -105,9 +117,15 @@ TEST(Csv, SurvivesDamage) {
     for (int change = 1 + random() % 3; change > 0; --change) {
       size_t at = random() % text.size();
       switch (random() % 3) {
-      case 0: text[at] = char(random() % 256); break;
-      case 1: text.erase(at, 1 + random() % 4); break;
-      default: text.insert(at, 1, "0123456789,-+@:\n"[random() % 16]); break;
+      case 0:
+        text[at] = char(random() % 256);
+        break;
+      case 1:
+        text.erase(at, 1 + random() % 4);
+        break;
+      default:
+        text.insert(at, 1, "0123456789,-+@:\n"[random() % 16]);
+        break;
       }
     }
     absl::StatusOr<CsvProblem> csv = parseCsv(text);

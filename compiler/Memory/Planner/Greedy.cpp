@@ -1,4 +1,5 @@
 // Best fit along time, piles by order, first fit by order.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/Memory/Planner/Greedy.h"
 
@@ -108,7 +109,8 @@ private:
 };
 
 bool hasFixed(const Model &model) {
-  return std::any_of(model.items.begin(), model.items.end(), [](const Item &item) { return item.fixed >= 0; });
+  return std::any_of(model.items.begin(), model.items.end(),
+                     [](const Item &item) { return item.fixed >= 0; });
 }
 
 } // namespace
@@ -161,7 +163,8 @@ std::vector<int64_t> pile(const Model &model, const std::vector<int32_t> &order)
     const Item &item = model.items[k];
     int64_t offset = 0;
     for (int32_t r = item.rectBegin; r < item.rectEnd; ++r)
-      offset = std::max(offset, skyline.highest(model.rects[r].first, model.rects[r].last) - model.rects[r].lo);
+      offset = std::max(offset, skyline.highest(model.rects[r].first, model.rects[r].last) -
+                                    model.rects[r].lo);
     offsets[k] = item.fixed >= 0 ? item.fixed : item.alignUp(offset);
     for (int32_t r = item.rectBegin; r < item.rectEnd; ++r)
       skyline.raise(model.rects[r].first, model.rects[r].last, offsets[k] + model.rects[r].hi);
@@ -169,7 +172,8 @@ std::vector<int64_t> pile(const Model &model, const std::vector<int32_t> &order)
   return offsets;
 }
 
-std::vector<int64_t> firstFit(const Model &model, const OverlapGraph &graph, const std::vector<int32_t> &order) {
+std::vector<int64_t> firstFit(const Model &model, const OverlapGraph &graph,
+                              const std::vector<int32_t> &order) {
   std::vector<int64_t> offsets(model.items.size(), -1);
   std::vector<std::pair<int64_t, int64_t>> taken; // offsets in (first, second) are forbidden
   for (int32_t k : order) {
@@ -182,7 +186,8 @@ std::vector<int64_t> firstFit(const Model &model, const OverlapGraph &graph, con
     for (int64_t i = graph.begin[k]; i < graph.begin[k + 1]; ++i) {
       const Overlap &overlap = graph.list[i];
       if (offsets[overlap.item] >= 0)
-        taken.push_back({offsets[overlap.item] - overlap.above, offsets[overlap.item] + overlap.below});
+        taken.push_back(
+            {offsets[overlap.item] - overlap.above, offsets[overlap.item] + overlap.below});
     }
     std::sort(taken.begin(), taken.end());
     int64_t offset = item.alignUp(0);
@@ -217,7 +222,8 @@ std::vector<int32_t> makeOrder(const Model &model, Order order) {
     return {};
   };
   std::sort(result.begin(), result.end(), [&](int32_t a, int32_t b) {
-    return std::tuple_cat(key(model.items[a]), std::tuple(a)) < std::tuple_cat(key(model.items[b]), std::tuple(b));
+    return std::tuple_cat(key(model.items[a]), std::tuple(a)) <
+           std::tuple_cat(key(model.items[b]), std::tuple(b));
   });
   return result;
 }
@@ -233,7 +239,8 @@ std::vector<int64_t> greedyPlan(const Model &model, const OverlapGraph *graph, i
     }
     return bestPeak <= enough;
   };
-  const bool hinted = std::any_of(model.items.begin(), model.items.end(), [](const Item &i) { return i.hint >= 0; });
+  const bool hinted = std::any_of(model.items.begin(), model.items.end(),
+                                  [](const Item &i) { return i.hint >= 0; });
   if (hinted && consider(pile(model, makeOrder(model, Order::ByHint))))
     return best;
   if (consider(pile(model, makeOrder(model, Order::LongestFirst))))
@@ -273,7 +280,8 @@ std::optional<OverlapGraph> buildOverlaps(const Model &model, int64_t limit) {
     for (int32_t a : active) {
       const Item &early = model.items[a];
       int64_t aBelow = 0, bBelow = 0;
-      for (int32_t i = early.rectBegin, j = late.rectBegin; i < early.rectEnd && j < late.rectEnd;) {
+      for (int32_t i = early.rectBegin, j = late.rectBegin;
+           i < early.rectEnd && j < late.rectEnd;) {
         const Rect &x = model.rects[i], &y = model.rects[j];
         if (x.first < y.last && y.first < x.last) {
           aBelow = std::max(aBelow, x.hi - y.lo);

@@ -1,4 +1,5 @@
 // Builds items and sections from buffers.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/Memory/Planner/Model.h"
 
@@ -34,8 +35,8 @@ void appendBoxes(const Buffer &buffer, int32_t item, int64_t delta, std::vector<
   add(time, buffer.upper, 0, buffer.size);
 }
 
-/// Replaces the boxes of one item, which may overlap, by their hull at each moment. Returns false where the hull
-/// contains bytes that no box does.
+/// Replaces the boxes of one item, which may overlap, by their hull at each moment. Returns false
+/// where the hull contains bytes that no box does.
 bool mergeBoxes(std::vector<Box> &boxes) {
   std::vector<int64_t> times;
   for (const Box &box : boxes) {
@@ -44,7 +45,8 @@ bool mergeBoxes(std::vector<Box> &boxes) {
   }
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
-  std::sort(boxes.begin(), boxes.end(), [](const Box &a, const Box &b) { return a.lower < b.lower; });
+  std::sort(boxes.begin(), boxes.end(),
+            [](const Box &a, const Box &b) { return a.lower < b.lower; });
   bool full = true;
   std::vector<Box> active, merged;
   size_t next = 0;
@@ -114,8 +116,8 @@ void cutSections(Model &model, const std::vector<Box> &boxes) {
     }
 }
 
-/// Chooses the unit and the bound: the most bytes live in one section. Where every offset is a multiple of g, every
-/// size but that of the topmost buffer counts as rounded up to g.
+/// Chooses the unit and the bound: the most bytes live in one section. Where every offset is a
+/// multiple of g, every size but that of the topmost buffer counts as rounded up to g.
 void deriveBounds(Model &model, bool full) {
   int64_t unit = 0, grid = 0;
   for (const Item &item : model.items) {
@@ -133,7 +135,8 @@ void deriveBounds(Model &model, bool full) {
     unit = std::gcd(unit, std::gcd(rect.lo, rect.hi));
   model.unit = std::max<int64_t>(unit, 1);
 
-  // Differences at the first section of a rectangle and behind its last one, summed up from left to right.
+  // Differences at the first section of a rectangle and behind its last one, summed up from left to
+  // right.
   std::vector<int64_t> live(model.sectionTotal.size() + 1, 0), padding = live;
   std::vector<int64_t> largest(model.sectionTotal.size(), 0);
   if (!model.exact || grid <= 1)

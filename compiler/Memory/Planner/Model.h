@@ -1,9 +1,12 @@
-// The planner's view of a problem: what must move together is one item, and time is cut into sections.
+// The planner's view of a problem: what must move together is one item, and time is cut into
+// sections.
 //
-// Aliased buffers become one *item* with a shape that may change over time; a buffer without aliases or gaps is an
-// item with one rectangle. Time is compressed to *sections*: maximal sets of rectangles that live at once. A set
-// that is contained in a neighbour's adds no constraint, so a boundary is kept only where a rectangle begins after
-// another has ended (the maximal cliques of an interval graph; Golumbic, "Algorithmic Graph Theory", 1980).
+// Aliased buffers become one *item* with a shape that may change over time; a buffer without
+// aliases or gaps is an item with one rectangle. Time is compressed to *sections*: maximal sets of
+// rectangles that live at once. A set that is contained in a neighbour's adds no constraint, so a
+// boundary is kept only where a rectangle begins after another has ended (the maximal cliques of an
+// interval graph; Golumbic, "Algorithmic Graph Theory", 1980).
+//
 // SPDX-License-Identifier: Apache-2.0
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_MODEL_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_MODEL_H
@@ -21,13 +24,13 @@ struct Rect {
 };
 
 struct Item {
-  int64_t length = 0;    // steps from its first to its last; only for orders, so that it may saturate
-  int64_t height = 0;    // bytes from its offset to its highest end, gaps included
-  int64_t modulus = 1;   // offset = residue (mod modulus)
-  int64_t residue = 0;   // in [0, modulus)
-  int64_t fixed = -1;    // bytes, or -1
-  int64_t hint = -1;     // bytes, or -1
-  int32_t first = 0;     // sections [first, last) contain every rectangle
+  int64_t length = 0;  // steps from its first to its last; only for orders, so that it may saturate
+  int64_t height = 0;  // bytes from its offset to its highest end, gaps included
+  int64_t modulus = 1; // offset = residue (mod modulus)
+  int64_t residue = 0; // in [0, modulus)
+  int64_t fixed = -1;  // bytes, or -1
+  int64_t hint = -1;   // bytes, or -1
+  int32_t first = 0;   // sections [first, last) contain every rectangle
   int32_t last = 0;
   int32_t rectBegin = 0; // Model::rects[rectBegin, rectEnd), ordered by time
   int32_t rectEnd = 0;
@@ -49,8 +52,8 @@ struct Model {
   std::vector<int64_t> deltaOf;      // per buffer: its offset behind the item's
   int64_t unit = 1;                  // some best plan's offsets and peak are all multiples of it
   int64_t lowerBound = 0;            // bytes
-  /// Every rectangle begins at its item's offset, so that of two items one lies wholly below the other. Where it is
-  /// false (slices, windows), an exhausted search is not a proof.
+  /// Every rectangle begins at its item's offset, so that of two items one lies wholly below the
+  /// other. Where it is false (slices, windows), an exhausted search is not a proof.
   bool exact = true;
 
   int numSections() const { return int(sectionTotal.size()); }

@@ -1,4 +1,6 @@
-// Puts the parts in order: check, model, greedy plans, then the search component by component, verify.
+// Puts the parts in order: check, model, greedy plans, then the search component by component,
+// verify.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include "compiler/Memory/Planner/Planner.h"
 
@@ -12,16 +14,21 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kMostPairs = 4'000'000; // above it no overlap graph is built: near-linear greedy plans only
-constexpr size_t kMostItems = 5'000;      // of a component that is searched, which needs memory for their square
+constexpr int64_t kMostPairs =
+    4'000'000; // above it no overlap graph is built: near-linear greedy plans only
+constexpr size_t kMostItems =
+    5'000; // of a component that is searched, which needs memory for their square
 
-double secondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 Clock::time_point deadlineOf(Clock::time_point start, double seconds) {
   constexpr double kForever = 1e9;
   if (!(seconds < kForever))
     return Clock::time_point::max();
-  return start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::max(0.0, seconds)));
+  return start + std::chrono::duration_cast<Clock::duration>(
+                     std::chrono::duration<double>(std::max(0.0, seconds)));
 }
 
 /// The offsets so far and what the search has learned about them.
@@ -32,11 +39,11 @@ struct Progress {
   bool stopped = false;
 };
 
-/// Searches each component whose plan is above what is `enough` for the whole: the capacity, or the highest peak that
-/// another component needs anyway.
+/// Searches each component whose plan is above what is `enough` for the whole: the capacity, or the
+/// highest peak that another component needs anyway.
 void searchComponents(const planner::Model &model, const planner::OverlapGraph &graph,
-                      const std::optional<int64_t> &capacity, const Options &options, Clock::time_point start,
-                      Progress &progress) {
+                      const std::optional<int64_t> &capacity, const Options &options,
+                      Clock::time_point start, Progress &progress) {
   planner::SearchSpace space(model, graph);
   planner::PortfolioOptions limits;
   limits.threads = options.threads;
@@ -84,9 +91,11 @@ absl::StatusOr<Plan> planMemory(const Problem &problem, const Options &options) 
   if (options.threads < 1)
     return absl::InvalidArgumentError(absl::StrCat("threads ", options.threads, " is below 1"));
   if (!(options.timeLimit >= 0))
-    return absl::InvalidArgumentError(absl::StrCat("time limit ", options.timeLimit, " is not a number of seconds"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("time limit ", options.timeLimit, " is not a number of seconds"));
   if (options.workLimit && *options.workLimit < 0)
-    return absl::InvalidArgumentError(absl::StrCat("work limit ", *options.workLimit, " is negative"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("work limit ", *options.workLimit, " is negative"));
   if (absl::Status status = validateProblem(problem); !status.ok())
     return status;
   planner::Model model = planner::buildModel(problem);
@@ -116,7 +125,8 @@ absl::StatusOr<Plan> planMemory(const Problem &problem, const Options &options) 
   plan.work = progress.work;
   if (problem.capacity && plan.peak > *problem.capacity)
     plan.outcome = plan.lowerBound > *problem.capacity ? Outcome::DoesNotFit : Outcome::FitNotFound;
-  plan.stoppedEarly = progress.stopped && !plan.provedOptimal && plan.outcome != Outcome::DoesNotFit &&
+  plan.stoppedEarly = progress.stopped && !plan.provedOptimal &&
+                      plan.outcome != Outcome::DoesNotFit &&
                       !(problem.capacity && plan.outcome == Outcome::Fits);
   if (absl::Status status = verifyPlan(problem, plan); !status.ok())
     return absl::InternalError(absl::StrCat("the plan is wrong: ", status.message()));

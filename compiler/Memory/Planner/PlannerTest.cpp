@@ -21,7 +21,8 @@ Plan mustPlan(const Problem &problem, const Options &options = {}) {
 
 /// What a random problem contains beside lives and sizes.
 struct Features {
-  bool alignment = false, fixed = false, gaps = false, windows = false, aliases = false, slices = false;
+  bool alignment = false, fixed = false, gaps = false, windows = false, aliases = false,
+       slices = false;
 };
 
 Problem randomProblem(uint32_t seed, const Features &features) {
@@ -96,7 +97,8 @@ TEST_P(PlannerProperty, AgreesWithBruteForce) {
 INSTANTIATE_TEST_SUITE_P(
     Features, PlannerProperty,
     ::testing::Values(PropertyCase{"Plain", {}, true}, PropertyCase{"Aligned", {true}, true},
-                      PropertyCase{"Fixed", {true, true}, true}, PropertyCase{"Gaps", {true, true, true}, true},
+                      PropertyCase{"Fixed", {true, true}, true},
+                      PropertyCase{"Gaps", {true, true, true}, true},
                       PropertyCase{"InPlace", {true, true, true, false, true}, true},
                       PropertyCase{"Windows", {false, true, true, true}, false},
                       PropertyCase{"Slices", {true, false, true, true, true, true}, false}),
@@ -124,8 +126,8 @@ TEST(Planner, SaysThatACapacityBelowTheLiveBytesCannotFit) {
   EXPECT_EQ(mustPlan(problem).outcome, Outcome::DoesNotFit);
 }
 
-/// Cuts a rectangle of steps and bytes into `count` buffers: a problem whose optimum is the rectangle's height, and
-/// in which no byte of it may be wasted.
+/// Cuts a rectangle of steps and bytes into `count` buffers: a problem whose optimum is the
+/// rectangle's height, and in which no byte of it may be wasted.
 Problem cutProblem(uint32_t seed, int count, int64_t steps, int64_t bytes) {
   std::mt19937 random(seed);
   std::vector<Buffer> pieces = {{0, steps, bytes}};
@@ -275,13 +277,18 @@ TEST(Verify, NamesWhatIsWrongWithAProblem) {
   EXPECT_THAT(fault({{0, 3, 1, 0}}), HasSubstr("alignment 0 is below 1"));
   EXPECT_THAT(fault({{0, 3, huge}, {0, 3, huge}}), HasSubstr("buffer 1: the sum of sizes"));
   EXPECT_THAT(fault({fixedAt({0, 3, 4, 4}, 2)}), HasSubstr("not a multiple of alignment 4"));
-  EXPECT_THAT(fault({fixedAt({0, 3, 4}, 2), fixedAt({2, 4, 4}, 4)}), HasSubstr("shares addresses with buffer 0"));
-  EXPECT_THAT(fault({aliasOf({0, 3, 4}, 1), aliasOf({0, 3, 4}, 0)}), HasSubstr("returns to itself"));
+  EXPECT_THAT(fault({fixedAt({0, 3, 4}, 2), fixedAt({2, 4, 4}, 4)}),
+              HasSubstr("shares addresses with buffer 0"));
+  EXPECT_THAT(fault({aliasOf({0, 3, 4}, 1), aliasOf({0, 3, 4}, 0)}),
+              HasSubstr("returns to itself"));
   EXPECT_THAT(fault({aliasOf({0, 3, 4}, 7)}), HasSubstr("alias of buffer 7"));
-  EXPECT_THAT(fault({fixedAt({0, 3, 4}, 0), fixedAt(aliasOf({0, 3, 4}, 0), 8)}), HasSubstr("contradicts"));
-  EXPECT_THAT(fault({{0, 3, 4, 4}, aliasOf({0, 3, 4, 4}, 0, 2)}), HasSubstr("alignment 4 contradicts"));
+  EXPECT_THAT(fault({fixedAt({0, 3, 4}, 0), fixedAt(aliasOf({0, 3, 4}, 0), 8)}),
+              HasSubstr("contradicts"));
+  EXPECT_THAT(fault({{0, 3, 4, 4}, aliasOf({0, 3, 4, 4}, 0, 2)}),
+              HasSubstr("alignment 4 contradicts"));
   EXPECT_THAT(fault({withGap({0, 3, 4}, {2, 5})}), HasSubstr("gap [2, 5) leaves the life"));
-  EXPECT_THAT(fault({withGap(withGap({0, 9, 4}, {2, 5}), {4, 6})}), HasSubstr("overlaps another gap"));
+  EXPECT_THAT(fault({withGap(withGap({0, 9, 4}, {2, 5}), {4, 6})}),
+              HasSubstr("overlaps another gap"));
   EXPECT_THAT(fault({withGap({0, 9, 4}, {2, 5, 1, 5})}), HasSubstr("window [1, 5)"));
 }
 

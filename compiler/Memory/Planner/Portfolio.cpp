@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kChains = 8; // per round
 
-/// The same numbers on every platform, unlike the standard library's distributions (SplitMix64, Vigna).
+/// The same numbers on every platform, unlike the standard library's distributions (SplitMix64,
+/// Vigna).
 class Random {
 public:
   explicit Random(uint64_t seed) : state(seed * 0x9e3779b97f4a7c15ull + 0x632be59bd9b4e019ull) {}
@@ -28,8 +29,10 @@ private:
   uint64_t state;
 };
 
-/// Orders that do well on real programs, as numbers to compare and to blur: crowded, long-lived or large first.
-std::vector<double> basePriority(const SearchSpace &space, const std::vector<int32_t> &items, int heuristic) {
+/// Orders that do well on real programs, as numbers to compare and to blur: crowded, long-lived or
+/// large first.
+std::vector<double> basePriority(const SearchSpace &space, const std::vector<int32_t> &items,
+                                 int heuristic) {
   const Model &model = space.model;
   std::vector<double> priority(model.items.size(), 0);
   std::vector<int64_t> crowd(model.items.size(), 0); // the most bytes live beside the item
@@ -45,7 +48,8 @@ std::vector<double> basePriority(const SearchSpace &space, const std::vector<int
     double pairs = double(space.graph.begin[k + 1] - space.graph.begin[k]);
     double sharp = std::pow(double(crowd[k]) / double(most), 16);
     const double keys[kChains] = {
-        length, length * sharp, pairs, area * sharp, double(item.last - item.first), length, area, area * pairs};
+        length, length * sharp, pairs,       area * sharp, double(item.last - item.first),
+        length, area,           area * pairs};
     priority[k] = keys[heuristic];
   }
   if (heuristic != 0)
@@ -56,12 +60,14 @@ std::vector<double> basePriority(const SearchSpace &space, const std::vector<int
     sorted.push_back({crowd[k], priority[k]});
   std::sort(sorted.begin(), sorted.end());
   for (int32_t k : items)
-    priority[k] =
-        double(1 + std::lower_bound(sorted.begin(), sorted.end(), std::pair(crowd[k], priority[k])) - sorted.begin());
+    priority[k] = double(
+        1 + std::lower_bound(sorted.begin(), sorted.end(), std::pair(crowd[k], priority[k])) -
+        sorted.begin());
   return priority;
 }
 
-int64_t peakOf(const Model &model, const std::vector<int32_t> &items, const std::vector<int64_t> &offsets) {
+int64_t peakOf(const Model &model, const std::vector<int32_t> &items,
+               const std::vector<int64_t> &offsets) {
   int64_t peak = 0;
   for (int32_t k : items)
     peak = std::max(peak, offsets[k] + model.items[k].height);
@@ -75,10 +81,11 @@ struct Attitude {
 };
 
 struct Chain {
-  int64_t peak = 0;    // bytes; of the best plan so far
-  int64_t floor = 0;   // bytes; nothing below is of interest
-  double ambition = 0; // the part of the way from the peak to the floor that each restart tries to go
-  int64_t budget = 0;  // placements of each restart
+  int64_t peak = 0;  // bytes; of the best plan so far
+  int64_t floor = 0; // bytes; nothing below is of interest
+  double ambition =
+      0; // the part of the way from the peak to the floor that each restart tries to go
+  int64_t budget = 0; // placements of each restart
   int restarts = 1;
   double noise = 0; // of the priorities' logarithms
   double slackWeight = 0;
@@ -105,7 +112,8 @@ void runChain(const SearchSpace &space, const std::vector<int32_t> &items,
   task.workLimit = chain.budget;
   task.slackWeight = chain.slackWeight;
   std::vector<double> &pressure = chain.attitude.pressure;
-  for (int restart = 0; restart < chain.restarts && !chain.cancelled && !chain.conclusive(); ++restart) {
+  for (int restart = 0; restart < chain.restarts && !chain.cancelled && !chain.conclusive();
+       ++restart) {
     double most = 1;
     for (double p : pressure)
       most = std::max(most, p);
@@ -114,10 +122,11 @@ void runChain(const SearchSpace &space, const std::vector<int32_t> &items,
       double worst = 0;
       for (int32_t s = model.items[k].first; s < model.items[k].last; ++s)
         worst = std::max(worst, pressure[s]);
-      task.priority[k] *=
-          (1 + kWeight * worst / most) * std::exp(chain.noise * (random.symmetric() + random.symmetric()));
+      task.priority[k] *= (1 + kWeight * worst / most) *
+                          std::exp(chain.noise * (random.symmetric() + random.symmetric()));
     }
-    int64_t step = int64_t(double(chain.peak - chain.floor) * chain.ambition) / model.unit * model.unit;
+    int64_t step =
+        int64_t(double(chain.peak - chain.floor) * chain.ambition) / model.unit * model.unit;
     chain.target = std::max(chain.floor, chain.peak - std::max(step, model.unit));
     task.capacity = chain.target;
     SearchOutcome outcome = search(space, items, task);
@@ -135,8 +144,8 @@ void runChain(const SearchSpace &space, const std::vector<int32_t> &items,
 }
 
 /// Runs the chains and returns how many of them count: all up to the first conclusive one.
-int runRound(const SearchSpace &space, const std::vector<int32_t> &items, const PortfolioOptions &options,
-             std::array<Chain, kChains> &chains) {
+int runRound(const SearchSpace &space, const std::vector<int32_t> &items,
+             const PortfolioOptions &options, std::array<Chain, kChains> &chains) {
   std::atomic<int> next{0};
   auto work = [&] {
     for (int i; (i = next++) < kChains;) {
@@ -158,8 +167,8 @@ int runRound(const SearchSpace &space, const std::vector<int32_t> &items, const 
   return kChains;
 }
 
-/// 1, 1, 2, 1, 1, 2, 4, ...: restarts that are never far from the best fixed budget (Luby, Sinclair, Zuckerman:
-/// "Optimal speedup of Las Vegas algorithms", 1993).
+/// 1, 1, 2, 1, 1, 2, 4, ...: restarts that are never far from the best fixed budget (Luby,
+/// Sinclair, Zuckerman: "Optimal speedup of Las Vegas algorithms", 1993).
 int64_t luby(int64_t i) {
   for (int64_t k = 1;; ++k) {
     if (i + 1 == (int64_t(1) << k) - 1)
@@ -172,8 +181,8 @@ int64_t luby(int64_t i) {
 /// The state of improve(): what is known, and what the next round tries.
 class Portfolio {
 public:
-  Portfolio(const SearchSpace &space, const std::vector<int32_t> &items, std::vector<int64_t> start, int64_t enough,
-            bool fit, const PortfolioOptions &options)
+  Portfolio(const SearchSpace &space, const std::vector<int32_t> &items, std::vector<int64_t> start,
+            int64_t enough, bool fit, const PortfolioOptions &options)
       : space(space), items(items), options(options), enough(enough), fit(fit) {
     best.offsets = std::move(start);
     best.peak = peakOf(space.model, items, best.offsets);
@@ -187,20 +196,24 @@ public:
       const int count = runRound(space, items, options, chains);
       for (int i = 0; i < count; ++i)
         digest(chains[i]);
-      best.stopped = best.work >= options.workLimit || std::chrono::steady_clock::now() > options.deadline;
+      best.stopped =
+          best.work >= options.workLimit || std::chrono::steady_clock::now() > options.deadline;
     }
     best.stopped &= !done();
     return std::move(best);
   }
 
 private:
-  bool done() const { return best.peak <= std::max(enough, best.lowerBound) || (fit && best.lowerBound > enough); }
+  bool done() const {
+    return best.peak <= std::max(enough, best.lowerBound) || (fit && best.lowerBound > enough);
+  }
 
   void digest(Chain &chain) {
     best.work += chain.work;
     if (chain.exhausted) { // the next possible peak is a unit higher
       const int64_t unit = space.model.unit;
-      best.lowerBound = std::max(best.lowerBound, fit ? chain.target + 1 : (chain.target / unit + 1) * unit);
+      best.lowerBound =
+          std::max(best.lowerBound, fit ? chain.target + 1 : (chain.target / unit + 1) * unit);
     }
     if (chain.offsets.empty() || chain.peak >= best.peak)
       return;
@@ -211,11 +224,12 @@ private:
     failedRounds = -1;
   }
 
-  /// Describes the chains of a round. The first two rounds go for the floor at once; later ones are modest to varying
-  /// degrees, or, where only the floor will do, some are: their success gives an order to follow. Round after round
-  /// without success the budgets grow and the orders change.
+  /// Describes the chains of a round. The first two rounds go for the floor at once; later ones are
+  /// modest to varying degrees, or, where only the floor will do, some are: their success gives an
+  /// order to follow. Round after round without success the budgets grow and the orders change.
   void prepareRound(int64_t round) {
-    constexpr double kAmbition[kChains] = {1. / 8, 1. / 4, 1. / 4, 1. / 2, 1. / 8, 1. / 3, 1. / 3, 1. / 16};
+    constexpr double kAmbition[kChains] = {1. / 8, 1. / 4, 1. / 4, 1. / 2,
+                                           1. / 8, 1. / 3, 1. / 3, 1. / 16};
     constexpr double kNoise[] = {0.005, 0.02, 0.01, 0.05, 0.002};
     constexpr double kSlackWeight[kChains] = {0, 0.35, 0.2, 0.7, 0.35, 0.5, 0, 0.35};
     int64_t left = options.workLimit - best.work;
@@ -239,7 +253,8 @@ private:
       chain.attitude.pressure.assign(space.model.numSections(), 0);
       if (follows)
         chain.attitude = leader;
-      if (i == 0) { // one search whose budget doubles, so that a space that can be exhausted soon is
+      if (i ==
+          0) { // one search whose budget doubles, so that a space that can be exhausted soon is
         chain.budget = size * 4 << std::min<int64_t>(failedRounds, 40);
         chain.restarts = 1;
       }
@@ -262,8 +277,9 @@ private:
 
 } // namespace
 
-PortfolioResult improve(const SearchSpace &space, const std::vector<int32_t> &items, std::vector<int64_t> start,
-                        int64_t enough, bool fit, const PortfolioOptions &options) {
+PortfolioResult improve(const SearchSpace &space, const std::vector<int32_t> &items,
+                        std::vector<int64_t> start, int64_t enough, bool fit,
+                        const PortfolioOptions &options) {
   return Portfolio(space, items, std::move(start), enough, fit, options).run();
 }
 

@@ -11,7 +11,8 @@ public:
   Searcher(const SearchSpace &space, const SearchTask &task)
       : model(space.model), graph(space.graph), space(space), task(task), state(model.items.size()),
         floor(model.numSections(), 0), openIn(model.numSections(), 0),
-        riseOf(model.numSections(), 0), estimate(model.numSections(), 0), failures(model.numSections(), 0) {
+        riseOf(model.numSections(), 0), estimate(model.numSections(), 0),
+        failures(model.numSections(), 0) {
     slots.reserve(space.entries.size());
     for (const SearchSpace::Entry &entry : space.entries)
       slots.push_back({0, entry.lo, entry.hi - entry.lo, entry.item});
@@ -68,7 +69,9 @@ private:
     int64_t release; // or the section's floor
   };
 
-  void save(int32_t k) { trail.push_back({k, state[k].postponed, state[k].support, state[k].release}); }
+  void save(int32_t k) {
+    trail.push_back({k, state[k].postponed, state[k].support, state[k].release});
+  }
 
   /// Marks the item's sections for the next check, after its release rose by some bytes.
   void touch(int32_t k, int64_t rise) {
@@ -81,8 +84,9 @@ private:
       }
   }
 
-  /// Stacks the open items of a section in order of release. The order of the last visit is nearly right still, so
-  /// that an insertion sort repairs it in one pass; what is no longer open gathers behind.
+  /// Stacks the open items of a section in order of release. The order of the last visit is nearly
+  /// right still, so that an insertion sort repairs it in one pass; what is no longer open gathers
+  /// behind.
   bool sectionHolds(int32_t s) {
     Slot *begin = slots.data() + space.sectionBegin[s], *slot = begin;
     for (int32_t left = openIn[s]; left > 0; ++slot) {
@@ -103,15 +107,17 @@ private:
     return top <= task.capacity;
   }
 
-  /// Checks the touched sections. A stack rises by no more than the largest rise of a release in it, so that most
-  /// sections need no new look; going back in the search lowers stacks, which leaves the estimates valid.
+  /// Checks the touched sections. A stack rises by no more than the largest rise of a release in
+  /// it, so that most sections need no new look; going back in the search lowers stacks, which
+  /// leaves the estimates valid.
   bool sectionsHold() {
     bool hold = true;
     if (riseOf[lastFailed] > 0 && estimate[lastFailed] + riseOf[lastFailed] > task.capacity)
       if (!(hold = sectionHolds(lastFailed))) // it probably fails again
         ++failures[lastFailed];
     for (int32_t s : touched) {
-      estimate[s] = std::min(estimate[s] + riseOf[s], task.capacity + 1); // above the capacity all are alike
+      estimate[s] =
+          std::min(estimate[s] + riseOf[s], task.capacity + 1); // above the capacity all are alike
       riseOf[s] = 0;
       if (!hold || estimate[s] <= task.capacity || sectionHolds(s))
         continue;
@@ -233,8 +239,8 @@ private:
     return std::max<int64_t>(0, task.capacity - highest);
   }
 
-  /// Chooses the item to decide about, or -1 where every open one is postponed: one that can lie low, in a section
-  /// that has little to waste.
+  /// Chooses the item to decide about, or -1 where every open one is postponed: one that can lie
+  /// low, in a section that has little to waste.
   int32_t choose(const std::vector<int32_t> &group) const {
     int32_t best = -1;
     double bestScore = 0;
@@ -244,7 +250,8 @@ private:
         continue;
       if (task.slackWeight > 0)
         score += task.slackWeight * double(slackOf(model.items[k]));
-      if (best < 0 || score < bestScore || (score == bestScore && task.priority[k] > task.priority[best])) {
+      if (best < 0 || score < bestScore ||
+          (score == bestScore && task.priority[k] > task.priority[best])) {
         best = k;
         bestScore = score;
       }
@@ -272,7 +279,8 @@ private:
         if (i == group.size() && !split)
           return decide(group);
         split = true;
-        SearchResult result = decide(std::vector<int32_t>(group.begin() + begin, group.begin() + i));
+        SearchResult result =
+            decide(std::vector<int32_t>(group.begin() + begin, group.begin() + i));
         if (result != SearchResult::Found) {
           // What was placed for the groups before this one is undone by the caller.
           for (size_t j = 0; j < begin; ++j)
@@ -324,7 +332,7 @@ private:
   const SearchSpace &space;
   const SearchTask &task;
   std::vector<ItemState> state;
-  std::vector<int64_t> floor; // per section: the highest end of what is placed
+  std::vector<int64_t> floor;  // per section: the highest end of what is placed
   std::vector<int32_t> openIn; // per section: how many of its items are open
   std::vector<Change> trail;
   std::vector<int64_t> riseOf;   // per section: what touch() has noted since the last check
@@ -332,14 +340,15 @@ private:
   std::vector<int64_t> failures;
   std::vector<int32_t> touched;
   std::vector<Slot> slots; // per section its items by release
-  int32_t lastFailed = 0; // section
+  int32_t lastFailed = 0;  // section
   int64_t work = 0;
   int64_t ticks = 0;
 };
 
 } // namespace
 
-SearchSpace::SearchSpace(const Model &model, const OverlapGraph &graph) : model(model), graph(graph) {
+SearchSpace::SearchSpace(const Model &model, const OverlapGraph &graph)
+    : model(model), graph(graph) {
   sectionBegin.assign(model.numSections() + 1, 0);
   for (const Rect &rect : model.rects)
     for (int32_t s = rect.first; s < rect.last; ++s)
@@ -354,7 +363,8 @@ SearchSpace::SearchSpace(const Model &model, const OverlapGraph &graph) : model(
         entries[at[s]++] = {int32_t(k), model.rects[r].lo, model.rects[r].hi};
 }
 
-SearchOutcome search(const SearchSpace &space, const std::vector<int32_t> &items, const SearchTask &task) {
+SearchOutcome search(const SearchSpace &space, const std::vector<int32_t> &items,
+                     const SearchTask &task) {
   return Searcher(space, task).run(items);
 }
 

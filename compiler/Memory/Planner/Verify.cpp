@@ -1,4 +1,5 @@
 // Checks problems before and plans after planning, by their definition: one sweep over time.
+//
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <map>
@@ -14,9 +15,11 @@ namespace {
 
 constexpr int64_t kLimit = int64_t(1) << 61;
 
-constexpr absl::string_view kBufferPayload = "ashlar.dev/buffer", kFieldPayload = "ashlar.dev/field";
+constexpr absl::string_view kBufferPayload = "ashlar.dev/buffer",
+                            kFieldPayload = "ashlar.dev/field";
 
-template <typename... Args> absl::Status invalid(size_t buffer, const char *field, const Args &...args) {
+template <typename... Args>
+absl::Status invalid(size_t buffer, const char *field, const Args &...args) {
   absl::Status status = absl::InvalidArgumentError(absl::StrCat("buffer ", buffer, ": ", args...));
   status.SetPayload(kBufferPayload, absl::Cord(absl::string_view(absl::StrCat(buffer))));
   status.SetPayload(kFieldPayload, absl::Cord(absl::string_view(field)));
@@ -66,7 +69,8 @@ absl::StatusOr<std::vector<Root>> aliasRoots(const std::vector<Buffer> &buffers)
       chain.push_back(at);
       int64_t next = buffers[at].alias->buffer;
       if (next < 0 || next >= count)
-        return invalid(at, "alias", "alias of buffer ", next, ", but there are only ", count, " buffers");
+        return invalid(at, "alias", "alias of buffer ", next, ", but there are only ", count,
+                       " buffers");
       if (roots[next].buffer == kOnChain)
         return invalid(at, "alias", "its chain of aliases returns to itself");
       at = next;
@@ -81,8 +85,8 @@ absl::StatusOr<std::vector<Root>> aliasRoots(const std::vector<Buffer> &buffers)
   return roots;
 }
 
-/// Joins what the members of one alias class occupy at each moment, so that the rest of the sweep may take every
-/// overlap for a fault.
+/// Joins what the members of one alias class occupy at each moment, so that the rest of the sweep
+/// may take every overlap for a fault.
 void joinClass(std::vector<Piece> members, std::vector<Piece> &joined) {
   std::vector<int64_t> times;
   for (const Piece &piece : members) {
@@ -100,7 +104,8 @@ void joinClass(std::vector<Piece> members, std::vector<Piece> &joined) {
     active.erase(std::remove_if(active.begin(), active.end(), ended), active.end());
     for (; next < members.size() && members[next].lower == times[t]; ++next)
       active.push_back(members[next]);
-    std::sort(active.begin(), active.end(), [](const Piece &a, const Piece &b) { return a.lo < b.lo; });
+    std::sort(active.begin(), active.end(),
+              [](const Piece &a, const Piece &b) { return a.lo < b.lo; });
     for (size_t i = 0; i < active.size();) {
       Piece piece = active[i];
       for (++i; i < active.size() && active[i].lo <= piece.hi; ++i)
@@ -112,8 +117,8 @@ void joinClass(std::vector<Piece> members, std::vector<Piece> &joined) {
   }
 }
 
-/// Checks that no two buffers with an offset of at least 0 overlap in time and address, members of one alias class
-/// excepted.
+/// Checks that no two buffers with an offset of at least 0 overlap in time and address, members of
+/// one alias class excepted.
 absl::Status checkDisjoint(const std::vector<Buffer> &buffers, const std::vector<Root> &roots,
                            const std::vector<int64_t> &offsets) {
   std::vector<Piece> pieces;
@@ -141,7 +146,8 @@ absl::Status checkDisjoint(const std::vector<Buffer> &buffers, const std::vector
     events.push_back({piece.upper, false, &piece});
   }
   std::sort(events.begin(), events.end(), [](const Event &a, const Event &b) {
-    return a.time != b.time ? a.time < b.time : a.begins < b.begins; // what ends frees its place first
+    return a.time != b.time ? a.time < b.time
+                            : a.begins < b.begins; // what ends frees its place first
   });
   std::map<int64_t, const Piece *> live;
   for (const Event &event : events) {
@@ -157,8 +163,9 @@ absl::Status checkDisjoint(const std::vector<Buffer> &buffers, const std::vector
     else if (above != live.begin() && std::prev(above)->second->hi > piece.lo)
       other = std::prev(above)->second;
     if (other)
-      return invalid(piece.buffer, "offset", "shares addresses with buffer ", other->buffer, " at step ", event.time, ": [",
-                     piece.lo, ", ", piece.hi, ") and [", other->lo, ", ", other->hi, ")");
+      return invalid(piece.buffer, "offset", "shares addresses with buffer ", other->buffer,
+                     " at step ", event.time, ": [", piece.lo, ", ", piece.hi, ") and [", other->lo,
+                     ", ", other->hi, ")");
     live.emplace_hint(above, piece.lo, &piece);
   }
   return absl::OkStatus();
@@ -172,13 +179,13 @@ absl::Status validateGaps(const Buffer &buffer, size_t index) {
     if (gap.lower >= gap.upper)
       return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") is empty");
     if (gap.lower < buffer.lower || gap.upper > buffer.upper)
-      return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") leaves the life [", buffer.lower, ", ",
-                     buffer.upper, ")");
+      return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") leaves the life [",
+                     buffer.lower, ", ", buffer.upper, ")");
     if (gap.lower < end)
       return invalid(index, "gaps", "gap [", gap.lower, ", ", gap.upper, ") overlaps another gap");
     if (gap.windowLower < 0 || gap.windowLower > gap.windowUpper || gap.windowUpper > buffer.size)
-      return invalid(index, "gaps", "window [", gap.windowLower, ", ", gap.windowUpper, ") is not within the size ",
-                     buffer.size);
+      return invalid(index, "gaps", "window [", gap.windowLower, ", ", gap.windowUpper,
+                     ") is not within the size ", buffer.size);
     end = gap.upper;
   }
   return absl::OkStatus();
@@ -192,14 +199,17 @@ absl::Status validateBuffer(const Buffer &buffer, size_t index) {
   if (buffer.alignment < 1)
     return invalid(index, "alignment", "alignment ", buffer.alignment, " is below 1");
   if (buffer.size >= kLimit || buffer.alignment >= kLimit)
-    return invalid(index, "size", "size ", buffer.size, " or alignment ", buffer.alignment, " is above 2^61");
+    return invalid(index, "size", "size ", buffer.size, " or alignment ", buffer.alignment,
+                   " is above 2^61");
   if (buffer.offset) {
     if (*buffer.offset < 0)
       return invalid(index, "offset", "fixed offset ", *buffer.offset, " is negative");
     if (*buffer.offset >= kLimit - buffer.size)
-      return invalid(index, "offset", "fixed offset ", *buffer.offset, " plus size ", buffer.size, " is above 2^61");
+      return invalid(index, "offset", "fixed offset ", *buffer.offset, " plus size ", buffer.size,
+                     " is above 2^61");
     if (*buffer.offset % buffer.alignment != 0)
-      return invalid(index, "offset", "fixed offset ", *buffer.offset, " is not a multiple of alignment ", buffer.alignment);
+      return invalid(index, "offset", "fixed offset ", *buffer.offset,
+                     " is not a multiple of alignment ", buffer.alignment);
   }
   if (buffer.hint && *buffer.hint < 0)
     return invalid(index, "hint", "hint ", *buffer.hint, " is negative");
@@ -216,27 +226,32 @@ absl::Status validateSums(const std::vector<Buffer> &buffers) {
     int64_t delta = buffer.alias ? buffer.alias->delta : 0;
     sum += __int128(buffer.size) + (buffer.alignment - 1) + (delta < 0 ? -delta : delta);
     if (sum >= kLimit)
-      return invalid(i, "size", "the sum of sizes, alignments and alias distances up to here is above 2^61");
+      return invalid(i, "size",
+                     "the sum of sizes, alignments and alias distances up to here is above 2^61");
   }
   return absl::OkStatus();
 }
 
-/// Deduces the fixed offsets and the alignments of whole alias classes, or says which members contradict each other.
+/// Deduces the fixed offsets and the alignments of whole alias classes, or says which members
+/// contradict each other.
 absl::Status validateClasses(const std::vector<Buffer> &buffers, const std::vector<Root> &roots) {
-  std::vector<int64_t> source(buffers.size(), -1), base(buffers.size(), 0), fixed(buffers.size(), -1);
+  std::vector<int64_t> source(buffers.size(), -1), base(buffers.size(), 0),
+      fixed(buffers.size(), -1);
   std::vector<planner::Congruence> aligned(buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Root &root = roots[i];
-    std::optional<planner::Congruence> both =
-        planner::intersect(aligned[root.buffer], planner::alignedAt(root.delta, buffers[i].alignment));
+    std::optional<planner::Congruence> both = planner::intersect(
+        aligned[root.buffer], planner::alignedAt(root.delta, buffers[i].alignment));
     if (!both)
-      return invalid(i, "alignment", "alignment ", buffers[i].alignment, " contradicts those of its aliases");
+      return invalid(i, "alignment", "alignment ", buffers[i].alignment,
+                     " contradicts those of its aliases");
     aligned[root.buffer] = *both;
     if (!buffers[i].offset)
       continue;
     int64_t implied = *buffers[i].offset - root.delta;
     if (source[root.buffer] >= 0 && base[root.buffer] != implied)
-      return invalid(i, "offset", "fixed offset ", *buffers[i].offset, " contradicts that of buffer ", source[root.buffer],
+      return invalid(i, "offset", "fixed offset ", *buffers[i].offset,
+                     " contradicts that of buffer ", source[root.buffer],
                      ", of which it is an alias");
     source[root.buffer] = int64_t(i);
     base[root.buffer] = implied;
@@ -246,8 +261,9 @@ absl::Status validateClasses(const std::vector<Buffer> &buffers, const std::vect
       continue;
     fixed[i] = base[roots[i].buffer] + roots[i].delta;
     if (fixed[i] < 0 || fixed[i] % buffers[i].alignment != 0)
-      return invalid(i, "offset", "offset ", fixed[i], ", which follows from its alias buffer ", source[roots[i].buffer],
-                     ", is negative or not a multiple of alignment ", buffers[i].alignment);
+      return invalid(i, "offset", "offset ", fixed[i], ", which follows from its alias buffer ",
+                     source[roots[i].buffer], ", is negative or not a multiple of alignment ",
+                     buffers[i].alignment);
   }
   return checkDisjoint(buffers, roots, fixed);
 }
@@ -271,7 +287,8 @@ absl::Status validateProblem(const Problem &problem) {
 Fault faultOf(const absl::Status &status) {
   Fault fault;
   int64_t buffer;
-  if (auto payload = status.GetPayload(kBufferPayload); payload && absl::SimpleAtoi(std::string(*payload), &buffer))
+  if (auto payload = status.GetPayload(kBufferPayload);
+      payload && absl::SimpleAtoi(std::string(*payload), &buffer))
     fault.buffer = buffer;
   if (auto payload = status.GetPayload(kFieldPayload))
     fault.field = std::string(*payload);
@@ -281,25 +298,30 @@ Fault faultOf(const absl::Status &status) {
 absl::Status verifyPlan(const Problem &problem, const Plan &plan) {
   const std::vector<Buffer> &buffers = problem.buffers;
   if (plan.offsets.size() != buffers.size())
-    return absl::InternalError(
-        absl::StrCat("the plan has ", plan.offsets.size(), " offsets for ", buffers.size(), " buffers"));
+    return absl::InternalError(absl::StrCat("the plan has ", plan.offsets.size(), " offsets for ",
+                                            buffers.size(), " buffers"));
   int64_t peak = 0;
   for (size_t i = 0; i < buffers.size(); ++i) {
     int64_t offset = plan.offsets[i];
     if (offset < 0 || offset % buffers[i].alignment != 0)
-      return invalid(i, "offset", "offset ", offset, " is negative or not a multiple of alignment ", buffers[i].alignment);
+      return invalid(i, "offset", "offset ", offset, " is negative or not a multiple of alignment ",
+                     buffers[i].alignment);
     if (buffers[i].offset && offset != *buffers[i].offset)
       return invalid(i, "offset", "offset ", offset, " is not the fixed ", *buffers[i].offset);
-    if (buffers[i].alias && offset != plan.offsets[buffers[i].alias->buffer] + buffers[i].alias->delta)
+    if (buffers[i].alias &&
+        offset != plan.offsets[buffers[i].alias->buffer] + buffers[i].alias->delta)
       return invalid(i, "alias", "offset ", offset, " does not follow that of its alias");
     peak = std::max(peak, buffers[i].size ? offset + buffers[i].size : 0);
   }
   if (peak != plan.peak)
-    return absl::InternalError(absl::StrCat("the plan's peak ", plan.peak, " is not the highest end ", peak));
+    return absl::InternalError(
+        absl::StrCat("the plan's peak ", plan.peak, " is not the highest end ", peak));
   if (plan.lowerBound > peak)
-    return absl::InternalError(absl::StrCat("the plan's bound ", plan.lowerBound, " is above its peak ", peak));
+    return absl::InternalError(
+        absl::StrCat("the plan's bound ", plan.lowerBound, " is above its peak ", peak));
   if (problem.capacity && plan.outcome == Outcome::Fits && peak > *problem.capacity)
-    return absl::InternalError(absl::StrCat("peak ", peak, " exceeds the capacity ", *problem.capacity));
+    return absl::InternalError(
+        absl::StrCat("peak ", peak, " exceeds the capacity ", *problem.capacity));
   absl::StatusOr<std::vector<Root>> roots = aliasRoots(buffers);
   if (!roots.ok())
     return roots.status();
