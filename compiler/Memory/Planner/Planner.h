@@ -51,8 +51,8 @@ struct Buffer {
   int64_t alignment = 1;
   std::optional<int64_t> offset; // bytes; the buffer is placed already, here
   std::optional<int64_t> hint;   // bytes; where a former plan had it: a start, never a demand
-  std::optional<Alias> alias; // shares the memory of another buffer
-  std::vector<Gap> gaps;      // disjoint, within the life
+  std::optional<Alias> alias;    // shares the memory of another buffer
+  std::vector<Gap> gaps;         // disjoint, within the life
 };
 
 struct Problem {
@@ -86,8 +86,8 @@ struct Plan {
   bool provedOptimal = false; // peak == lowerBound
   /// The time or work limit ended the search, or the problem is too large to search at all.
   bool stoppedEarly = false;
-  double seconds = 0;         // wall time of planMemory
-  int64_t work = 0;           // placements tried
+  double seconds = 0; // wall time of planMemory
+  int64_t work = 0;   // placements tried
   Outcome outcome = Outcome::Fits;
 };
 
