@@ -145,8 +145,9 @@ absl::Status ReadConfig(const std::string& path, BertTokenizerFiles* files) {
   BertNormalization& how = files->normalization;
   ASHLAR_ASSIGN_OR_RETURN(how.lowercase, root["do_lower_case"].BoolOr(how.lowercase));
   ASHLAR_ASSIGN_OR_RETURN(how.split_cjk, root["tokenize_chinese_chars"].BoolOr(how.split_cjk));
-  if (root["strip_accents"].present())
+  if (root["strip_accents"].present()) {
     ASHLAR_ASSIGN_OR_RETURN(how.strip_accents, root["strip_accents"].Bool());
+  }
   ASHLAR_ASSIGN_OR_RETURN(bool words, root["do_basic_tokenize"].BoolOr(true));
   if (!words) return root["do_basic_tokenize"].Unsupported("false is not supported");
   if (root["never_split"].size() > 0)

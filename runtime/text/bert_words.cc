@@ -9,7 +9,7 @@
 namespace ashlar {
 namespace {
 
-std::u32string Clean(const std::u32string& text, const BertNormalization& how) {
+std::u32string Clean(std::u32string_view text, const BertNormalization& how) {
   std::u32string result;
   result.reserve(text.size());
   for (char32_t c : text) {
@@ -28,7 +28,7 @@ std::u32string Clean(const std::u32string& text, const BertNormalization& how) {
 
 }  // namespace
 
-absl::StatusOr<std::u32string> NormalizeForBert(const std::u32string& text,
+absl::StatusOr<std::u32string> NormalizeForBert(std::u32string_view text,
                                                 const BertNormalization& how) {
   std::u32string result = Clean(text, how);
   bool ascii = std::all_of(result.begin(), result.end(), [](char32_t c) { return c < 0x80; });
@@ -43,7 +43,7 @@ absl::StatusOr<std::u32string> NormalizeForBert(const std::u32string& text,
   return lower;
 }
 
-std::vector<std::string> SplitBertWords(const std::u32string& text) {
+std::vector<std::string> SplitBertWords(std::u32string_view text) {
   std::vector<std::string> words;
   bool begin = true;  // whether the next character begins a word
   for (char32_t c : text) {

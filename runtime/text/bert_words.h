@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,11 +21,11 @@ struct BertNormalization {
 };
 
 // Returns the text normalized, in the order in which the fields stand, accents before lower case.
-absl::StatusOr<std::u32string> NormalizeForBert(const std::u32string& text,
+absl::StatusOr<std::u32string> NormalizeForBert(std::u32string_view text,
                                                 const BertNormalization& how);
 
 // Returns the words of normalized text, in UTF-8: what stands between whitespace, each punctuation
 // character a word of its own.
-std::vector<std::string> SplitBertWords(const std::u32string& text);
+std::vector<std::string> SplitBertWords(std::u32string_view text);
 
 }  // namespace ashlar

@@ -21,7 +21,7 @@ namespace {
 struct KernelCost {
   int count = 0;
   double bytes = 0, operations = 0;
-  double us = 0;        // measured, of one step
+  double us = 0;        // measured, of the best step
   double limit_us = 0;  // what the machine's peaks allow at best
 };
 
@@ -37,7 +37,7 @@ std::vector<KernelCost> Costs(const fb::ProgramT& program, const fb::EntryT& ent
     cost.operations += operations;
     cost.bytes += bytes;
     if (!times || (*times)[i].steps == 0) continue;
-    cost.us += (*times)[i].total_us / static_cast<double>((*times)[i].steps);
+    cost.us += (*times)[i].min_us;
     cost.limit_us += std::max(operations / peaks.f32_gflops, bytes / peaks.read_gbs) * 1e-3;
   }
   return costs;
@@ -156,6 +156,9 @@ absl::Status Profile(Session& session, const std::vector<int64_t>& dims) {
     PrintEntry(session.program().metadata(), *entry, session.last_dims(), &session.times(index),
                &peaks);
   }
+  std::printf(
+      "us: the best of 10 steps; limit: what the machine's peaks allow, as a share of that; above\n"
+      "100 %% the bytes came from a cache\n");
   std::printf("measured here: %.1f GFLOP/s, %.1f GB/s, %.2f us a launch, %d threads, %s\n",
               peaks.f32_gflops, peaks.read_gbs, peaks.launch_us, session.threads(),
               HostCpuName().c_str());
