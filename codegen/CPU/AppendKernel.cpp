@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// New keys and values into their caches, in the layout in which attention reads them: keys [batch][head]
-// [position / 32][width][32], values [batch][head][position][width padded to 32]. A work item is one token. What makes
-// the new rows (a slice of a merged product, a rotation) is evaluated on the way.
+// New keys and values into their caches, in the layout in which attention reads them: keys
+// [batch][head] [position / 32][width][32], values [batch][head][position][width padded to 32]. A
+// work item is one token. What makes the new rows (a slice of a merged product, a rotation) is
+// evaluated on the way.
 
 #include "codegen/CPU/Kernels.h"
 
@@ -42,7 +43,8 @@ FailureOr<std::unique_ptr<KernelShape>> AppendKernel::create(func::FuncOp kernel
     Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
     Dims tokens(dims.begin(), dims.begin() + 2);
     if (!shape->appends.empty() && tokens != shape->tokens)
-      return append.emitOpError() << "appends " << toString(tokens) << " tokens, the append that it is fused with "
+      return append.emitOpError() << "appends " << toString(tokens)
+                                  << " tokens, the append that it is fused with "
                                   << toString(shape->tokens);
     shape->tokens = tokens;
     shape->appends.push_back(append);
@@ -58,7 +60,8 @@ void AppendKernel::emit(KernelContext &c) const {
   });
 }
 
-void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequence, Value token) const {
+void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequence,
+                              Value token) const {
   Emitter &e = c.e;
   auto type = cast<CacheType>(append.getCache().getType());
   auto argument = cast<BlockArgument>(append.getCache());
@@ -72,13 +75,16 @@ void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequ
   int64_t rowWidth = keys ? width : llvm::alignTo(width, kPanel);
   bool vectorised = !keys && c.evaluator.isVectorisable(append.getValues());
   // The caller keeps lengths within the cache; a row that would fall outside is not written.
-  Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, position, e.constant(type.getPositions()));
+  Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, position,
+                                       e.constant(type.getPositions()));
   e.when(inside, [&] {
     e.loop(e.constant(0), e.constant(type.getHeads()), 1, [&](Value head) {
       Value base = e.mul(e.add(e.mul(sequence, type.getHeads()), head), positions * rowWidth);
       e.columns(e.constant(width), vectorised, [&](Value column, Lanes lanes) {
-        Value element = c.evaluator.evaluate(append.getValues(), {sequence, token, head, column}, lanes);
-        Value at = keys ? e.add(e.add(e.mul(e.div(position, e.constant(kPanel)), width * kPanel), e.mul(column, kPanel)),
+        Value element =
+            c.evaluator.evaluate(append.getValues(), {sequence, token, head, column}, lanes);
+        Value at = keys ? e.add(e.add(e.mul(e.div(position, e.constant(kPanel)), width * kPanel),
+                                      e.mul(column, kPanel)),
                                 e.rem(position, e.constant(kPanel)))
                         : e.add(e.mul(position, rowWidth), column);
         e.store(type.getElementType(), element, pointer, e.add(base, at), lanes);
@@ -89,6 +95,8 @@ void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequ
 
 } // namespace
 
-FailureOr<std::unique_ptr<KernelShape>> createAppendKernel(func::FuncOp kernel) { return AppendKernel::create(kernel); }
+FailureOr<std::unique_ptr<KernelShape>> createAppendKernel(func::FuncOp kernel) {
+  return AppendKernel::create(kernel);
+}
 
 } // namespace ashlar::cpu

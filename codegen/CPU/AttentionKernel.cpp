@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// softmax(scale q k^T + mask) v with an online softmax: memory does not grow with the number of keys.
+// softmax(scale q k^T + mask) v with an online softmax: memory does not grow with the number of
+// keys.
 //
-// A work item is a block of kQueryBlock query rows of one sequence and one key-value head; the query heads that share
-// the head are rows of the same block, so keys and values are read once for all of them. Per item:
+// A work item is a block of kQueryBlock query rows of one sequence and one key-value head; the
+// query heads that share the head are rows of the same block, so keys and values are read once for
+// all of them. Per item:
 //
-//   Q [rows][width] = scale queries            evaluated in place: slices of a merged product, rotations
-//   per block of kKeyBlock keys that some row may see:
+//   Q [rows][width] = scale queries            evaluated in place: slices of a merged product,
+//   rotations per block of kKeyBlock keys that some row may see:
 //     S [rows][keys]  = Q K                    K in panels [position / 32][width][32]
-//     row by row: mask, new maximum m, S = exp(S - m), l = l exp(m_old - m) + sum S, O *= exp(m_old - m)
-//     O [rows][value width] += S V             V in rows padded to 32
+//     row by row: mask, new maximum m, S = exp(S - m), l = l exp(m_old - m) + sum S, O *= exp(m_old
+//     - m) O [rows][value width] += S V             V in rows padded to 32
 //   output = O / l, logsumexp = m + ln l
 //
-// Keys and values that are no cache are packed into scratch once per sequence and head; neighbouring items share them.
-// Key blocks start at multiples of kKeyBlock, so a row's result does not depend on the rows beside it.
+// Keys and values that are no cache are packed into scratch once per sequence and head;
+// neighbouring items share them. Key blocks start at multiples of kKeyBlock, so a row's result does
+// not depend on the rows beside it.
 
 #include "codegen/CPU/Kernels.h"
 #include "codegen/CPU/Tiles.h"
@@ -63,7 +66,7 @@ private:
   /// The query's position in the sequence's rows, and its head, of a row of the block.
   std::pair<Value, Value> splitRow(KernelContext &c, const Item &item, Value row) const;
 
-  mutable AttentionOp op; // an op is a handle; its accessors are not const
+  mutable AttentionOp op;                      // an op is a handle; its accessors are not const
   int outputResult = -1, logsumexpResult = -1; // which results of the kernel they are
   Dim batch, queryCount, keyRoom;
   int64_t heads = 0, keyHeads = 0, group = 0, width = 0, valueWidth = 0, paddedWidth = 0;
@@ -76,7 +79,8 @@ FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp ker
   AttentionOp op = shape->op;
   if (std::next(ops.begin()) != ops.end())
     return op.emitOpError() << "is fused with another attention";
-  for (auto [index, value] : llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands())) {
+  for (auto [index, value] :
+       llvm::enumerate(kernel.getBody().front().getTerminator()->getOperands())) {
     Value computed = stripReshapes(value);
     if (computed == op.getOutput())
       shape->outputResult = index;
@@ -93,8 +97,8 @@ FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp ker
   Dims q = dimsOf(op.getQueries());
   auto keyDims = [](Value value) {
     if (auto cache = dyn_cast<CacheType>(value.getType()))
-      return Dims{Dim::number(cache.getSequences()), Dim::number(cache.getPositions()), Dim::number(cache.getHeads()),
-                  Dim::number(cache.getWidth())};
+      return Dims{Dim::number(cache.getSequences()), Dim::number(cache.getPositions()),
+                  Dim::number(cache.getHeads()), Dim::number(cache.getWidth())};
     return dimsOf(value);
   };
   shape->batch = q[0];
@@ -153,7 +157,9 @@ void AttentionKernel::locateKeys(KernelContext &c, Item &item) const {
   if (isCached()) {
     int64_t room = llvm::alignTo(keyRoom.size, kPanel);
     Value place = e.add(e.mul(item.batch, keyHeads), item.head);
-    auto pointer = [&](Value cache) { return c.evaluator.buffer(cast<BlockArgument>(cache).getArgNumber()); };
+    auto pointer = [&](Value cache) {
+      return c.evaluator.buffer(cast<BlockArgument>(cache).getArgNumber());
+    };
     item.keys = e.offset(pointer(op.getKeys()), e.f32, e.mul(place, room * width));
     item.values = e.offset(pointer(op.getValues()), e.f32, e.mul(place, room * paddedWidth));
   }
@@ -175,31 +181,35 @@ void AttentionKernel::emit(KernelContext &c) const {
   Value rows = e.mul(c.evaluator.size(queryCount), group);
   Value blocks = e.ceilDiv(rows, kQueryBlock);
   // Which sequence and head lie packed in scratch is carried from item to item.
-  e.loop(c.begin, c.end, 1, e.constant(-1), [&](Value index, ValueRange carried) -> SmallVector<Value> {
-    Value place = e.div(index, blocks);
-    item.batch = e.div(place, e.constant(keyHeads));
-    item.head = e.rem(place, e.constant(keyHeads));
-    item.firstRow = e.mul(e.rem(index, blocks), kQueryBlock);
-    item.rows = e.min(e.constant(kQueryBlock), e.sub(rows, item.firstRow));
-    locateKeys(c, item);
-    if (!isCached()) {
-      Value isNew = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, place, carried[0]);
-      e.when(isNew, [&] { packKeys(c, item); });
-    }
-    packQueries(c, item);
-    emitKeyBlocks(c, item);
-    emitOutput(c, item);
-    return {place};
-  });
+  e.loop(c.begin, c.end, 1, e.constant(-1),
+         [&](Value index, ValueRange carried) -> SmallVector<Value> {
+           Value place = e.div(index, blocks);
+           item.batch = e.div(place, e.constant(keyHeads));
+           item.head = e.rem(place, e.constant(keyHeads));
+           item.firstRow = e.mul(e.rem(index, blocks), kQueryBlock);
+           item.rows = e.min(e.constant(kQueryBlock), e.sub(rows, item.firstRow));
+           locateKeys(c, item);
+           if (!isCached()) {
+             Value isNew = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, place, carried[0]);
+             e.when(isNew, [&] { packKeys(c, item); });
+           }
+           packQueries(c, item);
+           emitKeyBlocks(c, item);
+           emitOutput(c, item);
+           return {place};
+         });
 }
 
 void AttentionKernel::packKeys(KernelContext &c, const Item &item) const {
   Emitter &e = c.e;
-  bool vectorKeys = c.evaluator.isVectorisable(op.getKeys()), vectorValues = c.evaluator.isVectorisable(op.getValues());
+  bool vectorKeys = c.evaluator.isVectorisable(op.getKeys()),
+       vectorValues = c.evaluator.isVectorisable(op.getValues());
   e.loop(e.constant(0), c.evaluator.size(keyRoom), 1, [&](Value key) {
-    Value panel = e.add(e.mul(e.div(key, e.constant(kPanel)), width * kPanel), e.rem(key, e.constant(kPanel)));
+    Value panel = e.add(e.mul(e.div(key, e.constant(kPanel)), width * kPanel),
+                        e.rem(key, e.constant(kPanel)));
     e.columns(e.constant(width), vectorKeys, [&](Value column, Lanes lanes) {
-      Value elements = c.evaluator.evaluate(op.getKeys(), {item.batch, key, item.head, column}, lanes);
+      Value elements =
+          c.evaluator.evaluate(op.getKeys(), {item.batch, key, item.head, column}, lanes);
       Value at = e.add(panel, e.mul(column, kPanel));
       if (lanes.isScalar())
         e.store(e.f32, elements, item.keys, at);
@@ -208,15 +218,18 @@ void AttentionKernel::packKeys(KernelContext &c, const Item &item) const {
     });
     Value row = e.mul(key, paddedWidth);
     e.columns(e.constant(valueWidth), vectorValues, [&](Value column, Lanes lanes) {
-      Value elements = c.evaluator.evaluate(op.getValues(), {item.batch, key, item.head, column}, lanes);
+      Value elements =
+          c.evaluator.evaluate(op.getValues(), {item.batch, key, item.head, column}, lanes);
       e.store(e.f32, elements, item.values, e.add(row, column), lanes);
     });
-    e.loop(e.constant(valueWidth), e.constant(paddedWidth), 1,
-           [&](Value column) { e.store(e.f32, e.f32Constant(0.0), item.values, e.add(row, column)); });
+    e.loop(e.constant(valueWidth), e.constant(paddedWidth), 1, [&](Value column) {
+      e.store(e.f32, e.f32Constant(0.0), item.values, e.add(row, column));
+    });
   });
 }
 
-std::pair<Value, Value> AttentionKernel::splitRow(KernelContext &c, const Item &item, Value row) const {
+std::pair<Value, Value> AttentionKernel::splitRow(KernelContext &c, const Item &item,
+                                                  Value row) const {
   Value global = c.e.add(item.firstRow, row);
   Value position = c.e.div(global, c.e.constant(group));
   Value head = c.e.add(c.e.mul(item.head, group), c.e.rem(global, c.e.constant(group)));
@@ -229,11 +242,14 @@ void AttentionKernel::packQueries(KernelContext &c, const Item &item) const {
   double scale = op.getScale().convertToDouble();
   e.loop(e.constant(0), item.rows, 1, [&](Value row) {
     auto [position, head] = splitRow(c, item, row);
-    e.columns(e.constant(width), vectorised, [&, position = position, head = head](Value column, Lanes lanes) {
-      Value elements = c.evaluator.evaluate(op.getQueries(), {item.batch, position, head, column}, lanes);
-      Value scaled = arith::MulFOp::create(e.b, elements, e.f32Constant(scale, lanes.width));
-      e.store(e.f32, scaled, item.queries, e.add(e.mul(row, width), column), lanes);
-    });
+    e.columns(e.constant(width), vectorised,
+              [&, position = position, head = head](Value column, Lanes lanes) {
+                Value elements = c.evaluator.evaluate(op.getQueries(),
+                                                      {item.batch, position, head, column}, lanes);
+                Value scaled =
+                    arith::MulFOp::create(e.b, elements, e.f32Constant(scale, lanes.width));
+                e.store(e.f32, scaled, item.queries, e.add(e.mul(row, width), column), lanes);
+              });
     e.store(e.f32, e.f32Constant(kMinusInfinity), item.largest, row);
     e.store(e.f32, e.f32Constant(0.0), item.sums, row);
   });
@@ -261,26 +277,31 @@ void AttentionKernel::emitKeyBlocks(KernelContext &c, const Item &item) const {
     e.loop(e.constant(0), item.rows, 1, [&](Value row) {
       Value start = e.mul(row, kKeyBlock);
       e.loop(e.constant(0), e.mul(panels, kPanel), e.model.lanes, [&](Value at) {
-        e.store(e.f32, e.f32Constant(0.0, e.model.lanes), item.scores, e.add(start, at), {e.model.lanes, nullptr});
+        e.store(e.f32, e.f32Constant(0.0, e.model.lanes), item.scores, e.add(start, at),
+                {e.model.lanes, nullptr});
       });
     });
     e.loop(e.constant(0), panels, 1, [&](Value panel) {
-      Value keyPanel = e.offset(item.keys, e.f32, e.add(e.mul(firstKey, width), e.mul(panel, width * kPanel)));
+      Value keyPanel =
+          e.offset(item.keys, e.f32, e.add(e.mul(firstKey, width), e.mul(panel, width * kPanel)));
       Value scores = e.offset(item.scores, e.f32, e.mul(panel, kPanel));
-      emitTiles(e, c.module, WeightType::F32, item.queries, e.constant(width), keyPanel, e.constant(kPanel), scores,
-                e.constant(kKeyBlock), e.constant(width), item.rows);
+      emitTiles(e, c.module, WeightType::F32, item.queries, e.constant(width), keyPanel,
+                e.constant(kPanel), scores, e.constant(kKeyBlock), e.constant(width), item.rows);
     });
     emitSoftmax(c, item, firstKey, panels);
     Value valueRows = e.offset(item.values, e.f32, e.mul(firstKey, item.valueStride));
     e.loop(e.constant(0), e.constant(paddedWidth), kPanel, [&](Value column) {
-      emitTiles(e, c.module, WeightType::F32, item.scores, e.constant(kKeyBlock), e.offset(valueRows, e.f32, column),
-                item.valueStride, e.offset(item.output, e.f32, column), e.constant(paddedWidth), keys, item.rows);
+      emitTiles(e, c.module, WeightType::F32, item.scores, e.constant(kKeyBlock),
+                e.offset(valueRows, e.f32, column), item.valueStride,
+                e.offset(item.output, e.f32, column), e.constant(paddedWidth), keys, item.rows);
     });
   });
 }
 
-/// Which of the keys `key`, `key` + 1, ... a query at `position` sees; `end` is one past the last valid key.
-Value AttentionKernel::visible(KernelContext &c, const Item &item, Value key, Value position, Value end) const {
+/// Which of the keys `key`, `key` + 1, ... a query at `position` sees; `end` is one past the last
+/// valid key.
+Value AttentionKernel::visible(KernelContext &c, const Item &item, Value key, Value position,
+                               Value end) const {
   Emitter &e = c.e;
   int64_t lanes = e.model.lanes;
   Value keys = e.sequence(key, lanes);
@@ -291,17 +312,21 @@ Value AttentionKernel::visible(KernelContext &c, const Item &item, Value key, Va
   if (op.getCausal())
     mask = arith::AndIOp::create(e.b, mask, compare(arith::CmpIPredicate::sle, position));
   if (op.getWindow())
-    mask = arith::AndIOp::create(e.b, mask, compare(arith::CmpIPredicate::sgt,
-                                                    e.sub(position, e.constant(*op.getWindow()))));
+    mask = arith::AndIOp::create(
+        e.b, mask,
+        compare(arith::CmpIPredicate::sgt, e.sub(position, e.constant(*op.getWindow()))));
   if (op.getKeyMask()) {
-    Value flags = c.evaluator.evaluate(op.getKeyMask(), {item.batch, key}, {lanes, compare(arith::CmpIPredicate::slt, end)});
+    Value flags = c.evaluator.evaluate(op.getKeyMask(), {item.batch, key},
+                                       {lanes, compare(arith::CmpIPredicate::slt, end)});
     Value zero = arith::ConstantOp::create(e.b, e.b.getZeroAttr(flags.getType()));
-    mask = arith::AndIOp::create(e.b, mask, arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, zero));
+    mask = arith::AndIOp::create(e.b, mask,
+                                 arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, zero));
   }
   return mask;
 }
 
-void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, Value firstKey, Value panels) const {
+void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, Value firstKey,
+                                  Value panels) const {
   Emitter &e = c.e;
   int64_t lanes = e.model.lanes;
   Lanes whole{lanes, nullptr};
@@ -310,31 +335,39 @@ void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, Value firs
     Value position = e.add(item.offset, splitRow(c, item, row).first);
     Value scores = e.offset(item.scores, e.f32, e.mul(row, kKeyBlock));
     Value hidden = e.f32Constant(kMinusInfinity, lanes);
-    Value blockMax = e.loop(e.constant(0), columns, lanes, hidden, [&](Value at, ValueRange carried) -> SmallVector<Value> {
-      Value mask = visible(c, item, e.add(firstKey, at), position, item.keyCount);
-      Value x = e.select(mask, e.load(e.f32, scores, at, whole), hidden);
-      e.store(e.f32, x, scores, at, whole);
-      return {arith::MaximumFOp::create(e.b, carried[0], x)};
-    }).front();
+    Value blockMax = e.loop(e.constant(0), columns, lanes, hidden,
+                            [&](Value at, ValueRange carried) -> SmallVector<Value> {
+                              Value mask =
+                                  visible(c, item, e.add(firstKey, at), position, item.keyCount);
+                              Value x = e.select(mask, e.load(e.f32, scores, at, whole), hidden);
+                              e.store(e.f32, x, scores, at, whole);
+                              return {arith::MaximumFOp::create(e.b, carried[0], x)};
+                            })
+                         .front();
     Value before = e.load(e.f32, item.largest, row);
     Value after = arith::MaximumFOp::create(e.b, before, e.horizontalMax(blockMax));
     // A row that has seen no key yet has no maximum; any number will do to subtract.
-    Value none = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
+    Value none =
+        arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
     Value shift = e.select(none, e.f32Constant(0.0), after);
     Value correction = e.exp(arith::SubFOp::create(e.b, before, shift));
     Value shifts = e.splat(shift, lanes);
-    Value sum = e.loop(e.constant(0), columns, lanes, e.f32Constant(0.0, lanes), [&](Value at, ValueRange carried) -> SmallVector<Value> {
-      Value power = e.exp(arith::SubFOp::create(e.b, e.load(e.f32, scores, at, whole), shifts));
-      e.store(e.f32, power, scores, at, whole);
-      return {arith::AddFOp::create(e.b, carried[0], power)};
-    }).front();
+    Value sum = e.loop(e.constant(0), columns, lanes, e.f32Constant(0.0, lanes),
+                       [&](Value at, ValueRange carried) -> SmallVector<Value> {
+                         Value power = e.exp(
+                             arith::SubFOp::create(e.b, e.load(e.f32, scores, at, whole), shifts));
+                         e.store(e.f32, power, scores, at, whole);
+                         return {arith::AddFOp::create(e.b, carried[0], power)};
+                       })
+                    .front();
     Value total = e.fma(e.load(e.f32, item.sums, row), correction, e.horizontalSum(sum));
     e.store(e.f32, total, item.sums, row);
     e.store(e.f32, after, item.largest, row);
     Value factor = e.splat(correction, lanes);
     e.loop(e.constant(0), e.constant(paddedWidth), lanes, [&](Value column) {
       Value at = e.add(e.mul(row, paddedWidth), column);
-      e.store(e.f32, arith::MulFOp::create(e.b, e.load(e.f32, item.output, at, whole), factor), item.output, at, whole);
+      e.store(e.f32, arith::MulFOp::create(e.b, e.load(e.f32, item.output, at, whole), factor),
+              item.output, at, whole);
     });
   });
 }
@@ -348,23 +381,29 @@ void AttentionKernel::emitOutput(KernelContext &c, const Item &item) const {
     Value place = e.add(e.mul(token, heads), head);
     Value sum = e.load(e.f32, item.sums, row);
     Value empty = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, sum, e.f32Constant(0.0));
-    Value inverse = e.select(empty, e.f32Constant(0.0), arith::DivFOp::create(e.b, e.f32Constant(1.0), sum));
+    Value inverse =
+        e.select(empty, e.f32Constant(0.0), arith::DivFOp::create(e.b, e.f32Constant(1.0), sum));
     if (outputResult >= 0)
       e.columns(e.constant(valueWidth), true, [&](Value column, Lanes lanes) {
         Value x = e.load(e.f32, item.output, e.add(e.mul(row, paddedWidth), column), lanes);
         Value y = arith::MulFOp::create(e.b, x, e.splat(inverse, lanes.width));
         e.store(cast<RankedTensorType>(op.getOutput().getType()).getElementType(), y,
-                c.evaluator.resultBuffer(outputResult), e.add(e.mul(place, valueWidth), column), lanes);
+                c.evaluator.resultBuffer(outputResult), e.add(e.mul(place, valueWidth), column),
+                lanes);
       });
     if (logsumexpResult >= 0) {
-      Value log = arith::AddFOp::create(e.b, e.load(e.f32, item.largest, row), math::LogOp::create(e.b, sum));
-      e.store(e.f32, e.select(empty, e.f32Constant(kMinusInfinity), log), c.evaluator.resultBuffer(logsumexpResult), place);
+      Value log = arith::AddFOp::create(e.b, e.load(e.f32, item.largest, row),
+                                        math::LogOp::create(e.b, sum));
+      e.store(e.f32, e.select(empty, e.f32Constant(kMinusInfinity), log),
+              c.evaluator.resultBuffer(logsumexpResult), place);
     }
   });
 }
 
 } // namespace
 
-FailureOr<std::unique_ptr<KernelShape>> createAttentionKernel(func::FuncOp kernel) { return AttentionKernel::create(kernel); }
+FailureOr<std::unique_ptr<KernelShape>> createAttentionKernel(func::FuncOp kernel) {
+  return AttentionKernel::create(kernel);
+}
 
 } // namespace ashlar::cpu

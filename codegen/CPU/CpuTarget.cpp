@@ -17,16 +17,19 @@ using namespace mlir;
 namespace ashlar::cpu {
 
 static constexpr llvm::StringLiteral kAvx2Features[] = {"avx2", "fma", "f16c", "bmi2"};
-static constexpr llvm::StringLiteral kAvx512Features[] = {"avx2", "fma", "f16c", "bmi2", "avx512f", "avx512bw",
-                                                         "avx512dq", "avx512vl", "avx512cd"};
-static const llvm::StringRef kAvx2[] = {kAvx2Features[0], kAvx2Features[1], kAvx2Features[2], kAvx2Features[3]};
-static const llvm::StringRef kAvx512[] = {kAvx512Features[0], kAvx512Features[1], kAvx512Features[2],
-                                          kAvx512Features[3], kAvx512Features[4], kAvx512Features[5],
-                                          kAvx512Features[6], kAvx512Features[7], kAvx512Features[8]};
+static constexpr llvm::StringLiteral kAvx512Features[] = {
+    "avx2", "fma", "f16c", "bmi2", "avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"};
+static const llvm::StringRef kAvx2[] = {kAvx2Features[0], kAvx2Features[1], kAvx2Features[2],
+                                        kAvx2Features[3]};
+static const llvm::StringRef kAvx512[] = {
+    kAvx512Features[0], kAvx512Features[1], kAvx512Features[2],
+    kAvx512Features[3], kAvx512Features[4], kAvx512Features[5],
+    kAvx512Features[6], kAvx512Features[7], kAvx512Features[8]};
 
 ArrayRef<CpuModel> getCpuModels() {
   // Of 32 registers 24 hold sums, 2 a row of B; of 16, 12 and 2.
-  static const CpuModel models[] = {{"x86-64-v3", 8, 6, 16, kAvx2}, {"x86-64-v4", 16, 12, 32, kAvx512}};
+  static const CpuModel models[] = {{"x86-64-v3", 8, 6, 16, kAvx2},
+                                    {"x86-64-v4", 16, 12, 32, kAvx512}};
   return models;
 }
 
@@ -79,7 +82,8 @@ FailureOr<std::vector<CodeImage>> CpuTarget::compile(ArrayRef<func::FuncOp> kern
     return images;
   func::FuncOp first = kernels.front();
   MLIRContext *context = first.getContext();
-  context->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect, vector::VectorDialect, LLVM::LLVMDialect>();
+  context->loadDialect<arith::ArithDialect, math::MathDialect, scf::SCFDialect,
+                       vector::VectorDialect, LLVM::LLVMDialect>();
   for (const CpuModel *model : models) {
     OwningOpRef<ModuleOp> module = ModuleOp::create(first.getLoc());
     std::vector<std::string> names;

@@ -11,7 +11,8 @@ using namespace mlir;
 
 namespace ashlar::cpu {
 
-Emitter::Emitter(OpBuilder &builder, Location loc, const CpuModel &model) : b(loc, builder), model(model) {
+Emitter::Emitter(OpBuilder &builder, Location loc, const CpuModel &model)
+    : b(loc, builder), model(model) {
   i1 = b.getI1Type();
   i8 = b.getI8Type();
   i32 = b.getI32Type();
@@ -24,7 +25,9 @@ Emitter::Emitter(OpBuilder &builder, Location loc, const CpuModel &model) : b(lo
 // Integers
 //===----------------------------------------------------------------------===//
 
-Value Emitter::constant(int64_t value) { return arith::ConstantOp::create(b, b.getI64IntegerAttr(value)); }
+Value Emitter::constant(int64_t value) {
+  return arith::ConstantOp::create(b, b.getI64IntegerAttr(value));
+}
 Value Emitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(x, y); }
 Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(x, y); }
 Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(x, y); }
@@ -32,8 +35,12 @@ Value Emitter::div(Value x, Value y) { return b.createOrFold<arith::DivUIOp>(x, 
 Value Emitter::rem(Value x, Value y) { return b.createOrFold<arith::RemUIOp>(x, y); }
 Value Emitter::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 Value Emitter::max(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(x, y); }
-Value Emitter::less(Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y); }
-Value Emitter::equal(Value x, Value y) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y); }
+Value Emitter::less(Value x, Value y) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, y);
+}
+Value Emitter::equal(Value x, Value y) {
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
+}
 Value Emitter::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
 }
@@ -42,13 +49,16 @@ Value Emitter::select(Value condition, Value x, Value y) {
 // Floating point
 //===----------------------------------------------------------------------===//
 
-Type Emitter::vector(Type element, int64_t width) { return width == 1 ? element : VectorType::get({width}, element); }
+Type Emitter::vector(Type element, int64_t width) {
+  return width == 1 ? element : VectorType::get({width}, element);
+}
 
 Value Emitter::f32Constant(double value, int64_t width) {
   Attribute scalar = b.getF32FloatAttr(static_cast<float>(value));
   if (width == 1)
     return arith::ConstantOp::create(b, cast<TypedAttr>(scalar));
-  return arith::ConstantOp::create(b, SplatElementsAttr::get(VectorType::get({width}, f32), scalar));
+  return arith::ConstantOp::create(b,
+                                   SplatElementsAttr::get(VectorType::get({width}, f32), scalar));
 }
 
 Value Emitter::splat(Value scalar, int64_t width) {
@@ -63,7 +73,8 @@ Value Emitter::exp(Value x) { return math::ExpOp::create(b, x); }
 Value Emitter::horizontalSum(Value x) {
   if (!isa<VectorType>(x.getType()))
     return x;
-  // Halves are added until one element is left: an order that depends on the register's width alone.
+  // Halves are added until one element is left: an order that depends on the register's width
+  // alone.
   int64_t width = cast<VectorType>(x.getType()).getDimSize(0);
   while (width > 1) {
     width /= 2;
@@ -74,7 +85,7 @@ Value Emitter::horizontalSum(Value x) {
     }
     Value a = vector::ShuffleOp::create(b, x, x, low), c = vector::ShuffleOp::create(b, x, x, high);
     x = isa<FloatType>(getElementTypeOrSelf(x.getType())) ? Value(arith::AddFOp::create(b, a, c))
-                                                           : Value(arith::AddIOp::create(b, a, c));
+                                                          : Value(arith::AddIOp::create(b, a, c));
   }
   return vector::ExtractOp::create(b, x, 0);
 }
@@ -86,7 +97,8 @@ Value Emitter::horizontalMax(Value x) {
 }
 
 Value Emitter::maskBelow(Value count, int64_t width) {
-  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, sequence(constant(0), width), splat(count, width));
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, sequence(constant(0), width),
+                               splat(count, width));
 }
 
 Value Emitter::sequence(Value start, int64_t width) {
@@ -105,7 +117,8 @@ Value Emitter::sequence(Value start, int64_t width) {
 static Type storageType(Type element) {
   if (element.isInteger(1))
     return IntegerType::get(element.getContext(), 8);
-  // bf16 is handled in integers: LLVM would call a library function to round it where there is no instruction.
+  // bf16 is handled in integers: LLVM would call a library function to round it where there is no
+  // instruction.
   if (element.isBF16())
     return IntegerType::get(element.getContext(), 16);
   return element;
@@ -125,7 +138,8 @@ Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {
   unsigned alignment = alignmentOf(element);
   if (lanes.mask) {
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    return widen(element, LLVM::MaskedLoadOp::create(b, type, address, lanes.mask, zero, alignment));
+    return widen(element,
+                 LLVM::MaskedLoadOp::create(b, type, address, lanes.mask, zero, alignment));
   }
   return widen(element, LLVM::LoadOp::create(b, type, address, alignment));
 }
@@ -198,7 +212,8 @@ Value Emitter::narrow(Type element, Value value) {
     Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, value, value);
     Value quiet = arith::OrIOp::create(b, bits, number(0x400000));
     Value chosen = arith::SelectOp::create(b, isNan, quiet, rounded);
-    return arith::TruncIOp::create(b, like(b.getI16Type()), arith::ShRUIOp::create(b, chosen, number(16)));
+    return arith::TruncIOp::create(b, like(b.getI16Type()),
+                                   arith::ShRUIOp::create(b, chosen, number(16)));
   }
   return value;
 }
@@ -208,15 +223,17 @@ Value Emitter::narrow(Type element, Value value) {
 //===----------------------------------------------------------------------===//
 
 void Emitter::loop(Value from, Value to, int64_t step, Body body) {
-  scf::ForOp::create(b, from, to, constant(step), ValueRange{}, [&](OpBuilder &nested, Location, Value iv, ValueRange) {
-    OpBuilder::InsertionGuard guard(b);
-    b.restoreInsertionPoint(nested.saveInsertionPoint());
-    body(iv);
-    scf::YieldOp::create(b);
-  });
+  scf::ForOp::create(b, from, to, constant(step), ValueRange{},
+                     [&](OpBuilder &nested, Location, Value iv, ValueRange) {
+                       OpBuilder::InsertionGuard guard(b);
+                       b.restoreInsertionPoint(nested.saveInsertionPoint());
+                       body(iv);
+                       scf::YieldOp::create(b);
+                     });
 }
 
-SmallVector<Value> Emitter::loop(Value from, Value to, int64_t step, ValueRange initial, Reduction body) {
+SmallVector<Value> Emitter::loop(Value from, Value to, int64_t step, ValueRange initial,
+                                 Reduction body) {
   auto loop = scf::ForOp::create(b, from, to, constant(step), initial,
                                  [&](OpBuilder &nested, Location, Value iv, ValueRange carried) {
                                    OpBuilder::InsertionGuard guard(b);
@@ -245,16 +262,17 @@ SmallVector<Value>
 Emitter::columns(Value size, bool vectorised, ValueRange initial,
                  llvm::function_ref<SmallVector<Value>(Value, Lanes, ValueRange)> body) {
   if (!vectorised)
-    return loop(constant(0), size, 1, initial, [&](Value column, ValueRange carried) {
-      return body(column, Lanes{}, carried);
-    });
+    return loop(constant(0), size, 1, initial,
+                [&](Value column, ValueRange carried) { return body(column, Lanes{}, carried); });
   int64_t width = model.lanes;
   IntegerAttr known;
   bool isConstant = matchPattern(size, m_Constant(&known));
-  Value whole = isConstant ? constant(known.getInt() / width * width) : mul(div(size, constant(width)), width);
-  SmallVector<Value> carried = loop(constant(0), whole, width, initial, [&](Value column, ValueRange values) {
-    return body(column, Lanes{width, nullptr}, values);
-  });
+  Value whole = isConstant ? constant(known.getInt() / width * width)
+                           : mul(div(size, constant(width)), width);
+  SmallVector<Value> carried =
+      loop(constant(0), whole, width, initial, [&](Value column, ValueRange values) {
+        return body(column, Lanes{width, nullptr}, values);
+      });
   if (isConstant && known.getInt() % width == 0)
     return carried;
   Value rest = sub(size, whole);
@@ -263,7 +281,8 @@ Emitter::columns(Value size, bool vectorised, ValueRange initial,
   SmallVector<Type> types;
   for (Value value : carried)
     types.push_back(value.getType());
-  auto branch = scf::IfOp::create(b, types, less(constant(0), rest), /*addThenBlock=*/true, /*addElseBlock=*/true);
+  auto branch = scf::IfOp::create(b, types, less(constant(0), rest), /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());
   SmallVector<Value> last = body(whole, Lanes{width, maskBelow(rest, width)}, carried);

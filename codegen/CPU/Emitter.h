@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The vocabulary in which kernels are written: 64-bit integers, pointers, vectors of f32 and structured loops. Memory
-// is accessed through LLVM pointers, arithmetic is arith/math, control flow scf, until all is lowered together.
+// The vocabulary in which kernels are written: 64-bit integers, pointers, vectors of f32 and
+// structured loops. Memory is accessed through LLVM pointers, arithmetic is arith/math, control
+// flow scf, until all is lowered together.
 //
-// Lanes says how wide an element is: one value, or a register of `width` elements along the last dimension, of which
-// only those in `mask` exist (null: all).
+// Lanes says how wide an element is: one value, or a register of `width` elements along the last
+// dimension, of which only those in `mask` exist (null: all).
 
 #ifndef ASHLAR_CODEGEN_CPU_EMITTER_H
 #define ASHLAR_CODEGEN_CPU_EMITTER_H
@@ -41,7 +42,7 @@ public:
   Value mul(Value x, Value y);
   Value mul(Value x, int64_t y) { return mul(x, constant(y)); }
   Value add(Value x, int64_t y) { return y == 0 ? x : add(x, constant(y)); }
-  Value div(Value x, Value y);  // both not negative
+  Value div(Value x, Value y); // both not negative
   Value rem(Value x, Value y);
   Value ceilDiv(Value x, int64_t y) { return div(add(x, y - 1), constant(y)); }
   Value min(Value x, Value y);
@@ -57,7 +58,8 @@ public:
   Value fma(Value x, Value y, Value z);
   Value exp(Value x);
 
-  // Memory. Elements of f16 and bf16 are widened when loaded and rounded to nearest even when stored; i1 takes a byte.
+  // Memory. Elements of f16 and bf16 are widened when loaded and rounded to nearest even when
+  // stored; i1 takes a byte.
   Value offset(Value pointer, mlir::Type element, Value index);
   Value load(mlir::Type element, Value pointer, Value index, Lanes lanes = {});
   void store(mlir::Type element, Value value, Value pointer, Value index, Lanes lanes = {});
@@ -69,16 +71,18 @@ public:
 
   // Control flow.
   void loop(Value from, Value to, int64_t step, Body body);
-  llvm::SmallVector<Value> loop(Value from, Value to, int64_t step, mlir::ValueRange initial, Reduction body);
+  llvm::SmallVector<Value> loop(Value from, Value to, int64_t step, mlir::ValueRange initial,
+                                Reduction body);
   void when(Value condition, llvm::function_ref<void()> body);
 
-  /// Runs the body over [0, size) in registers of `lanes` elements and, where there is a rest, once with a mask.
-  /// `columnwise` false runs it element by element.
+  /// Runs the body over [0, size) in registers of `lanes` elements and, where there is a rest, once
+  /// with a mask. `columnwise` false runs it element by element.
   void columns(Value size, bool vectorised, llvm::function_ref<void(Value, Lanes)> body);
-  /// The same with values carried from step to step. The carried values have the width of the lanes that the body is
-  /// given, so a reduction runs in `width` independent lanes.
-  llvm::SmallVector<Value> columns(Value size, bool vectorised, mlir::ValueRange initial,
-                                   llvm::function_ref<llvm::SmallVector<Value>(Value, Lanes, mlir::ValueRange)> body);
+  /// The same with values carried from step to step. The carried values have the width of the lanes
+  /// that the body is given, so a reduction runs in `width` independent lanes.
+  llvm::SmallVector<Value>
+  columns(Value size, bool vectorised, mlir::ValueRange initial,
+          llvm::function_ref<llvm::SmallVector<Value>(Value, Lanes, mlir::ValueRange)> body);
   int64_t width(bool vectorised) const { return vectorised ? model.lanes : 1; }
 
   /// A mask of the lanes below `count`.

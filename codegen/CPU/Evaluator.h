@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Computes elements of the values of a kernel's body, wherever a kernel needs them: as the prologue that packs an
-// operand, as the epilogue of a product, or as the whole body of a row kernel. An element is asked for by its index in
-// the value (one i64 per dimension); with vector lanes it is a register of consecutive elements along the last
-// dimension. What a kernel has computed already (a product's tile, a row in scratch) it provides.
+// Computes elements of the values of a kernel's body, wherever a kernel needs them: as the prologue
+// that packs an operand, as the epilogue of a product, or as the whole body of a row kernel. An
+// element is asked for by its index in the value (one i64 per dimension); with vector lanes it is a
+// register of consecutive elements along the last dimension. What a kernel has computed already (a
+// product's tile, a row in scratch) it provides.
 
 #ifndef ASHLAR_CODEGEN_CPU_EVALUATOR_H
 #define ASHLAR_CODEGEN_CPU_EVALUATOR_H
@@ -41,7 +42,8 @@ public:
   /// One element (or a register of them). Floating point arrives as f32 (f64 for f64).
   mlir::Value evaluate(mlir::Value value, Index index, Lanes lanes = {});
 
-  /// Whether `evaluate` can take vector lanes for the value; otherwise elements are asked for one by one.
+  /// Whether `evaluate` can take vector lanes for the value; otherwise elements are asked for one
+  /// by one.
   bool isVectorisable(mlir::Value value);
 
   /// Splits a linear row-major position into an index.
@@ -59,7 +61,8 @@ private:
   mlir::Value evaluateReduce(graph::ReduceOp op, Index index, Lanes lanes);
   mlir::Value evaluateCumsum(graph::CumsumOp op, Index index);
   mlir::Value evaluateConstant(graph::ConstantOp op, Lanes lanes);
-  mlir::Value loadPanel(mlir::BlockArgument weight, mlir::Value row, mlir::Value column, Lanes lanes);
+  mlir::Value loadPanel(mlir::BlockArgument weight, mlir::Value row, mlir::Value column,
+                        Lanes lanes);
 
   llvm::DenseMap<mlir::StringAttr, mlir::Value> extents;
   llvm::SmallVector<mlir::Value> pointers;

@@ -19,7 +19,8 @@ namespace {
 
 class FlatLinker {
 public:
-  FlatLinker(const ELF64LEObjectFile &object, std::vector<char> &image) : object(object), image(image) {}
+  FlatLinker(const ELF64LEObjectFile &object, std::vector<char> &image)
+      : object(object), image(image) {}
 
   std::string place();
   std::string relocate();
@@ -36,7 +37,8 @@ private:
 std::string FlatLinker::place() {
   for (const ELFSectionRef section : object.sections()) {
     uint64_t flags = section.getFlags();
-    if (!(flags & ELF::SHF_ALLOC) || section.getSize() == 0 || section.getType() == ELF::SHT_X86_64_UNWIND)
+    if (!(flags & ELF::SHF_ALLOC) || section.getSize() == 0 ||
+        section.getType() == ELF::SHT_X86_64_UNWIND)
       continue;
     StringRef name = cantFail(section.getName());
     if (name == ".eh_frame")
@@ -101,7 +103,8 @@ std::string FlatLinker::findEntries(ArrayRef<std::string> names, std::vector<uin
     auto section = cantFail(symbol.getSection());
     if (section == object.section_end() || !offsets.count(section->getIndex()))
       continue;
-    symbols[cantFail(symbol.getName())] = offsets[section->getIndex()] + cantFail(symbol.getAddress());
+    symbols[cantFail(symbol.getName())] =
+        offsets[section->getIndex()] + cantFail(symbol.getAddress());
   }
   for (const std::string &name : names) {
     auto symbol = symbols.find(name);

@@ -55,7 +55,8 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return applyFullConversion(module, target, std::move(patterns));
 }
 
-static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module, const CpuModel &model) {
+static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module,
+                                                                const CpuModel &model) {
   static const bool initialised = [] {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
@@ -72,13 +73,15 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module,
     return nullptr;
   }
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict; // a product and a sum are fused where a kernel says so
+  options.AllowFPOpFusion =
+      llvm::FPOpFusion::Strict; // a product and a sum are fused where a kernel says so
   return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, model.name, "", options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-                                  llvm::CodeGenOptLevel::Default));
+      target->createTargetMachine(triple, model.name, "", options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
 
-/// Functions of the image: wide registers where the CPU has them, no jump tables, no stack protector, no unwind tables.
+/// Functions of the image: wide registers where the CPU has them, no jump tables, no stack
+/// protector, no unwind tables.
 static void setAttributes(llvm::Module &module, const CpuModel &model) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration())
@@ -114,7 +117,8 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
-FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model, ArrayRef<std::string> names) {
+FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model,
+                                    ArrayRef<std::string> names) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   if (failed(lowerToLLVMDialect(module)))
@@ -133,7 +137,8 @@ FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model, Arra
       },
       &module);
   auto machine = createTargetMachine(module, model);
-  std::unique_ptr<llvm::Module> code = machine ? translateModuleToLLVMIR(module, context, "kernels") : nullptr;
+  std::unique_ptr<llvm::Module> code =
+      machine ? translateModuleToLLVMIR(module, context, "kernels") : nullptr;
   if (!code)
     return failure();
   code->setTargetTriple(machine->getTargetTriple());
@@ -152,7 +157,8 @@ FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model, Arra
   image.cpu = model.name.str();
   for (StringRef feature : model.features)
     image.features.push_back(feature.str());
-  std::string error = linkFlat(llvm::StringRef(object.data(), object.size()), names, image.code, image.entries);
+  std::string error =
+      linkFlat(llvm::StringRef(object.data(), object.size()), names, image.code, image.entries);
   if (!error.empty())
     return module.emitError() << "linking kernels for " << model.name << ": " << error, failure();
   return image;

@@ -2,12 +2,13 @@
 //
 // The four shapes of kernel that a fused region becomes:
 //
-//   product     one or more matmuls of one left operand with packed weights, and an elementwise epilogue
-//   attention   online softmax between two products, queries evaluated in place, keys and values packed or cached
-//   append      new keys or values into a cache
-//   rows        everything else: row by row, reductions along the last dimension in lanes
+//   product     one or more matmuls of one left operand with packed weights, and an elementwise
+//   epilogue attention   online softmax between two products, queries evaluated in place, keys and
+//   values packed or cached append      new keys or values into a cache rows        everything
+//   else: row by row, reductions along the last dimension in lanes
 //
-// Each is described from its extents' bounds and emitted into a function that loops over its work items.
+// Each is described from its extents' bounds and emitted into a function that loops over its work
+// items.
 
 #ifndef ASHLAR_CODEGEN_CPU_KERNELS_H
 #define ASHLAR_CODEGEN_CPU_KERNELS_H
@@ -23,8 +24,8 @@ namespace ashlar::cpu {
 struct KernelContext {
   Emitter &e;
   Evaluator &evaluator;
-  mlir::ModuleOp module;            // where tile functions go
-  mlir::Value begin, end, scratch;  // the kernel's arguments
+  mlir::ModuleOp module;           // where tile functions go
+  mlir::Value begin, end, scratch; // the kernel's arguments
 };
 
 class KernelShape {
@@ -49,7 +50,8 @@ graph::Polynomial floatBytes(graph::Polynomial count);
 /// count as a grid factor.
 Extent asExtent(const graph::Monomial &monomial, int64_t divisor = 1);
 
-/// Drops reshapes from a returned value: the value that is computed, in the order in which it is stored.
+/// Drops reshapes from a returned value: the value that is computed, in the order in which it is
+/// stored.
 mlir::Value stripReshapes(mlir::Value value);
 
 } // namespace ashlar::cpu

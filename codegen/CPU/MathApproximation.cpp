@@ -68,12 +68,13 @@ public:
 Value buildExp(Shape &s, Value x) {
   // Comparisons are written so that a NaN passes through.
   Value tooSmall = s.less(x, s.real(-87.33));
-  Value clamped = s.select(s.less(s.real(89.0), x), s.real(89.0), s.select(tooSmall, s.real(-87.33), x));
+  Value clamped =
+      s.select(s.less(s.real(89.0), x), s.real(89.0), s.select(tooSmall, s.real(-87.33), x));
   Value n = math::RoundEvenOp::create(s.b, s.mul(clamped, s.real(1.44269504088896341)));
   Value r = s.fma(n, s.real(-0.693359375), clamped);
   r = s.fma(n, s.real(2.12194440054690583e-4), r);
-  Value p = s.polynomial(r, {0.4999999403953552, 0.1666651964187622, 0.041668400168418884, 0.008368851616978645,
-                             0.0013814318226650357});
+  Value p = s.polynomial(r, {0.4999999403953552, 0.1666651964187622, 0.041668400168418884,
+                             0.008368851616978645, 0.0013814318226650357});
   Value result = s.add(s.fma(s.mul(r, r), p, r), s.real(1.0));
   // 2^128 is no f32; two factors reach it, and overflow to infinity beyond.
   Value whole = arith::FPToSIOp::create(s.b, s.i32, n);
@@ -90,12 +91,14 @@ Value buildLog(Shape &s, Value x) {
   // Subtracting the bits of sqrt 1/2 puts the exponent's border there.
   Value exponent = s.shr(s.subi(bits, s.integer(0x3f3504f3)), 23);
   Value mantissa = s.fromBits(s.subi(bits, s.shl(exponent, 23)));
-  Value n = arith::SIToFPOp::create(s.b, s.f32, s.select(isSmall, s.subi(exponent, s.integer(23)), exponent));
+  Value n = arith::SIToFPOp::create(s.b, s.f32,
+                                    s.select(isSmall, s.subi(exponent, s.integer(23)), exponent));
   Value f = s.sub(mantissa, s.real(1.0)), z = s.mul(f, f);
-  Value p = s.polynomial(f, {0.3333331048488617, -0.24999986588954926, 0.20002226531505585, -0.16669251024723053,
-                             0.14218658208847046, -0.1238434836268425, 0.11872976273298264, -0.11789807677268982,
-                             0.06915368139743805});
-  Value result = s.fma(s.mul(z, f), p, s.fma(n, s.real(-2.12194440054690583e-4), s.mul(z, s.real(-0.5))));
+  Value p = s.polynomial(f, {0.3333331048488617, -0.24999986588954926, 0.20002226531505585,
+                             -0.16669251024723053, 0.14218658208847046, -0.1238434836268425,
+                             0.11872976273298264, -0.11789807677268982, 0.06915368139743805});
+  Value result =
+      s.fma(s.mul(z, f), p, s.fma(n, s.real(-2.12194440054690583e-4), s.mul(z, s.real(-0.5))));
   result = s.add(s.add(f, result), s.mul(n, s.real(0.693359375)));
   double infinity = std::numeric_limits<double>::infinity();
   Value isZero = arith::CmpFOp::create(s.b, arith::CmpFPredicate::OEQ, x, s.real(0.0));
@@ -107,8 +110,8 @@ Value buildLog(Shape &s, Value x) {
 
 Value buildTanh(Shape &s, Value x) {
   Value a = s.abs(x), z = s.mul(x, x);
-  Value p = s.polynomial(z, {-0.3333328068256378, 0.13331441581249237, -0.05373971164226532, 0.020639078691601753,
-                             -0.005704978480935097});
+  Value p = s.polynomial(z, {-0.3333328068256378, 0.13331441581249237, -0.05373971164226532,
+                             0.020639078691601753, -0.005704978480935097});
   Value small = s.fma(s.mul(x, z), p, x);
   Value power = buildExp(s, s.add(a, a));
   Value large = s.sub(s.real(1.0), s.div(s.real(2.0), s.add(power, s.real(1.0))));
@@ -117,13 +120,15 @@ Value buildTanh(Shape &s, Value x) {
 
 Value buildErf(Shape &s, Value x) {
   Value a = s.abs(x), z = s.mul(x, x);
-  Value p = s.polynomial(z, {1.1283791065216064, -0.3761262595653534, 0.1128358542919159, -0.026853810995817184,
-                             0.005188327748328447, -0.0008010192541405559, 7.853857823647559e-05});
+  Value p = s.polynomial(z, {1.1283791065216064, -0.3761262595653534, 0.1128358542919159,
+                             -0.026853810995817184, 0.005188327748328447, -0.0008010192541405559,
+                             7.853857823647559e-05});
   Value small = s.mul(x, p);
   Value t = s.sub(s.select(s.less(s.real(4.0), a), s.real(4.0), a), s.real(2.0));
-  Value q = s.polynomial(t, {5.364941120147705, 4.418160915374756, 0.9237510561943054, 0.016465911641716957,
-                             -0.0035707149654626846, 0.0007296906551346183, -0.00013782107271254063,
-                             2.208937621617224e-05, 2.2417468414914765e-07});
+  Value q =
+      s.polynomial(t, {5.364941120147705, 4.418160915374756, 0.9237510561943054,
+                       0.016465911641716957, -0.0035707149654626846, 0.0007296906551346183,
+                       -0.00013782107271254063, 2.208937621617224e-05, 2.2417468414914765e-07});
   Value large = s.sub(s.real(1.0), buildExp(s, arith::NegFOp::create(s.b, q)));
   return s.select(s.less(a, s.real(1.0)), small, s.copySign(large, x));
 }
@@ -131,19 +136,26 @@ Value buildErf(Shape &s, Value x) {
 /// sin for quadrant 0, cos for quadrant 1.
 Value buildWave(Shape &s, Value x, int32_t quadrant) {
   Value wide = arith::ExtFOp::create(s.b, s.f64, x);
-  Value n = math::RoundEvenOp::create(s.b, arith::MulFOp::create(s.b, wide, s.wide(0.63661977236758134308)));
+  Value n = math::RoundEvenOp::create(
+      s.b, arith::MulFOp::create(s.b, wide, s.wide(0.63661977236758134308)));
   Value r = math::FmaOp::create(s.b, n, s.wide(-1.57079632679489655800), wide);
   r = math::FmaOp::create(s.b, n, s.wide(-6.12323399573676603587e-17), r);
   Value y = arith::TruncFOp::create(s.b, s.f32, r);
   Value k = s.addi(arith::FPToSIOp::create(s.b, s.i32, n), s.integer(quadrant));
   Value z = s.mul(y, y);
-  Value sine = s.fma(s.mul(y, z), s.polynomial(z, {-0.1666666716337204, 0.008333329111337662, -0.0001983930415008217,
-                                                   2.7180462893738877e-06}), y);
-  Value cosine = s.fma(s.mul(z, z), s.polynomial(z, {0.0416666679084301, -0.0013888883404433727, 2.479945214872714e-05,
-                                                     -2.7205044261791045e-07}), s.fma(z, s.real(-0.5), s.real(1.0)));
-  Value isCosine = arith::CmpIOp::create(s.b, arith::CmpIPredicate::ne, s.andi(k, s.integer(1)), s.integer(0));
+  Value sine = s.fma(s.mul(y, z),
+                     s.polynomial(z, {-0.1666666716337204, 0.008333329111337662,
+                                      -0.0001983930415008217, 2.7180462893738877e-06}),
+                     y);
+  Value cosine = s.fma(s.mul(z, z),
+                       s.polynomial(z, {0.0416666679084301, -0.0013888883404433727,
+                                        2.479945214872714e-05, -2.7205044261791045e-07}),
+                       s.fma(z, s.real(-0.5), s.real(1.0)));
+  Value isCosine =
+      arith::CmpIOp::create(s.b, arith::CmpIPredicate::ne, s.andi(k, s.integer(1)), s.integer(0));
   Value result = s.select(isCosine, cosine, sine);
-  Value isNegative = arith::CmpIOp::create(s.b, arith::CmpIPredicate::ne, s.andi(k, s.integer(2)), s.integer(0));
+  Value isNegative =
+      arith::CmpIOp::create(s.b, arith::CmpIPredicate::ne, s.andi(k, s.integer(2)), s.integer(0));
   return s.select(isNegative, arith::NegFOp::create(s.b, result), result);
 }
 

@@ -2,9 +2,10 @@
 //
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
-// A work item is a block of kRowBlock rows times one panel. Its sums live in scratch ([rows][32] per product, in the
-// first-level cache); depth is cut in blocks of kDepthBlock so that a panel's part stays in cache while the rows pass
-// over it; the epilogue then reads the finished sums row by row. Neighbouring items share the rows of a.
+// A work item is a block of kRowBlock rows times one panel. Its sums live in scratch ([rows][32]
+// per product, in the first-level cache); depth is cut in blocks of kDepthBlock so that a panel's
+// part stays in cache while the rows pass over it; the epilogue then reads the finished sums row by
+// row. Neighbouring items share the rows of a.
 
 #include "codegen/CPU/Kernels.h"
 #include "codegen/CPU/Tiles.h"
@@ -29,7 +30,8 @@ public:
     KernelDescription description;
     description.grid.push_back(asExtent(rows, kRowBlock));
     description.grid.push_back(Extent{columns, {}, kPanel});
-    description.scratchBytes = Polynomial(static_cast<int64_t>(products.size()) * kRowBlock * kPanel * 4);
+    description.scratchBytes =
+        Polynomial(static_cast<int64_t>(products.size()) * kRowBlock * kPanel * 4);
     return description;
   }
   void emit(KernelContext &context) const override;
@@ -63,7 +65,8 @@ std::optional<Monomial> getRowStride(const View &view) {
       expected.scale *= view.dims[i].size;
     } else {
       expected.names.push_back(view.dims[i].name);
-      llvm::sort(expected.names, [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
+      llvm::sort(expected.names,
+                 [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
     }
   }
   return stride.value_or(Monomial());
@@ -75,19 +78,23 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
   for (auto product : kernel.getOps<MatmulOp>()) {
     auto weight = dyn_cast<BlockArgument>(product.getB());
     if (!weight || getLayout(weight).empty())
-      return product.emitOpError() << "is fused with a product of packed weights, but its own right operand is not packed";
+      return product.emitOpError() << "is fused with a product of packed weights, but its own "
+                                      "right operand is not packed";
     shape->products.push_back(product);
   }
   MatmulOp first = shape->products.front();
   for (MatmulOp product : shape->products)
     if (product.getA() != first.getA() || product.getType() != first.getType() ||
-        getLayout(cast<BlockArgument>(product.getB())) != getLayout(cast<BlockArgument>(first.getB())))
-      return product.emitOpError() << "differs in its left operand, its type or its layout from the product that it is fused with";
+        getLayout(cast<BlockArgument>(product.getB())) !=
+            getLayout(cast<BlockArgument>(first.getB())))
+      return product.emitOpError() << "differs in its left operand, its type or its layout from "
+                                      "the product that it is fused with";
   auto type = cast<RankedTensorType>(first.getA().getType());
   auto view = getView(first.getA());
   auto stride = view ? getRowStride(*view) : std::nullopt;
   if (!stride || !view->isContiguousInLast() || !type.getElementType().isF32())
-    return first.emitOpError() << "has a left operand that the kernel cannot read as rows of f32: " << type;
+    return first.emitOpError() << "has a left operand that the kernel cannot read as rows of f32: "
+                               << type;
   shape->left = *view;
   shape->rowStride = *stride;
   Dims result = getDims(first.getType());
@@ -135,11 +142,14 @@ void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, 
       Value a = e.offset(leftRows, e.f32, k);
       if (isBf16) {
         // Two panels of 16 columns make one of 32; a block starts at an even row.
-        Value b = e.offset(pointer, e.b.getBF16Type(), e.add(e.mul(panel, 2 * pairs * 32), e.mul(k, 16)));
-        emitTiles(e, c.module, WeightType::BF16, a, stride, b, e.constant(pairs * 32), sums, e.constant(kPanel), length, count);
+        Value b =
+            e.offset(pointer, e.b.getBF16Type(), e.add(e.mul(panel, 2 * pairs * 32), e.mul(k, 16)));
+        emitTiles(e, c.module, WeightType::BF16, a, stride, b, e.constant(pairs * 32), sums,
+                  e.constant(kPanel), length, count);
       } else {
         Value b = e.offset(pointer, e.f32, e.add(e.mul(panel, depth * kPanel), e.mul(k, kPanel)));
-        emitTiles(e, c.module, WeightType::F32, a, stride, b, e.constant(kPanel), sums, e.constant(kPanel), length, count);
+        emitTiles(e, c.module, WeightType::F32, a, stride, b, e.constant(kPanel), sums,
+                  e.constant(kPanel), length, count);
       }
     });
   }
@@ -177,14 +187,16 @@ void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, 
         results.push_back(c.evaluator.evaluate(stripReshapes(value), at, lanes));
       Value position = e.add(e.mul(globalRow, columns), at.back());
       for (auto [index, value] : llvm::enumerate(terminator->getOperands()))
-        e.store(cast<RankedTensorType>(value.getType()).getElementType(), results[index], c.evaluator.resultBuffer(index),
-                position, lanes);
+        e.store(cast<RankedTensorType>(value.getType()).getElementType(), results[index],
+                c.evaluator.resultBuffer(index), position, lanes);
     });
   });
 }
 
 } // namespace
 
-FailureOr<std::unique_ptr<KernelShape>> createProductKernel(func::FuncOp kernel) { return ProductKernel::create(kernel); }
+FailureOr<std::unique_ptr<KernelShape>> createProductKernel(func::FuncOp kernel) {
+  return ProductKernel::create(kernel);
+}
 
 } // namespace ashlar::cpu

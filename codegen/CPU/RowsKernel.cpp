@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Row by row: everything that is elementwise, moves data, or reduces along the last dimension. A work item is one row
-// (all dimensions but the last). Softmax and the norms make passes over the row; what a later pass needs again, and is
-// more than a load, is kept in scratch. All results of one kernel have the same dimensions.
+// Row by row: everything that is elementwise, moves data, or reduces along the last dimension. A
+// work item is one row (all dimensions but the last). Softmax and the norms make passes over the
+// row; what a later pass needs again, and is more than a load, is kept in scratch. All results of
+// one kernel have the same dimensions.
 
 #include "codegen/CPU/Kernels.h"
 
@@ -40,8 +41,10 @@ private:
   void emitPass(KernelContext &c, Operation *op, ArrayRef<Value> row, Value slot) const;
   void emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row, Value slot) const;
   void emitNorm(KernelContext &c, Operation *op, ArrayRef<Value> row, Value slot) const;
-  /// Evaluates x along the row, folds it into lanes that start as `initial`, keeping it in `slot` where `keep` is set.
-  Value fold(KernelContext &c, Value x, ArrayRef<Value> row, double initial, Value keep, Column column) const;
+  /// Evaluates x along the row, folds it into lanes that start as `initial`, keeping it in `slot`
+  /// where `keep` is set.
+  Value fold(KernelContext &c, Value x, ArrayRef<Value> row, double initial, Value keep,
+             Column column) const;
   void provideSlot(KernelContext &c, Value value, Value slot) const;
 
   mutable func::FuncOp kernel; // an op is a handle; its accessors are not const
@@ -58,8 +61,9 @@ FailureOr<std::unique_ptr<KernelShape>> RowsKernel::create(func::FuncOp kernel) 
   Dims dims = dimsOf(first);
   for (Value value : terminator->getOperands())
     if (dimsOf(value) != dims)
-      return kernel.emitError() << "kernel '" << kernel.getSymName() << "' has results of different dimensions: "
-                                << first.getType() << " and " << value.getType();
+      return kernel.emitError() << "kernel '" << kernel.getSymName()
+                                << "' has results of different dimensions: " << first.getType()
+                                << " and " << value.getType();
   shape->last = dims.empty() ? Dim::number(1) : dims.pop_back_val();
   shape->outer = dims;
   for (Operation &op : kernel.getBody().front().without_terminator()) {
@@ -72,8 +76,8 @@ FailureOr<std::unique_ptr<KernelShape>> RowsKernel::create(func::FuncOp kernel) 
     Dims all = shape->outer;
     all.push_back(shape->last);
     if (dimsOf(op.getResult(0)) != all)
-      return op.emitOpError() << "reduces rows of " << toString(dimsOf(op.getResult(0))) << " in a kernel over "
-                              << toString(all);
+      return op.emitOpError() << "reduces rows of " << toString(dimsOf(op.getResult(0)))
+                              << " in a kernel over " << toString(all);
     shape->passes.push_back(&op);
   }
   return std::unique_ptr<KernelShape>(std::move(shape));
@@ -88,7 +92,8 @@ void RowsKernel::emit(KernelContext &c) const {
   e.loop(c.begin, c.end, 1, [&](Value item) {
     SmallVector<Value> row = c.evaluator.delinearise(item, outer);
     for (auto [index, op] : llvm::enumerate(passes))
-      emitPass(c, op, row, e.offset(c.scratch, e.f32, e.mul(slotSize, static_cast<int64_t>(index))));
+      emitPass(c, op, row,
+               e.offset(c.scratch, e.f32, e.mul(slotSize, static_cast<int64_t>(index))));
     bool vectorised = !isScalar && !last.isOne();
     for (Value value : terminator->getOperands())
       vectorised = vectorised && c.evaluator.isVectorisable(value);
@@ -100,8 +105,8 @@ void RowsKernel::emit(KernelContext &c) const {
         results.push_back(c.evaluator.evaluate(value, at, lanes));
       Value position = e.add(e.mul(item, width), column);
       for (auto [index, value] : llvm::enumerate(terminator->getOperands()))
-        e.store(cast<RankedTensorType>(value.getType()).getElementType(), results[index], c.evaluator.resultBuffer(index),
-                position, lanes);
+        e.store(cast<RankedTensorType>(value.getType()).getElementType(), results[index],
+                c.evaluator.resultBuffer(index), position, lanes);
     });
   });
 }
@@ -118,37 +123,46 @@ void RowsKernel::provideSlot(KernelContext &c, Value value, Value slot) const {
   });
 }
 
-Value RowsKernel::fold(KernelContext &c, Value x, ArrayRef<Value> row, double initial, Value keep, Column column) const {
+Value RowsKernel::fold(KernelContext &c, Value x, ArrayRef<Value> row, double initial, Value keep,
+                       Column column) const {
   Emitter &e = c.e;
   bool vectorised = !last.isOne() && c.evaluator.isVectorisable(x);
   Value start = e.f32Constant(initial, e.width(vectorised));
-  return e.columns(c.evaluator.size(last), vectorised, start,
-                   [&](Value at, Lanes lanes, ValueRange carried) -> SmallVector<Value> {
-                     SmallVector<Value> index(row);
-                     index.push_back(at);
-                     Value element = c.evaluator.evaluate(x, index, lanes);
-                     if (keep)
-                       e.store(e.f32, element, keep, at, lanes);
-                     Value next = column(element, lanes, carried[0]);
-                     return {lanes.mask ? e.select(lanes.mask, next, carried[0]) : next};
-                   }).front();
+  return e
+      .columns(c.evaluator.size(last), vectorised, start,
+               [&](Value at, Lanes lanes, ValueRange carried) -> SmallVector<Value> {
+                 SmallVector<Value> index(row);
+                 index.push_back(at);
+                 Value element = c.evaluator.evaluate(x, index, lanes);
+                 if (keep)
+                   e.store(e.f32, element, keep, at, lanes);
+                 Value next = column(element, lanes, carried[0]);
+                 return {lanes.mask ? e.select(lanes.mask, next, carried[0]) : next};
+               })
+      .front();
 }
 
-void RowsKernel::emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row, Value slot) const {
+void RowsKernel::emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row,
+                             Value slot) const {
   Emitter &e = c.e;
-  Value lanesMax = fold(c, op.getX(), row, -std::numeric_limits<double>::infinity(), slot,
-                        [&](Value x, Lanes, Value sum) { return arith::MaximumFOp::create(e.b, sum, x); });
+  Value lanesMax =
+      fold(c, op.getX(), row, -std::numeric_limits<double>::infinity(), slot,
+           [&](Value x, Lanes, Value sum) { return arith::MaximumFOp::create(e.b, sum, x); });
   Value largest = e.horizontalMax(lanesMax);
-  auto kept = [&c, slot](Evaluator::Index index, Lanes lanes) { return c.e.load(c.e.f32, slot, index.back(), lanes); };
+  auto kept = [&c, slot](Evaluator::Index index, Lanes lanes) {
+    return c.e.load(c.e.f32, slot, index.back(), lanes);
+  };
   // A second pass keeps the exponentials; the division is part of whoever reads the result.
   Value total = e.columns(c.evaluator.size(last), true, e.f32Constant(0.0, e.model.lanes),
                           [&](Value at, Lanes lanes, ValueRange carried) -> SmallVector<Value> {
                             Value x = e.load(e.f32, slot, at, lanes);
-                            Value power = e.exp(arith::SubFOp::create(e.b, x, e.splat(largest, lanes.width)));
+                            Value power =
+                                e.exp(arith::SubFOp::create(e.b, x, e.splat(largest, lanes.width)));
                             e.store(e.f32, power, slot, at, lanes);
                             Value next = arith::AddFOp::create(e.b, carried[0], power);
                             return {lanes.mask ? e.select(lanes.mask, next, carried[0]) : next};
-                          }).front();
+                          })
+                    .front();
   Value scale = arith::DivFOp::create(e.b, e.f32Constant(1.0), e.horizontalSum(total));
   c.evaluator.provide(op.getY(), [&c, kept, scale](Evaluator::Index index, Lanes lanes) -> Value {
     return arith::MulFOp::create(c.e.b, kept(index, lanes), c.e.splat(scale, lanes.width));
@@ -165,37 +179,46 @@ void RowsKernel::emitNorm(KernelContext &c, Operation *op, ArrayRef<Value> row, 
   Value count = arith::SIToFPOp::create(e.b, e.f32, c.evaluator.size(last));
   Value mean;
   if (layerNorm) {
-    Value sum = fold(c, x, row, 0.0, keepIn, [&](Value value, Lanes, Value sum) { return arith::AddFOp::create(e.b, sum, value); });
+    Value sum = fold(c, x, row, 0.0, keepIn, [&](Value value, Lanes, Value sum) {
+      return arith::AddFOp::create(e.b, sum, value);
+    });
     mean = arith::DivFOp::create(e.b, e.horizontalSum(sum), count);
     if (keep)
       provideSlot(c, x, slot);
     keepIn = nullptr;
   }
   Value squares = fold(c, x, row, 0.0, keepIn, [&](Value value, Lanes lanes, Value sum) {
-    Value centred = mean ? Value(arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width))) : value;
+    Value centred =
+        mean ? Value(arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width))) : value;
     return e.fma(centred, centred, sum);
   });
   if (keep)
     provideSlot(c, x, slot);
   APFloat epsilon = layerNorm ? layerNorm.getEpsilon() : cast<RmsNormOp>(op).getEpsilon();
   Value variance = arith::DivFOp::create(e.b, e.horizontalSum(squares), count);
-  Value deviation = math::SqrtOp::create(e.b, arith::AddFOp::create(e.b, variance, e.f32Constant(epsilon.convertToDouble())));
+  Value deviation = math::SqrtOp::create(
+      e.b, arith::AddFOp::create(e.b, variance, e.f32Constant(epsilon.convertToDouble())));
   Value scale = arith::DivFOp::create(e.b, e.f32Constant(1.0), deviation);
-  c.evaluator.provide(op->getResult(0), [&c, op, x, mean, scale](Evaluator::Index index, Lanes lanes) -> Value {
-    Emitter &e = c.e;
-    Value value = c.evaluator.evaluate(x, index, lanes);
-    if (mean)
-      value = arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width));
-    value = arith::MulFOp::create(e.b, value, e.splat(scale, lanes.width));
-    value = arith::MulFOp::create(e.b, value, c.evaluator.evaluate(op->getOperand(1), index.take_back(1), lanes));
-    if (op->getNumOperands() > 2)
-      value = arith::AddFOp::create(e.b, value, c.evaluator.evaluate(op->getOperand(2), index.take_back(1), lanes));
-    return value;
-  });
+  c.evaluator.provide(
+      op->getResult(0), [&c, op, x, mean, scale](Evaluator::Index index, Lanes lanes) -> Value {
+        Emitter &e = c.e;
+        Value value = c.evaluator.evaluate(x, index, lanes);
+        if (mean)
+          value = arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width));
+        value = arith::MulFOp::create(e.b, value, e.splat(scale, lanes.width));
+        value = arith::MulFOp::create(
+            e.b, value, c.evaluator.evaluate(op->getOperand(1), index.take_back(1), lanes));
+        if (op->getNumOperands() > 2)
+          value = arith::AddFOp::create(
+              e.b, value, c.evaluator.evaluate(op->getOperand(2), index.take_back(1), lanes));
+        return value;
+      });
 }
 
 } // namespace
 
-FailureOr<std::unique_ptr<KernelShape>> createRowsKernel(func::FuncOp kernel) { return RowsKernel::create(kernel); }
+FailureOr<std::unique_ptr<KernelShape>> createRowsKernel(func::FuncOp kernel) {
+  return RowsKernel::create(kernel);
+}
 
 } // namespace ashlar::cpu

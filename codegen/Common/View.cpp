@@ -8,7 +8,9 @@ namespace ashlar {
 
 using namespace graph;
 
-static bool equal(const Monomial &a, const Monomial &b) { return a.scale == b.scale && a.names == b.names; }
+static bool equal(const Monomial &a, const Monomial &b) {
+  return a.scale == b.scale && a.names == b.names;
+}
 
 static Monomial times(Monomial a, const Dim &dim) {
   if (dim.isNumber()) {
@@ -30,7 +32,9 @@ SmallVector<Monomial> getCompactStrides(ArrayRef<Dim> dims) {
   return strides;
 }
 
-bool View::isContiguousInLast() const { return dims.empty() || dims.back().isOne() || equal(strides.back(), Monomial()); }
+bool View::isContiguousInLast() const {
+  return dims.empty() || dims.back().isOne() || equal(strides.back(), Monomial());
+}
 
 bool View::isCompact() const {
   SmallVector<Monomial> compact = getCompactStrides(dims);
@@ -40,8 +44,9 @@ bool View::isCompact() const {
   return true;
 }
 
-/// Strides of the same elements under other dimensions, where there are any. Both lists are matched from the right in
-/// groups of equal size; the dimensions that a group merges must follow each other without a gap.
+/// Strides of the same elements under other dimensions, where there are any. Both lists are matched
+/// from the right in groups of equal size; the dimensions that a group merges must follow each
+/// other without a gap.
 static std::optional<SmallVector<Monomial>> reshapeStrides(const View &view, ArrayRef<Dim> target) {
   SmallVector<Monomial> strides(target.size());
   size_t i = view.dims.size(), j = target.size();
@@ -61,8 +66,10 @@ static std::optional<SmallVector<Monomial>> reshapeStrides(const View &view, Arr
     size_t firstJ = j - 1;
     Monomial from = times(Monomial(), view.dims[--i]), to = times(Monomial(), target[--j]);
     while (!equal(from, to)) {
-      // Grow the side that is smaller; sides with different names cannot be compared and grow together.
-      bool growFrom = from.names.size() < to.names.size() || (from.names.size() == to.names.size() && from.scale < to.scale);
+      // Grow the side that is smaller; sides with different names cannot be compared and grow
+      // together.
+      bool growFrom = from.names.size() < to.names.size() ||
+                      (from.names.size() == to.names.size() && from.scale < to.scale);
       if (growFrom) {
         if (i == 0 || !equal(view.strides[i - 1], times(view.strides[i], view.dims[i])))
           return std::nullopt;

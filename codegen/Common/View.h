@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Where an element of a value lies in memory. A chain of slices, reshapes and transposes over a kernel's argument is
-// no computation: it is another way to address the argument's buffer. Merged query-key-value products are read so.
+// Where an element of a value lies in memory. A chain of slices, reshapes and transposes over a
+// kernel's argument is no computation: it is another way to address the argument's buffer. Merged
+// query-key-value products are read so.
 //
 //   %q = slice %qkv axis 2 from 768 size 768; reshape to [batch, seq, 12, 64]
 //   =>  buffer %qkv, offset 768, strides [2304 * seq, 2304, 64, 1]
@@ -17,7 +18,7 @@ namespace ashlar {
 
 struct View {
   mlir::BlockArgument buffer;
-  int64_t offset = 0;                         // elements
+  int64_t offset = 0; // elements
   graph::Dims dims;
   llvm::SmallVector<graph::Monomial> strides; // elements, per dimension
 
@@ -26,7 +27,8 @@ struct View {
   bool isCompact() const;
 };
 
-/// Returns the view, or nothing where the value is computed (or is a reshape that no strides express).
+/// Returns the view, or nothing where the value is computed (or is a reshape that no strides
+/// express).
 std::optional<View> getView(mlir::Value value);
 
 /// Row-major strides of a compact tensor.

@@ -22,7 +22,7 @@ void ArenaPlan::use(mlir::Value value, int64_t step) {
 absl::Status ArenaPlan::plan() {
   Options options;
   options.timeLimit = 30;
-  options.workLimit = 50'000;    // the same plan on every machine
+  options.workLimit = 50'000; // the same plan on every machine
   absl::StatusOr<Plan> planned = planMemory(problem, options);
   if (!planned.ok())
     return planned.status();

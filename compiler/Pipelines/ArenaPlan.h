@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The arena of one entry point: which values live when, and where the planner puts them. Step 0 is the caller's
-// inputs, step i the i-th launch, the last step the caller's outputs; a value lives from the step that writes it to the
-// last that reads it.
+// The arena of one entry point: which values live when, and where the planner puts them. Step 0 is
+// the caller's inputs, step i the i-th launch, the last step the caller's outputs; a value lives
+// from the step that writes it to the last that reads it.
 
 #ifndef ASHLAR_COMPILER_PIPELINES_ARENAPLAN_H
 #define ASHLAR_COMPILER_PIPELINES_ARENAPLAN_H

@@ -28,7 +28,8 @@ fb::DType toDType(Type type) {
   return type.isInteger(1) ? fb::DType::Bool : fb::DType::I8;
 }
 
-/// The layer that a launch belongs to: the names of its location; what they share, where they are several.
+/// The layer that a launch belongs to: the names of its location; what they share, where they are
+/// several.
 std::string getPath(Location loc) {
   if (auto name = dyn_cast<NameLoc>(loc))
     return name.getName().str();
@@ -41,17 +42,20 @@ std::string getPath(Location loc) {
     std::string path = getPath(part);
     if (first)
       shared = path;
-    size_t length = std::mismatch(shared.begin(), shared.end(), path.begin(), path.end()).first - shared.begin();
+    size_t length = std::mismatch(shared.begin(), shared.end(), path.begin(), path.end()).first -
+                    shared.begin();
     shared.resize(first ? shared.size() : length);
     first = false;
   }
   size_t dot = shared.rfind('.');
-  return fused.getLocations().size() > 1 && dot != std::string::npos ? shared.substr(0, dot) : shared;
+  return fused.getLocations().size() > 1 && dot != std::string::npos ? shared.substr(0, dot)
+                                                                     : shared;
 }
 
 class ArtifactBuilder {
 public:
-  ArtifactBuilder(ModuleOp module, const StoredType &storedType) : module(module), storedType(storedType) {}
+  ArtifactBuilder(ModuleOp module, const StoredType &storedType)
+      : module(module), storedType(storedType) {}
 
   ArtifactContents build(const std::vector<CodeImage> &images);
 
@@ -166,7 +170,8 @@ void ArtifactBuilder::addConstants() {
     weight->name = op.getSymName().str();
     weight->dtype = toDType(elements.getElementType());
     weight->layout = fb::Layout::Plain;
-    weight->shape.assign(elements.getType().getShape().begin(), elements.getType().getShape().end());
+    weight->shape.assign(elements.getType().getShape().begin(),
+                         elements.getType().getShape().end());
     weight->offset = op.getOffset();
     weight->bytes = op.getBytes();
     contents.program.weights.push_back(std::move(weight));
@@ -273,7 +278,8 @@ ArtifactContents ArtifactBuilder::build(const std::vector<CodeImage> &images) {
 
 } // namespace
 
-ArtifactContents buildArtifact(ModuleOp module, const std::vector<CodeImage> &images, const StoredType &storedType) {
+ArtifactContents buildArtifact(ModuleOp module, const std::vector<CodeImage> &images,
+                               const StoredType &storedType) {
   return ArtifactBuilder(module, storedType).build(images);
 }
 

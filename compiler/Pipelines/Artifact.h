@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// From a lowered module and its code to the artifact's metadata: one record per op, nothing decided.
+// From a lowered module and its code to the artifact's metadata: one record per op, nothing
+// decided.
 
 #ifndef ASHLAR_COMPILER_PIPELINES_ARTIFACT_H
 #define ASHLAR_COMPILER_PIPELINES_ARTIFACT_H
@@ -24,8 +25,8 @@ struct ArtifactContents {
 /// The stored element type of a checkpoint's tensor; the kernels' own where there is no checkpoint.
 using StoredType = std::function<fb::DType(llvm::StringRef tensor, fb::DType otherwise)>;
 
-/// Fills everything that follows from the module: dims, kernels, weights, states, entries, images and constants.
-/// `images` hold the module's program.kernel ops in their order.
+/// Fills everything that follows from the module: dims, kernels, weights, states, entries, images
+/// and constants. `images` hold the module's program.kernel ops in their order.
 ArtifactContents buildArtifact(mlir::ModuleOp module, const std::vector<CodeImage> &images,
                                const StoredType &storedType);
 

@@ -48,7 +48,8 @@ func::FuncOp KernelTable::outline(FusedOp fused, ArrayRef<std::string> layouts) 
     results.push_back(value.getType());
     returned.push_back(value);
   }
-  auto function = func::FuncOp::create(builder, fused.getLoc(), "kernel", builder.getFunctionType(inputs, results));
+  auto function = func::FuncOp::create(builder, fused.getLoc(), "kernel",
+                                       builder.getFunctionType(inputs, results));
   function.setPrivate();
   for (auto [index, layout] : llvm::enumerate(layouts))
     if (!layout.empty())
@@ -59,7 +60,8 @@ func::FuncOp KernelTable::outline(FusedOp fused, ArrayRef<std::string> layouts) 
   mapping.map(fused.getBlock().getArguments(), block->getArguments());
   for (Operation &op : fused.getBlock().without_terminator())
     builder.clone(op, mapping);
-  SmallVector<Value> mapped = llvm::map_to_vector(returned, [&](Value value) { return mapping.lookup(value); });
+  SmallVector<Value> mapped =
+      llvm::map_to_vector(returned, [&](Value value) { return mapping.lookup(value); });
   func::ReturnOp::create(builder, fused.getLoc(), mapped);
   return function;
 }
@@ -103,17 +105,19 @@ FailureOr<program::KernelOp> KernelTable::create(FusedOp fused, func::FuncOp bod
     grid.push_back(toExtentAttr(context, factor));
   SmallVector<int32_t> accesses;
   for (BlockArgument argument : body.getArguments()) {
-    bool appended = llvm::any_of(argument.getUsers(), [](Operation *user) { return isa<CacheAppendOp>(user); });
-    accesses.push_back(static_cast<int32_t>(appended ? program::Access::ReadWrite : program::Access::Read));
+    bool appended =
+        llvm::any_of(argument.getUsers(), [](Operation *user) { return isa<CacheAppendOp>(user); });
+    accesses.push_back(
+        static_cast<int32_t>(appended ? program::Access::ReadWrite : program::Access::Read));
   }
   accesses.append(body.getNumResults(), static_cast<int32_t>(program::Access::Write));
   auto scratch = static_cast<int64_t>(
       description->scratchBytes.evaluate([&](StringAttr dim) { return getBound(module, dim); }));
   scratchBytes = std::max(scratchBytes, scratch);
   OpBuilder builder(body);
-  return program::KernelOp::create(builder, fused.getLoc(), name, builder.getArrayAttr(ops), accesses,
-                                   builder.getArrayAttr(extents), builder.getArrayAttr(grid), scratch,
-                                   body.getSymName());
+  return program::KernelOp::create(builder, fused.getLoc(), name, builder.getArrayAttr(ops),
+                                   accesses, builder.getArrayAttr(extents),
+                                   builder.getArrayAttr(grid), scratch, body.getSymName());
 }
 
 } // namespace ashlar

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The kernels of a program: outlines fused regions into functions and finds equal ones by their text, so that a layer
-// is compiled once.
+// The kernels of a program: outlines fused regions into functions and finds equal ones by their
+// text, so that a layer is compiled once.
 
 #ifndef ASHLAR_COMPILER_PIPELINES_KERNELTABLE_H
 #define ASHLAR_COMPILER_PIPELINES_KERNELTABLE_H
@@ -17,9 +17,11 @@ class KernelTable {
 public:
   KernelTable(mlir::ModuleOp module, const Target &target) : module(module), target(target) {}
 
-  /// Returns the kernel of a region whose inputs have these layouts (empty: row-major), creating it with its body
-  /// where there is no equal one. Caches that the region yields are written in place and are no results.
-  mlir::FailureOr<program::KernelOp> getKernel(graph::FusedOp fused, llvm::ArrayRef<std::string> layouts);
+  /// Returns the kernel of a region whose inputs have these layouts (empty: row-major), creating it
+  /// with its body where there is no equal one. Caches that the region yields are written in place
+  /// and are no results.
+  mlir::FailureOr<program::KernelOp> getKernel(graph::FusedOp fused,
+                                               llvm::ArrayRef<std::string> layouts);
 
   /// Bytes of scratch per worker: the most that any kernel takes.
   int64_t getScratchBytes() const { return scratchBytes; }
@@ -42,7 +44,8 @@ int64_t getBound(mlir::ModuleOp module, mlir::StringAttr dim);
 program::ExtentAttr toExtentAttr(mlir::MLIRContext *context, const Extent &extent);
 program::ExtentAttr toExtentAttr(mlir::MLIRContext *context, const graph::Dim &dim);
 /// One extent per monomial.
-llvm::SmallVector<mlir::Attribute> toExtentAttrs(mlir::MLIRContext *context, const graph::Polynomial &polynomial);
+llvm::SmallVector<mlir::Attribute> toExtentAttrs(mlir::MLIRContext *context,
+                                                 const graph::Polynomial &polynomial);
 
 } // namespace ashlar
 

@@ -38,9 +38,13 @@ private:
   void createOutput(unsigned index, Value value);
   LogicalResult createLimits();
   ArrayAttr getShape(Value value);
-  Type getElementType(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+  Type getElementType(Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType();
+  }
   int64_t getBoundBytes(Value value) {
-    return getByteSize(value.getType()).evaluate([&](StringAttr dim) { return getBound(module, dim); });
+    return getByteSize(value.getType()).evaluate([&](StringAttr dim) {
+      return getBound(module, dim);
+    });
   }
   WriteOp getWrite(Value value);
 
@@ -83,7 +87,8 @@ LogicalResult EntryLowering::planArena() {
 
 FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
   if (arena.contains(input))
-    return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(input), arena.getBytes(input));
+    return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(input),
+                            arena.getBytes(input));
   std::string layout = weights.getLayout(input, use);
   if (!getWeightParts(input).empty())
     return weights.getWeight(input, layout, use);
@@ -93,7 +98,8 @@ FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
   if (auto read = dyn_cast<ReadOp>(op))
     return weights.getState(read.getStateAttr(), layout, read);
   // A cache after an append is the cache's state.
-  for (auto [yielded, result] : llvm::zip(cast<FusedOp>(op).getYield()->getOperands(), op->getResults())) {
+  for (auto [yielded, result] :
+       llvm::zip(cast<FusedOp>(op).getYield()->getOperands(), op->getResults())) {
     if (result != input)
       continue;
     auto append = yielded.getDefiningOp<CacheAppendOp>();
@@ -107,7 +113,8 @@ FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
 FailureOr<OperandAttr> EntryLowering::getOutput(Value result) {
   if (auto write = getWrite(result))
     return weights.getState(write.getStateAttr(), "", write);
-  return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(result), arena.getBytes(result));
+  return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(result),
+                          arena.getBytes(result));
 }
 
 LogicalResult EntryLowering::createLaunch(FusedOp fused) {
@@ -139,14 +146,17 @@ LogicalResult EntryLowering::createLaunch(FusedOp fused) {
       flops += cost.getFlops();
   for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
     // Of a table only the rows that are looked up are read.
-    auto lookup = argument.hasOneUse() ? dyn_cast<EmbeddingOp>(*argument.user_begin()) : EmbeddingOp();
-    bytes += lookup && lookup.getTable() == argument ? lookup.getBytesRead(0) : getByteSize(input.getType());
+    auto lookup =
+        argument.hasOneUse() ? dyn_cast<EmbeddingOp>(*argument.user_begin()) : EmbeddingOp();
+    bytes += lookup && lookup.getTable() == argument ? lookup.getBytesRead(0)
+                                                     : getByteSize(input.getType());
   }
   for (Value result : fused.getResults())
     if (!isa<CacheType>(result.getType()))
       bytes += getByteSize(result.getType());
-  program::LaunchOp::create(builder, fused.getLoc(), kernel->getSymName(), builder.getArrayAttr(operands),
-                            builder.getArrayAttr(extents), builder.getArrayAttr(toExtentAttrs(module.getContext(), flops)),
+  program::LaunchOp::create(builder, fused.getLoc(), kernel->getSymName(),
+                            builder.getArrayAttr(operands), builder.getArrayAttr(extents),
+                            builder.getArrayAttr(toExtentAttrs(module.getContext(), flops)),
                             builder.getArrayAttr(toExtentAttrs(module.getContext(), bytes)));
   return success();
 }
@@ -168,8 +178,9 @@ LogicalResult EntryLowering::checkInPlace(WriteOp write) {
   auto read = value.getDefiningOp<ReadOp>();
   if (read && read.getStateAttr() == write.getStateAttr())
     return success();
-  return write.emitOpError() << "writes " << write.getStateAttr()
-                             << " with a cache that was not made from its own reading; only that is in place";
+  return write.emitOpError()
+         << "writes " << write.getStateAttr()
+         << " with a cache that was not made from its own reading; only that is in place";
 }
 
 ArrayAttr EntryLowering::getShape(Value value) {
@@ -186,7 +197,8 @@ void EntryLowering::createInput(BlockArgument argument) {
     defaultValue = toExtentAttr(module.getContext(), Dim::number(number.getInt()));
   else if (auto symbol = dyn_cast_or_null<FlatSymbolRefAttr>(given))
     defaultValue = toExtentAttr(module.getContext(), Dim::named(symbol.getAttr()));
-  program::InputOp::create(builder, argument.getLoc(), function.getArgAttrOfType<StringAttr>(index, kNameAttr),
+  program::InputOp::create(builder, argument.getLoc(),
+                           function.getArgAttrOfType<StringAttr>(index, kNameAttr),
                            TypeAttr::get(getElementType(argument)), getShape(argument),
                            builder.getI64IntegerAttr(arena.getOffset(argument)),
                            builder.getI64IntegerAttr(getBoundBytes(argument)), defaultValue,
@@ -194,7 +206,8 @@ void EntryLowering::createInput(BlockArgument argument) {
 }
 
 void EntryLowering::createOutput(unsigned index, Value value) {
-  program::OutputOp::create(builder, value.getLoc(), function.getResultAttrOfType<StringAttr>(index, kNameAttr),
+  program::OutputOp::create(builder, value.getLoc(),
+                            function.getResultAttrOfType<StringAttr>(index, kNameAttr),
                             TypeAttr::get(getElementType(value)), getShape(value),
                             builder.getI64IntegerAttr(arena.getOffset(value)),
                             builder.getI64IntegerAttr(getBoundBytes(value)));
@@ -203,25 +216,30 @@ void EntryLowering::createOutput(unsigned index, Value value) {
 /// Appends must stay inside their caches: a limit on the counter that gives their positions.
 LogicalResult EntryLowering::createLimits() {
   llvm::SmallSetVector<Attribute, 2> seen;
-  WalkResult result = function.walk([&](CacheAppendOp append) {
-    auto argument = dyn_cast<BlockArgument>(append.getLengths());
-    auto fused = dyn_cast<FusedOp>(append->getParentOp());
-    auto read = argument && fused ? fused.getInputs()[argument.getArgNumber()].getDefiningOp<ReadOp>() : ReadOp();
-    if (!read) {
-      append.emitOpError() << "needs lengths that are read from a state, so that the runtime can check them";
-      return WalkResult::interrupt();
-    }
-    Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
-    auto state = weights.getState(read.getStateAttr(), "", read);
-    if (failed(state))
-      return WalkResult::interrupt();
-    if (seen.insert(read.getStateAttr()))
-      program::LimitOp::create(builder, append.getLoc(),
-                               ("state." + read.getState()).str(),
-                               toExtentAttr(module.getContext(), dims[0]), toExtentAttr(module.getContext(), dims[1]),
-                               cast<CacheType>(append.getCache().getType()).getPositions());
-    return WalkResult::advance();
-  });
+  WalkResult result =
+      function.walk(
+          [&](CacheAppendOp append) {
+            auto argument = dyn_cast<BlockArgument>(append.getLengths());
+            auto fused = dyn_cast<FusedOp>(append->getParentOp());
+            auto read = argument && fused
+                            ? fused.getInputs()[argument.getArgNumber()].getDefiningOp<ReadOp>()
+                            : ReadOp();
+            if (!read) {
+              append.emitOpError()
+                  << "needs lengths that are read from a state, so that the runtime can check them";
+              return WalkResult::interrupt();
+            }
+            Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
+            auto state = weights.getState(read.getStateAttr(), "", read);
+            if (failed(state))
+              return WalkResult::interrupt();
+            if (seen.insert(read.getStateAttr()))
+              program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(),
+                                       toExtentAttr(module.getContext(), dims[0]),
+                                       toExtentAttr(module.getContext(), dims[1]),
+                                       cast<CacheType>(append.getCache().getType()).getPositions());
+            return WalkResult::advance();
+          });
   return failure(result.wasInterrupted());
 }
 
@@ -231,7 +249,8 @@ LogicalResult EntryLowering::lower() {
   for (auto write : function.getOps<WriteOp>())
     if (failed(checkInPlace(write)))
       return failure();
-  auto entry = program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(), arena.getLowerBound());
+  auto entry = program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(),
+                                        arena.getLowerBound());
   builder.createBlock(&entry.getBody());
   for (BlockArgument argument : function.getArguments())
     createInput(argument);
@@ -243,7 +262,8 @@ LogicalResult EntryLowering::lower() {
       return op.emitOpError() << "is in no fused region; run ashlar-fuse before";
     }
   }
-  for (auto [index, value] : llvm::enumerate(function.getBody().front().getTerminator()->getOperands()))
+  for (auto [index, value] :
+       llvm::enumerate(function.getBody().front().getTerminator()->getOperands()))
     createOutput(index, value);
   if (failed(createLimits()))
     return failure();
@@ -255,7 +275,8 @@ LogicalResult EntryLowering::lower() {
 
 } // namespace
 
-LogicalResult lowerToProgram(ModuleOp module, const Target &target, const LoweringOptions &options) {
+LogicalResult lowerToProgram(ModuleOp module, const Target &target,
+                             const LoweringOptions &options) {
   KernelTable kernels(module, target);
   WeightTable weights(module);
   SmallVector<func::FuncOp> entries;
@@ -270,7 +291,8 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target, const Loweri
   // Declarations of the graph dialect have done their service.
   for (auto dim : llvm::make_early_inc_range(module.getOps<graph::DimOp>())) {
     OpBuilder builder(dim);
-    program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(), dim.getMaximum());
+    program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(),
+                           dim.getMaximum());
     dim.erase();
   }
   for (auto state : llvm::make_early_inc_range(module.getOps<graph::StateOp>()))

@@ -30,7 +30,8 @@ MemoryReport getMemoryReport(ModuleOp module) {
 
 static std::string mebibytes(int64_t bytes) {
   std::string text;
-  llvm::raw_string_ostream(text) << llvm::format("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
+  llvm::raw_string_ostream(text) << llvm::format("%.1f MiB",
+                                                 static_cast<double>(bytes) / (1 << 20));
   return text;
 }
 
@@ -40,12 +41,14 @@ LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) 
   if (!options.memoryLimit || total <= *options.memoryLimit)
     return success();
   InFlightDiagnostic error = module.emitError();
-  error << "the program takes " << mebibytes(total) << ", over the limit of " << mebibytes(*options.memoryLimit)
-        << ": weights " << mebibytes(report.weights + report.constants) << ", state " << mebibytes(report.state)
-        << ", arena " << mebibytes(report.arena) << " (entry '" << report.largestEntry << "', lower bound "
-        << mebibytes(report.arenaLowerBound) << "), scratch " << mebibytes(options.threads * report.scratch) << " for "
-        << options.threads << " threads";
-  error.attachNote() << "what would help: a smaller bound of --batch or --seq shrinks the arena, --context the state, "
+  error << "the program takes " << mebibytes(total) << ", over the limit of "
+        << mebibytes(*options.memoryLimit) << ": weights "
+        << mebibytes(report.weights + report.constants) << ", state " << mebibytes(report.state)
+        << ", arena " << mebibytes(report.arena) << " (entry '" << report.largestEntry
+        << "', lower bound " << mebibytes(report.arenaLowerBound) << "), scratch "
+        << mebibytes(options.threads * report.scratch) << " for " << options.threads << " threads";
+  error.attachNote() << "what would help: a smaller bound of --batch or --seq shrinks the arena, "
+                        "--context the state, "
                         "--dtype bf16 halves f32 weights, fewer --threads the scratch";
   return error;
 }

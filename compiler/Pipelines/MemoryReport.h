@@ -15,17 +15,20 @@ struct MemoryReport {
   int64_t weights = 0;
   int64_t constants = 0;
   int64_t state = 0;
-  int64_t arena = 0;          // the largest entry point's plan
+  int64_t arena = 0; // the largest entry point's plan
   int64_t arenaLowerBound = 0;
-  int64_t scratch = 0;        // per worker
+  int64_t scratch = 0; // per worker
   std::string largestEntry;
 
-  int64_t getTotal(int64_t threads) const { return weights + constants + state + arena + threads * scratch; }
+  int64_t getTotal(int64_t threads) const {
+    return weights + constants + state + arena + threads * scratch;
+  }
 };
 
 MemoryReport getMemoryReport(mlir::ModuleOp module);
 
-/// Emits an error that says what takes how much, and what would help, where the program exceeds the limit.
+/// Emits an error that says what takes how much, and what would help, where the program exceeds the
+/// limit.
 mlir::LogicalResult checkMemoryLimit(mlir::ModuleOp module, const LoweringOptions &options);
 
 } // namespace ashlar

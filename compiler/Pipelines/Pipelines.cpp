@@ -23,7 +23,8 @@ void addFusionPipeline(OpPassManager &manager) {
 }
 
 void registerPipelines() {
-  PassPipelineRegistration<>("ashlar-fusion-pipeline", "From an imported graph module to fused regions",
+  PassPipelineRegistration<>("ashlar-fusion-pipeline",
+                             "From an imported graph module to fused regions",
                              [](OpPassManager &manager) { addFusionPipeline(manager); });
 }
 

@@ -34,7 +34,8 @@ void WeightTable::collectPanels(func::FuncOp function) {
     for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
       MatmulOp product = getProduct(argument);
       SmallVector<StateOp> parts = getWeightParts(input);
-      if (product && product.getTransposeB() && parts.size() == 1 && cast<RankedTensorType>(input.getType()).getRank() == 2)
+      if (product && product.getTransposeB() && parts.size() == 1 &&
+          cast<RankedTensorType>(input.getType()).getRank() == 2)
         panelTables.insert(parts.front().getSymName());
     }
   });
@@ -49,7 +50,8 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
     for (Operation *user : use.getUsers())
       if (auto append = dyn_cast<CacheAppendOp>(user)) {
         auto fused = cast<FusedOp>(append->getParentOp());
-        for (auto [yielded, result] : llvm::zip(fused.getYield()->getOperands(), fused.getResults()))
+        for (auto [yielded, result] :
+             llvm::zip(fused.getYield()->getOperands(), fused.getResults()))
           if (yielded == append.getResult())
             for (OpOperand &further : result.getUses())
               if (auto reader = dyn_cast<FusedOp>(further.getOwner()))
@@ -65,7 +67,8 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
   if (!type.getElementType().isBF16() && !type.getElementType().isF32())
     return "";
   bool isProduct = getProduct(use) != nullptr;
-  bool isTable = llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
+  bool isTable =
+      llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
   bool shared = isTable && parts.size() == 1 && panelTables.contains(parts.front().getSymName());
   return isProduct || shared ? panels : "";
 }
@@ -91,26 +94,30 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
       std::swap(shape[0], shape[1]); // [N, K] as stored, [K, N] as a product reads it
     bool isBf16 = layout == "panel_bf16";
     kind = isBf16 ? program::Layout::PanelBF16 : program::Layout::PanelF32;
-    elements = llvm::alignTo(shape[1], kPanelWidth) * (isBf16 ? llvm::alignTo(shape[0], 2) : shape[0]);
+    elements =
+        llvm::alignTo(shape[1], kPanelWidth) * (isBf16 ? llvm::alignTo(shape[0], 2) : shape[0]);
   }
   SmallVector<Attribute> partAttrs;
   for (StateOp part : parts) {
     auto partType = cast<RankedTensorType>(part.getType());
     auto init = part.getInit();
-    program::Init start = !init ? program::Init::None : static_cast<program::Init>(static_cast<int>(*init) + 1);
+    program::Init start =
+        !init ? program::Init::None : static_cast<program::Init>(static_cast<int>(*init) + 1);
     double stddev = part.getStddev() ? part.getStddev()->convertToDouble() : 0.0;
     auto stored = part->getAttrOfType<TypeAttr>("stored");
-    partAttrs.push_back(program::PartAttr::get(module.getContext(), builder.getStringAttr(part.getTensorName()),
-                                               stored ? stored.getValue() : partType.getElementType(),
-                                               partType.getShape(), transposed, start, builder.getF64FloatAttr(stddev)));
+    partAttrs.push_back(program::PartAttr::get(
+        module.getContext(), builder.getStringAttr(part.getTensorName()),
+        stored ? stored.getValue() : partType.getElementType(), partType.getShape(), transposed,
+        start, builder.getF64FloatAttr(stddev)));
   }
   OperandAttr operand = place(Space::Weights, weightBytes, elements * elementBytes);
   std::string name = parts.front().getSymName().str();
   if (parts.size() > 1)
     name += "+" + std::to_string(parts.size() - 1);
   name += panels ? (transposed ? ".panels" : ".panels_kn") : ".plain";
-  program::WeightOp::create(builder, parts.front().getLoc(), name, type.getElementType(), kind, shape,
-                            operand.getOffset(), operand.getBytes(), builder.getArrayAttr(partAttrs));
+  program::WeightOp::create(builder, parts.front().getLoc(), name, type.getElementType(), kind,
+                            shape, operand.getOffset(), operand.getBytes(),
+                            builder.getArrayAttr(partAttrs));
   weights[key] = operand;
   return operand;
 }
@@ -121,19 +128,22 @@ OperandAttr WeightTable::getConstant(ConstantOp constant) {
     auto type = constant.getValue().getShapedType();
     int64_t bytes = type.getNumElements() * getElementBytes(type.getElementType());
     known->second = place(Space::Constants, constantBytes, bytes);
-    program::ConstantOp::create(builder, constant.getLoc(), "constant_" + std::to_string(constants.size() - 1),
+    program::ConstantOp::create(builder, constant.getLoc(),
+                                "constant_" + std::to_string(constants.size() - 1),
                                 constant.getValueAttr(), known->second.getOffset(), bytes);
   }
   return known->second;
 }
 
-FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef layout, Operation *user) {
+FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef layout,
+                                             Operation *user) {
   auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(user, name);
   auto known = states.find(name.getValue());
   if (known != states.end()) {
     if (!layout.empty() && cacheLayouts[name.getValue()] != layout)
-      return user->emitOpError() << "reads cache " << name << " as " << layout << ", which is kept as "
-                                 << cacheLayouts[name.getValue()] << "; one cache holds keys or values, not both";
+      return user->emitOpError() << "reads cache " << name << " as " << layout
+                                 << ", which is kept as " << cacheLayouts[name.getValue()]
+                                 << "; one cache holds keys or values, not both";
     return known->second;
   }
   Type elementType;
@@ -142,9 +152,10 @@ FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef l
     if (layout.empty())
       return user->emitOpError() << "appends to cache " << name << ", which no attention reads";
     elementType = cache.getElementType();
-    int64_t width = layout == "value_rows" ? llvm::alignTo(cache.getWidth(), kPanelWidth) : cache.getWidth();
-    bytes = cache.getSequences() * cache.getHeads() * llvm::alignTo(cache.getPositions(), kPanelWidth) * width *
-            getElementBytes(elementType);
+    int64_t width =
+        layout == "value_rows" ? llvm::alignTo(cache.getWidth(), kPanelWidth) : cache.getWidth();
+    bytes = cache.getSequences() * cache.getHeads() *
+            llvm::alignTo(cache.getPositions(), kPanelWidth) * width * getElementBytes(elementType);
   } else {
     auto tensor = cast<RankedTensorType>(state.getType());
     elementType = tensor.getElementType();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a program keeps outside of the arena: weights (packed as kernels read them, each combination of parts and layout
-// once), constants and states.
+// What a program keeps outside of the arena: weights (packed as kernels read them, each combination
+// of parts and layout once), constants and states.
 
 #ifndef ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
 #define ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
@@ -15,18 +15,22 @@ namespace ashlar {
 
 class WeightTable {
 public:
-  explicit WeightTable(mlir::ModuleOp module) : module(module), builder(module.getBody(), module.getBody()->end()) {}
+  explicit WeightTable(mlir::ModuleOp module)
+      : module(module), builder(module.getBody(), module.getBody()->end()) {}
 
-  /// Finds which parameters products read in panels, so that lookups in the same tables read them too.
+  /// Finds which parameters products read in panels, so that lookups in the same tables read them
+  /// too.
   void collectPanels(mlir::func::FuncOp function);
 
   /// The layout in which a region reads its input: of a weight, or of a cache; empty for row-major.
   std::string getLayout(mlir::Value input, mlir::BlockArgument use);
 
   /// Where the weight (in this layout), constant or state lies; the op is created where it is new.
-  mlir::FailureOr<program::OperandAttr> getWeight(mlir::Value value, llvm::StringRef layout, mlir::BlockArgument use);
+  mlir::FailureOr<program::OperandAttr> getWeight(mlir::Value value, llvm::StringRef layout,
+                                                  mlir::BlockArgument use);
   program::OperandAttr getConstant(graph::ConstantOp constant);
-  mlir::FailureOr<program::OperandAttr> getState(mlir::FlatSymbolRefAttr name, llvm::StringRef layout, mlir::Operation *user);
+  mlir::FailureOr<program::OperandAttr> getState(mlir::FlatSymbolRefAttr name,
+                                                 llvm::StringRef layout, mlir::Operation *user);
 
   int64_t getWeightBytes() const { return weightBytes; }
   int64_t getStateBytes() const { return stateBytes; }

@@ -33,14 +33,17 @@ public:
     OpBuilder builder(last);
     for (Operation *op : ops)
       for (Value result : op->getResults())
-        if (llvm::any_of(groups.getRealUsers(result), [&](Operation *user) { return !group.ops.contains(user); }))
+        if (llvm::any_of(groups.getRealUsers(result),
+                         [&](Operation *user) { return !group.ops.contains(user); }))
           outputs.push_back(result);
-    SmallVector<Type> types = llvm::map_to_vector(outputs, [](Value value) { return value.getType(); });
+    SmallVector<Type> types =
+        llvm::map_to_vector(outputs, [](Value value) { return value.getType(); });
     auto fused = FusedOp::create(builder, getLocation(builder), types, getName(), ValueRange{});
     Block *block = builder.createBlock(&fused.getBody());
     for (Operation *op : ops)
       clone(op, builder, *block);
-    SmallVector<Value> yielded = llvm::map_to_vector(outputs, [&](Value value) { return mapping.lookup(value); });
+    SmallVector<Value> yielded =
+        llvm::map_to_vector(outputs, [&](Value value) { return mapping.lookup(value); });
     builder.setInsertionPointToEnd(block);
     YieldOp::create(builder, fused.getLoc(), yielded);
     fused.getInputsMutable().assign(inputs);
@@ -109,7 +112,8 @@ private:
   IRMapping mapping;
 };
 
-/// A value that a kernel writes where others expect it: not an argument, a state, a constant or a view.
+/// A value that a kernel writes where others expect it: not an argument, a state, a constant or a
+/// view.
 bool isComputed(Value value, const FusionGroups &groups) {
   Operation *op = value.getDefiningOp();
   return op && !groups.isFree(op) && !isa<ReadOp, ConstantOp>(op) && getWeightParts(value).empty();
@@ -135,8 +139,9 @@ struct Fuse : impl::FusePassBase<Fuse> {
     eraseUnused(function);
   }
 
-  /// Results and written states each need a buffer of their own. Everything is computed before the first state is
-  /// written: a value that is a state's reading is copied before, and each write is a copy of its own.
+  /// Results and written states each need a buffer of their own. Everything is computed before the
+  /// first state is written: a value that is a state's reading is copied before, and each write is
+  /// a copy of its own.
   void prepareEnds(func::FuncOp function) {
     Operation *terminator = function.getBody().front().getTerminator();
     FusionGroups none(function); // for what is free only

@@ -23,18 +23,19 @@ static bool isRowOp(Operation *op) {
 
 /// Ops that a row kernel computes element by element for whoever asks.
 static bool isPullable(Operation *op) {
-  return isa<ElementwiseOpInterface, EmbeddingOp, GatherOp, RopeOp, ConcatOp>(op) && !getWeightParts(op->getResult(0)).size();
+  return isa<ElementwiseOpInterface, EmbeddingOp, GatherOp, RopeOp, ConcatOp>(op) &&
+         !getWeightParts(op->getResult(0)).size();
 }
 
-/// A cast to the same type stands for a copy that must be a step of its own: it separates what is computed from where
-/// it is delivered.
+/// A cast to the same type stands for a copy that must be a step of its own: it separates what is
+/// computed from where it is delivered.
 static bool isCopy(Operation *op) {
   auto cast = dyn_cast<CastOp>(op);
   return cast && cast.getX().getType() == cast.getY().getType();
 }
 
-/// How often a broadcast repeats the producer's elements in the consumer: the ratio of their numbers, where a name
-/// counts as many.
+/// How often a broadcast repeats the producer's elements in the consumer: the ratio of their
+/// numbers, where a name counts as many.
 static double getRepeats(Value producer, Value consumer) {
   auto many = [](StringAttr) -> int64_t { return 64; };
   double elements = getElementCount(dimsOf(producer)).evaluate(many);
@@ -82,8 +83,8 @@ SmallVector<Operation *> FusionGroups::getRealUsers(Value value) const {
   return users.takeVector();
 }
 
-/// A product reads its rows in place: through reshapes, and slices of the last dimension. Anything else in front of it
-/// is stored first.
+/// A product reads its rows in place: through reshapes, and slices of the last dimension. Anything
+/// else in front of it is stored first.
 void FusionGroups::forceOperandsOfProducts() {
   function.walk([&](MatmulOp product) {
     if (!hasPackedWeight(product))
@@ -92,7 +93,8 @@ void FusionGroups::forceOperandsOfProducts() {
     bool sliced = false;
     while (op && isFree(op)) {
       auto slice = dyn_cast<SliceOp>(op);
-      bool lastSlice = slice && static_cast<int64_t>(slice.getAxis()) + 1 == cast<RankedTensorType>(slice.getType()).getRank();
+      bool lastSlice = slice && static_cast<int64_t>(slice.getAxis()) + 1 ==
+                                    cast<RankedTensorType>(slice.getType()).getRank();
       if (!(isa<ReshapeOp>(op) && !sliced) && !lastSlice) {
         forced.insert(op);
         return;
@@ -115,7 +117,8 @@ void FusionGroups::formProducts() {
   });
 }
 
-/// Collects the elementwise chain from which `value` is computed if it starts at a sibling of `product`.
+/// Collects the elementwise chain from which `value` is computed if it starts at a sibling of
+/// `product`.
 bool FusionGroups::joinSiblings(FusionGroup *group, Value value, MatmulOp product,
                                 llvm::SetVector<Operation *> &chain) {
   Operation *op = value.getDefiningOp();
@@ -123,8 +126,10 @@ bool FusionGroups::joinSiblings(FusionGroup *group, Value value, MatmulOp produc
     return false;
   auto sibling = dyn_cast<MatmulOp>(op);
   if (sibling) {
-    auto weight = cast<RankedTensorType>(sibling.getB().getType()), own = cast<RankedTensorType>(product.getB().getType());
-    if (sibling.getA() != product.getA() || !hasPackedWeight(sibling) || weight.getElementType() != own.getElementType())
+    auto weight = cast<RankedTensorType>(sibling.getB().getType()),
+         own = cast<RankedTensorType>(product.getB().getType());
+    if (sibling.getA() != product.getA() || !hasPackedWeight(sibling) ||
+        weight.getElementType() != own.getElementType())
       return false;
     chain.insert(op);
     return true;
@@ -148,14 +153,16 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
       return;
     Operation *user = users.front();
     bool fits = group->kind == GroupKind::Rows ? isRowOp(user) : isa<ElementwiseOpInterface>(user);
-    if (!fits || isCopy(user) || isAssigned(user) || user->getNumResults() != 1 || dimsOf(user->getResult(0)) != dimsOf(frontier))
+    if (!fits || isCopy(user) || isAssigned(user) || user->getNumResults() != 1 ||
+        dimsOf(user->getResult(0)) != dimsOf(frontier))
       return;
     if (isa<LayerNormOp, RmsNormOp>(user) && user->getOperand(0) != frontier)
       return;
     if (group->kind == GroupKind::Product)
       for (Value operand : user->getOperands()) {
         llvm::SetVector<Operation *> chain;
-        if (operand != frontier && joinSiblings(group, operand, cast<MatmulOp>(group->ops.front()), chain))
+        if (operand != frontier &&
+            joinSiblings(group, operand, cast<MatmulOp>(group->ops.front()), chain))
           for (Operation *op : chain)
             add(group, op);
       }
@@ -172,7 +179,8 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
 
 /// Whether the group may compute the producer's elements where the consumer asks for them.
 bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *consumer) {
-  if (isAssigned(producer) || !isPullable(producer) || isCopy(consumer) || producer->getNumResults() != 1)
+  if (isAssigned(producer) || !isPullable(producer) || isCopy(consumer) ||
+      producer->getNumResults() != 1)
     return false;
   Value value = producer->getResult(0);
   for (Operation *user : getRealUsers(value))
@@ -185,8 +193,10 @@ bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *c
     work.flops = cost.getFlops().evaluate(many);
   for (Value operand : producer->getOperands())
     work.bytes += getByteSize(operand.getType()).evaluate(many);
-  double repeats = consumer->getNumResults() > 0 && isa<RankedTensorType>(consumer->getResult(0).getType())
-                       ? getRepeats(value, consumer->getResult(0)) : 1.0;
+  double repeats =
+      consumer->getNumResults() > 0 && isa<RankedTensorType>(consumer->getResult(0).getType())
+          ? getRepeats(value, consumer->getResult(0))
+          : 1.0;
   return isRecomputingCheaper(work, repeats, getByteSize(value.getType()).evaluate(many));
 }
 
@@ -222,16 +232,18 @@ void FusionGroups::formAttention() {
 }
 
 void FusionGroups::formAppends() {
-  llvm::MapVector<Value, FusionGroup *> byLengths; // keys and values of one layer share their lengths and neighbour
+  llvm::MapVector<Value, FusionGroup *>
+      byLengths; // keys and values of one layer share their lengths and neighbour
   CacheAppendOp previous;
   FusionGroup *group = nullptr;
   function.walk([&](CacheAppendOp append) {
     Dims dims = dimsOf(append.getValues());
-    bool joins = previous && previous.getLengths() == append.getLengths() && group->ops.size() < 16 &&
-                 ArrayRef(dims).take_front(2) == ArrayRef(dimsOf(previous.getValues())).take_front(2) &&
-                 llvm::none_of(previous.getResult().getUsers(), [&](Operation *user) {
-                   return !isa<WriteOp>(user) && user->isBeforeInBlock(append);
-                 });
+    bool joins =
+        previous && previous.getLengths() == append.getLengths() && group->ops.size() < 16 &&
+        ArrayRef(dims).take_front(2) == ArrayRef(dimsOf(previous.getValues())).take_front(2) &&
+        llvm::none_of(
+            previous.getResult().getUsers(),
+            [&](Operation *user) { return !isa<WriteOp>(user) && user->isBeforeInBlock(append); });
     if (joins)
       add(group, append);
     else

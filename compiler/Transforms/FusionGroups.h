@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Decides which ops of a function become one kernel. A group grows from an op that gives it its shape (a product, an
-// attention, an append, or any other op that computes) to the ops behind it and before it, as long as every value that
-// others need is one of its results.
+// Decides which ops of a function become one kernel. A group grows from an op that gives it its
+// shape (a product, an attention, an append, or any other op that computes) to the ops behind it
+// and before it, as long as every value that others need is one of its results.
 //
-// "Free" ops (slices, reshapes, transposes, broadcasts, splat constants, index counts) belong to no group; each group
-// that reads through one repeats it.
+// "Free" ops (slices, reshapes, transposes, broadcasts, splat constants, index counts) belong to no
+// group; each group that reads through one repeats it.
 
 #ifndef ASHLAR_COMPILER_TRANSFORMS_FUSIONGROUPS_H
 #define ASHLAR_COMPILER_TRANSFORMS_FUSIONGROUPS_H
@@ -59,7 +59,8 @@ private:
   mlir::func::FuncOp function;
   std::vector<std::unique_ptr<FusionGroup>> groups;
   llvm::DenseMap<mlir::Operation *, FusionGroup *> groupOf;
-  llvm::DenseSet<mlir::Operation *> forced; // free by kind, but some kernel cannot read through them
+  llvm::DenseSet<mlir::Operation *>
+      forced; // free by kind, but some kernel cannot read through them
 };
 
 } // namespace ashlar

@@ -27,8 +27,8 @@ AddOp getBias(MatmulOp product) {
   return bias && cast<RankedTensorType>(bias.getType()).getRank() == 1 ? add : nullptr;
 }
 
-/// Where a value's chain of elementwise ops with one use each leads: the first op that is not, or has several operands
-/// computed in this function.
+/// Where a value's chain of elementwise ops with one use each leads: the first op that is not, or
+/// has several operands computed in this function.
 Operation *followElementwise(Value value) {
   while (value.hasOneUse()) {
     Operation *user = *value.user_begin();
@@ -53,12 +53,15 @@ bool canMerge(MatmulOp a, MatmulOp b) {
 }
 
 /// The value whose uses the product's slice replaces: the biased sum, or the product itself.
-Value getProductEnd(MatmulOp product, bool biased) { return biased ? getBias(product).getZ() : product.getC(); }
+Value getProductEnd(MatmulOp product, bool biased) {
+  return biased ? getBias(product).getZ() : product.getC();
+}
 
 void merge(ArrayRef<MatmulOp> products, bool biased) {
   MatmulOp first = products.front();
   SmallVector<Value> weights, biases;
-  // The merged product stands behind the last weight and bias that it reads; those are readings, which can move up.
+  // The merged product stands behind the last weight and bias that it reads; those are readings,
+  // which can move up.
   OpBuilder builder(first);
   for (MatmulOp product : products) {
     weights.push_back(product.getB());
@@ -109,7 +112,8 @@ struct MergeProducts : impl::MergeProductsPassBase<MergeProducts> {
         Operation *end = followElementwise(product.getC());
         return end && isa<ElementwiseOpInterface>(end) && !ends.insert(end).second;
       });
-      unsigned biased = llvm::count_if(group, [](MatmulOp product) { return getBias(product) != nullptr; });
+      unsigned biased =
+          llvm::count_if(group, [](MatmulOp product) { return getBias(product) != nullptr; });
       if (!meet && (biased == 0 || biased == group.size()))
         merge(group, biased > 0);
     }

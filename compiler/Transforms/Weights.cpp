@@ -33,7 +33,8 @@ SmallVector<StateOp> getWeightParts(Value value) {
 bool hasPackedWeight(MatmulOp product) {
   auto type = cast<RankedTensorType>(product.getB().getType());
   Type element = type.getElementType();
-  if (type.getRank() != 2 || !(element.isF32() || element.isBF16()) || getWeightParts(product.getB()).empty())
+  if (type.getRank() != 2 || !(element.isF32() || element.isBF16()) ||
+      getWeightParts(product.getB()).empty())
     return false;
   if (!cast<RankedTensorType>(product.getA().getType()).getElementType().isF32())
     return false;

@@ -12,12 +12,12 @@ namespace ashlar {
 /// Returns the state if the value is the whole of a parameter, else null.
 graph::StateOp getParameter(mlir::Value value);
 
-/// Returns the parameters that a weight is made of, in order: one for a reading, several for their concatenation.
-/// Empty where the value is no weight.
+/// Returns the parameters that a weight is made of, in order: one for a reading, several for their
+/// concatenation. Empty where the value is no weight.
 llvm::SmallVector<graph::StateOp> getWeightParts(mlir::Value value);
 
-/// Whether the product's right operand can be packed in panels: a weight [K, N] (or [N, K] transposed), concatenated
-/// along N if at all, of f32 or bf16.
+/// Whether the product's right operand can be packed in panels: a weight [K, N] (or [N, K]
+/// transposed), concatenated along N if at all, of f32 or bf16.
 bool hasPackedWeight(graph::MatmulOp product);
 
 } // namespace ashlar

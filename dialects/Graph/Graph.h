@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The graph dialect: transformer models on whole tensors. See README.md for the rationale, GraphOps.td for the ops,
-// GraphDims.h for how dimensions and sizes are computed.
+// The graph dialect: transformer models on whole tensors. See README.md for the rationale,
+// GraphOps.td for the ops, GraphDims.h for how dimensions and sizes are computed.
 
 #ifndef ASHLAR_DIALECTS_GRAPH_GRAPH_H
 #define ASHLAR_DIALECTS_GRAPH_GRAPH_H
@@ -36,9 +36,11 @@ namespace ashlar::graph {
 /// Attributes of entry points (func.func) and of their arguments and results.
 ///   graph.entry            unit, on the function
 ///   graph.name = "logits"  the name callers use; on every argument and result of an entry point
-///   graph.default          on an argument that callers may leave out: an i64 (every element), a symbol (every element is
+///   graph.default          on an argument that callers may leave out: an i64 (every element), a
+///   symbol (every element is
 ///                          that dimension's extent) or "iota" (the index along the last dimension)
-///   graph.range            array<i64: LOW, HIGH> on an integer argument: elements outside [LOW, HIGH) are an error
+///   graph.range            array<i64: LOW, HIGH> on an integer argument: elements outside [LOW,
+///   HIGH) are an error
 inline constexpr llvm::StringLiteral kEntryAttr = "graph.entry";
 inline constexpr llvm::StringLiteral kNameAttr = "graph.name";
 inline constexpr llvm::StringLiteral kDefaultAttr = "graph.default";

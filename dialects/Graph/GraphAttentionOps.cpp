@@ -5,7 +5,8 @@
 using namespace mlir;
 using namespace ashlar::graph;
 
-/// [batch, positions, heads, width] of a tensor, or of a cache (whose batch and positions are bounds, not extents).
+/// [batch, positions, heads, width] of a tensor, or of a cache (whose batch and positions are
+/// bounds, not extents).
 static Dims getKeyDims(Type type) {
   if (auto tensor = dyn_cast<RankedTensorType>(type))
     return getDims(tensor);
@@ -17,58 +18,68 @@ static Dims getKeyDims(Type type) {
 
 static Dims dimsOf(Value value) { return getDims(cast<RankedTensorType>(value.getType())); }
 
-LogicalResult CacheAppendOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                              SmallVectorImpl<Type> &results) {
+LogicalResult CacheAppendOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                              Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto cache = cast<CacheType>(adaptor.getCache().getType());
   Dims values = dimsOf(adaptor.getValues()), lengths = dimsOf(adaptor.getLengths());
-  if (values.size() != 4 || values[2] != Dim::number(cache.getHeads()) || values[3] != Dim::number(cache.getWidth()))
-    return emitOptionalError(loc, "'graph.cache_append' op puts values [batch, seq, heads, width] into ", cache,
-                             ", found ", toString(values));
+  if (values.size() != 4 || values[2] != Dim::number(cache.getHeads()) ||
+      values[3] != Dim::number(cache.getWidth()))
+    return emitOptionalError(loc,
+                             "'graph.cache_append' op puts values [batch, seq, heads, width] into ",
+                             cache, ", found ", toString(values));
   if (lengths.size() != 1 || lengths[0] != values[0])
-    return emitOptionalError(loc, "'graph.cache_append' op takes one length per sequence (", toString(values[0]),
-                             "), found ", toString(lengths));
+    return emitOptionalError(loc, "'graph.cache_append' op takes one length per sequence (",
+                             toString(values[0]), "), found ", toString(lengths));
   if (values[0].isNumber() && values[0].size > cache.getSequences())
-    return emitOptionalError(loc, "'graph.cache_append' op puts ", values[0].size, " sequences into ", cache);
+    return emitOptionalError(loc, "'graph.cache_append' op puts ", values[0].size,
+                             " sequences into ", cache);
   results.push_back(cache);
   return success();
 }
 
 /// Checks an optional per-sequence operand.
-static LogicalResult checkPerSequence(std::optional<Location> loc, StringRef what, Value operand, Dims expected) {
+static LogicalResult checkPerSequence(std::optional<Location> loc, StringRef what, Value operand,
+                                      Dims expected) {
   if (!operand)
     return success();
   Dims found = dimsOf(operand);
   if (found == expected)
     return success();
-  return emitOptionalError(loc, "'graph.attention' op takes ", what, " of dimensions ", toString(expected), ", found ",
-                           toString(found));
+  return emitOptionalError(loc, "'graph.attention' op takes ", what, " of dimensions ",
+                           toString(expected), ", found ", toString(found));
 }
 
-LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   Dims q = dimsOf(adaptor.getQueries());
   Dims k = getKeyDims(adaptor.getKeys().getType()), v = getKeyDims(adaptor.getValues().getType());
   bool cached = isa<CacheType>(adaptor.getKeys().getType());
   if (q.size() != 4 || k.size() != 4 || v.size() != 4)
-    return emitOptionalError(loc, "'graph.attention' op takes queries, keys and values [batch, seq, heads, width], found ",
-                             toString(q), ", ", toString(k), " and ", toString(v));
+    return emitOptionalError(
+        loc,
+        "'graph.attention' op takes queries, keys and values [batch, seq, heads, width], found ",
+        toString(q), ", ", toString(k), " and ", toString(v));
   if (k[0] != v[0] || k[1] != v[1] || k[2] != v[2] || (!cached && k[0] != q[0]) || q[3] != k[3] ||
       cached != isa<CacheType>(adaptor.getValues().getType()))
-    return emitOptionalError(loc, "'graph.attention' op has queries ", toString(q), ", keys ", toString(k),
-                             " and values ", toString(v), ", which do not belong together");
+    return emitOptionalError(loc, "'graph.attention' op has queries ", toString(q), ", keys ",
+                             toString(k), " and values ", toString(v),
+                             ", which do not belong together");
   if (!q[2].isNumber() || !k[2].isNumber() || k[2].size == 0 || q[2].size % k[2].size != 0)
-    return emitOptionalError(loc, "'graph.attention' op has ", toString(q[2]), " query heads, not a multiple of ",
-                             toString(k[2]), " key-value heads");
+    return emitOptionalError(loc, "'graph.attention' op has ", toString(q[2]),
+                             " query heads, not a multiple of ", toString(k[2]),
+                             " key-value heads");
   if (!q[3].isNumber() || !v[3].isNumber())
     return emitOptionalError(loc, "'graph.attention' op needs head widths that are numbers");
   if (cached && (!adaptor.getKeyLengths() || !adaptor.getQueryOffsets()))
-    return emitOptionalError(loc, "'graph.attention' op over a cache needs `offsets` and `lengths`: how many positions "
-                                  "are filled is not in the cache's type");
+    return emitOptionalError(
+        loc, "'graph.attention' op over a cache needs `offsets` and `lengths`: how many positions "
+             "are filled is not in the cache's type");
   if (failed(checkPerSequence(loc, "query offsets", adaptor.getQueryOffsets(), {q[0]})) ||
       failed(checkPerSequence(loc, "key lengths", adaptor.getKeyLengths(), {q[0]})))
     return failure();
   if (cached && adaptor.getKeyMask())
-    return emitOptionalError(loc, "'graph.attention' op has no key mask over a cache; use `lengths`");
+    return emitOptionalError(loc,
+                             "'graph.attention' op has no key mask over a cache; use `lengths`");
   if (failed(checkPerSequence(loc, "a key mask", adaptor.getKeyMask(), {q[0], k[1]})))
     return failure();
   if (adaptor.getWindow() && (*adaptor.getWindow() < 1 || !adaptor.getCausal()))
@@ -76,15 +87,16 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<
                              "; a window is at least 1 and goes with `causal`");
   Dims output = q;
   output[3] = v[3];
-  results.push_back(getTensor(output, cast<RankedTensorType>(adaptor.getQueries().getType()).getElementType()));
+  results.push_back(
+      getTensor(output, cast<RankedTensorType>(adaptor.getQueries().getType()).getElementType()));
   q.pop_back();
   results.push_back(getTensor(q, Float32Type::get(context)));
   return success();
 }
 
 Polynomial AttentionOp::getFlops() {
-  // Two products over all pairs of query and key; what a causal mask or a window leaves out is not taken off. Over a
-  // cache the keys are counted at its room.
+  // Two products over all pairs of query and key; what a causal mask or a window leaves out is not
+  // taken off. Over a cache the keys are counted at its room.
   Dims dims = dimsOf(getQueries());
   dims.push_back(getKeyDims(getKeys().getType())[1]);
   Polynomial products = getElementCount(dims);

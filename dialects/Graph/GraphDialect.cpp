@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The dialect, its attributes and its type, and the checks that no single op can make: names in types are declared,
-// entry points are well formed.
+// The dialect, its attributes and its type, and the checks that no single op can make: names in
+// types are declared, entry points are well formed.
 
 #include "dialects/Graph/Graph.h"
 
@@ -38,7 +38,8 @@ void GraphDialect::initialize() {
       >();
 }
 
-Operation *GraphDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {
+Operation *GraphDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type,
+                                             Location loc) {
   auto elements = dyn_cast<ElementsAttr>(value);
   if (!elements || elements.getType() != type)
     return nullptr;
@@ -58,7 +59,8 @@ Attribute DimsAttr::parse(AsmParser &parser, Type) {
     names.push_back(StringAttr::get(parser.getContext(), name));
     return success();
   };
-  if (parser.parseLess() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseName) ||
+  if (parser.parseLess() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseName) ||
       parser.parseGreater())
     return {};
   return DimsAttr::get(parser.getContext(), names);
@@ -66,21 +68,24 @@ Attribute DimsAttr::parse(AsmParser &parser, Type) {
 
 void DimsAttr::print(AsmPrinter &printer) const {
   printer << "<[";
-  llvm::interleaveComma(getNames(), printer, [&](StringAttr name) { printer.printKeywordOrString(name); });
+  llvm::interleaveComma(getNames(), printer,
+                        [&](StringAttr name) { printer.printKeywordOrString(name); });
   printer << "]>";
 }
 
 LogicalResult DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type,
                                        llvm::function_ref<InFlightDiagnostic()> emitError) const {
   if (getNames().size() != shape.size())
-    return emitError() << "#graph.dims has " << getNames().size() << " entries for a tensor of rank " << shape.size();
+    return emitError() << "#graph.dims has " << getNames().size()
+                       << " entries for a tensor of rank " << shape.size();
   bool anyName = false;
   for (auto [index, size] : llvm::enumerate(shape)) {
     bool named = getNames()[index].getValue() != "_";
     anyName |= named;
     if (named != ShapedType::isDynamic(size))
-      return emitError() << "#graph.dims names dimensions exactly where they are `?`: dimension " << index << " is "
-                         << (named ? "a number and named " : "`?` and named ") << getNames()[index];
+      return emitError() << "#graph.dims names dimensions exactly where they are `?`: dimension "
+                         << index << " is " << (named ? "a number and named " : "`?` and named ")
+                         << getNames()[index];
   }
   if (!anyName)
     return emitError() << "a tensor whose dimensions are all numbers carries no #graph.dims";
@@ -94,7 +99,8 @@ Type CacheType::parse(AsmParser &parser) {
   if (parser.parseLess() || parser.parseDimensionList(shape, /*allowDynamic=*/false) ||
       parser.parseType(elementType) || parser.parseGreater())
     return {};
-  return CacheType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), shape, elementType);
+  return CacheType::getChecked([&] { return parser.emitError(loc); }, parser.getContext(), shape,
+                               elementType);
 }
 
 void CacheType::print(AsmPrinter &printer) const {
@@ -103,10 +109,11 @@ void CacheType::print(AsmPrinter &printer) const {
   printer << "x" << getElementType() << ">";
 }
 
-LogicalResult CacheType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, ArrayRef<int64_t> shape,
-                                Type elementType) {
+LogicalResult CacheType::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                                ArrayRef<int64_t> shape, Type elementType) {
   if (shape.size() != 4)
-    return emitError() << "a cache is [sequences, positions, heads, width], rank 4, not rank " << shape.size();
+    return emitError() << "a cache is [sequences, positions, heads, width], rank 4, not rank "
+                       << shape.size();
   for (int64_t size : shape)
     if (size <= 0)
       return emitError() << "a cache's dimensions are positive, found " << size;
@@ -136,8 +143,8 @@ static LogicalResult verifyNamesAreDeclared(func::FuncOp function) {
         return op->emitOpError() << "has a type with an unnamed `?` dimension: " << type
                                  << "; name it with #graph.dims<[...]>";
       return op->emitOpError() << "uses dimension '" << dim.name.getValue()
-                               << "', which no graph.dim declares; declare it with `graph.dim @" << dim.name.getValue()
-                               << " from MIN to MAX`";
+                               << "', which no graph.dim declares; declare it with `graph.dim @"
+                               << dim.name.getValue() << " from MIN to MAX`";
     }
     return success();
   };
@@ -180,7 +187,8 @@ static LogicalResult verifyEntry(func::FuncOp function) {
   auto checkName = [&](Attribute attr, StringRef what, unsigned index) -> LogicalResult {
     auto name = dyn_cast_or_null<StringAttr>(attr);
     if (!name || name.getValue().empty())
-      return function.emitOpError() << what << " #" << index << " of an entry point needs a graph.name";
+      return function.emitOpError()
+             << what << " #" << index << " of an entry point needs a graph.name";
     if (!names.insert((what + name.getValue()).str()).second)
       return function.emitOpError() << "has two " << what << "s named '" << name.getValue() << "'";
     return success();
@@ -198,7 +206,8 @@ static LogicalResult verifyEntry(func::FuncOp function) {
 
 LogicalResult GraphDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   if (attribute.getName() != kEntryAttr)
-    return op->emitOpError() << "attribute '" << attribute.getName().getValue() << "' is unknown to the graph dialect";
+    return op->emitOpError() << "attribute '" << attribute.getName().getValue()
+                             << "' is unknown to the graph dialect";
   auto function = dyn_cast<func::FuncOp>(op);
   if (!function)
     return op->emitOpError() << "only a func.func can be an entry point";
@@ -215,23 +224,27 @@ LogicalResult GraphDialect::verifyRegionArgAttribute(Operation *op, unsigned, un
     auto text = dyn_cast<StringAttr>(value);
     if (isa<IntegerAttr, FlatSymbolRefAttr>(value) || (text && text.getValue() == "iota"))
       return success();
-    return op->emitOpError() << "argument #" << index << ": graph.default is an integer, a dimension's symbol or "
+    return op->emitOpError() << "argument #" << index
+                             << ": graph.default is an integer, a dimension's symbol or "
                              << "\"iota\", found " << value;
   }
   if (name == kRangeAttr) {
     auto range = dyn_cast<DenseI64ArrayAttr>(attribute.getValue());
     if (range && range.size() == 2 && range[0] < range[1])
       return success();
-    return op->emitOpError() << "argument #" << index << ": graph.range is array<i64: LOW, HIGH> with LOW < HIGH, found "
+    return op->emitOpError() << "argument #" << index
+                             << ": graph.range is array<i64: LOW, HIGH> with LOW < HIGH, found "
                              << attribute.getValue();
   }
-  return op->emitOpError() << "argument #" << index << ": attribute '" << name << "' is unknown to the graph dialect";
+  return op->emitOpError() << "argument #" << index << ": attribute '" << name
+                           << "' is unknown to the graph dialect";
 }
 
 LogicalResult GraphDialect::verifyRegionResultAttribute(Operation *op, unsigned, unsigned index,
                                                         NamedAttribute attribute) {
   if (attribute.getName() == kNameAttr && isa<StringAttr>(attribute.getValue()))
     return success();
-  return op->emitOpError() << "result #" << index << ": attribute '" << attribute.getName().getValue()
-                           << "' is unknown to the graph dialect; results carry graph.name = \"...\"";
+  return op->emitOpError()
+         << "result #" << index << ": attribute '" << attribute.getName().getValue()
+         << "' is unknown to the graph dialect; results carry graph.name = \"...\"";
 }

@@ -15,7 +15,8 @@ Dims getDims(RankedTensorType type) {
     if (!ShapedType::isDynamic(size))
       dims.push_back(Dim::number(size));
     else
-      dims.push_back(Dim::named(encoding ? encoding.getNames()[index] : StringAttr::get(type.getContext(), "")));
+      dims.push_back(Dim::named(encoding ? encoding.getNames()[index]
+                                         : StringAttr::get(type.getContext(), "")));
   }
   return dims;
 }
@@ -30,7 +31,8 @@ RankedTensorType getTensor(ArrayRef<Dim> dims, Type elementType) {
     names.push_back(dim.isNumber() ? StringAttr::get(context, "_") : dim.name);
     anyName |= !dim.isNumber();
   }
-  return RankedTensorType::get(shape, elementType, anyName ? DimsAttr::get(context, names) : Attribute());
+  return RankedTensorType::get(shape, elementType,
+                               anyName ? DimsAttr::get(context, names) : Attribute());
 }
 
 RankedTensorType withElementType(RankedTensorType type, Type elementType) {
@@ -53,7 +55,9 @@ FailureOr<Dims> broadcast(ArrayRef<Dim> a, ArrayRef<Dim> b) {
   return result;
 }
 
-std::string toString(const Dim &dim) { return dim.isNumber() ? std::to_string(dim.size) : dim.name.str(); }
+std::string toString(const Dim &dim) {
+  return dim.isNumber() ? std::to_string(dim.size) : dim.name.str();
+}
 
 std::string toString(ArrayRef<Dim> dims) {
   std::string text;
@@ -64,7 +68,8 @@ std::string toString(ArrayRef<Dim> dims) {
 
 Polynomial &Polynomial::operator+=(const Polynomial &other) {
   for (const Monomial &term : other.terms) {
-    auto same = llvm::find_if(terms, [&](const Monomial &mine) { return mine.names == term.names; });
+    auto same =
+        llvm::find_if(terms, [&](const Monomial &mine) { return mine.names == term.names; });
     if (same != terms.end())
       same->scale += term.scale;
     else
@@ -104,7 +109,9 @@ Polynomial getElementCount(ArrayRef<Dim> dims) {
   return count;
 }
 
-int64_t getElementBytes(Type elementType) { return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8); }
+int64_t getElementBytes(Type elementType) {
+  return llvm::divideCeil(elementType.getIntOrFloatBitWidth(), 8);
+}
 
 Polynomial getByteSize(Type type) {
   if (auto cache = dyn_cast<CacheType>(type)) {

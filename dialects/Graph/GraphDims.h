@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Dimensions as values. A tensor's dimension is a number or a name (`#graph.dims` on the type); everything that
-// computes types or sizes works on lists of Dim and never on the encoding itself.
+// Dimensions as values. A tensor's dimension is a number or a name (`#graph.dims` on the type);
+// everything that computes types or sizes works on lists of Dim and never on the encoding itself.
 //
 //   tensor<?x?x768xf32, #graph.dims<[batch, seq, _]>>   <->   {batch, seq, 768} and f32
 //
-// Sizes that depend on names are Polynomials: sums of (scale * product of names), e.g. 2 * batch * seq * 768 * 768.
+// Sizes that depend on names are Polynomials: sums of (scale * product of names), e.g. 2 * batch *
+// seq * 768 * 768.
 
 #ifndef ASHLAR_DIALECTS_GRAPH_GRAPHDIMS_H
 #define ASHLAR_DIALECTS_GRAPH_GRAPHDIMS_H
@@ -27,7 +28,9 @@ struct Dim {
   static Dim named(mlir::StringAttr name) { return Dim{name, mlir::ShapedType::kDynamic}; }
   bool isNumber() const { return !name; }
   bool isOne() const { return !name && size == 1; }
-  bool operator==(const Dim &other) const { return name == other.name && (name || size == other.size); }
+  bool operator==(const Dim &other) const {
+    return name == other.name && (name || size == other.size);
+  }
   bool operator!=(const Dim &other) const { return !(*this == other); }
 };
 using Dims = llvm::SmallVector<Dim, 4>;
@@ -35,13 +38,15 @@ using Dims = llvm::SmallVector<Dim, 4>;
 /// Returns the dimensions of a tensor. A `?` without a name gives a named Dim with an empty name.
 Dims getDims(mlir::RankedTensorType type);
 
-/// Returns the tensor with these dimensions; it carries an encoding exactly when one of them is named.
+/// Returns the tensor with these dimensions; it carries an encoding exactly when one of them is
+/// named.
 mlir::RankedTensorType getTensor(mlir::ArrayRef<Dim> dims, mlir::Type elementType);
 
 /// Returns the type with another element type and the same dimensions.
 mlir::RankedTensorType withElementType(mlir::RankedTensorType type, mlir::Type elementType);
 
-/// Broadcasts as NumPy does (aligned at the last dimension, 1 stretches). Fails where two dimensions differ.
+/// Broadcasts as NumPy does (aligned at the last dimension, 1 stretches). Fails where two
+/// dimensions differ.
 mlir::FailureOr<Dims> broadcast(mlir::ArrayRef<Dim> a, mlir::ArrayRef<Dim> b);
 
 /// Writes `batch x seq x 768`.
@@ -77,7 +82,8 @@ int64_t getElementBytes(mlir::Type elementType);
 struct ShardingRule {
   enum class Combine { None, Sum, Max, Min };
   struct Factor {
-    Combine combine = Combine::None;  // not None: the factor is reduced, and its parts are combined so
+    Combine combine =
+        Combine::None; // not None: the factor is reduced, and its parts are combined so
     bool mayCut = true;
   };
   llvm::SmallVector<Factor> factors;

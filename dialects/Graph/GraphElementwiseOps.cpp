@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Elementwise ops: result types, folds, cost, and the arithmetic of one element. Constants that an element needs take
-// the shape of the operand, so that the same code builds scalars and vectors.
+// Elementwise ops: result types, folds, cost, and the arithmetic of one element. Constants that an
+// element needs take the shape of the operand, so that the same code builds scalars and vectors.
 
 #include "dialects/Graph/Graph.h"
 
@@ -16,26 +16,28 @@ using namespace ashlar::graph;
 // Result types
 //===----------------------------------------------------------------------===//
 
-static LogicalResult inferBroadcast(std::optional<Location> loc, StringRef op, TypeRange operands, Type elementType,
-                                    SmallVectorImpl<Type> &results) {
+static LogicalResult inferBroadcast(std::optional<Location> loc, StringRef op, TypeRange operands,
+                                    Type elementType, SmallVectorImpl<Type> &results) {
   Dims dims = getDims(cast<RankedTensorType>(operands.front()));
   for (Type operand : operands.drop_front()) {
     Dims other = getDims(cast<RankedTensorType>(operand));
     auto joined = broadcast(dims, other);
     if (failed(joined))
-      return emitOptionalError(loc, "'", op, "' op operands of dimensions ", toString(dims), " and ", toString(other),
-                               " do not broadcast");
+      return emitOptionalError(loc, "'", op, "' op operands of dimensions ", toString(dims),
+                               " and ", toString(other), " do not broadcast");
     dims = *joined;
   }
   results.push_back(getTensor(dims, elementType));
   return success();
 }
 
-#define INFER_BINARY(Op)                                                                                               \
-  LogicalResult Op::inferReturnTypes(MLIRContext *, std::optional<Location> loc, ValueRange operands, DictionaryAttr,  \
-                                     OpaqueProperties, RegionRange, SmallVectorImpl<Type> &results) {                  \
-    return inferBroadcast(loc, getOperationName(), operands.getTypes(),                                                \
-                          cast<RankedTensorType>(operands[0].getType()).getElementType(), results);                    \
+#define INFER_BINARY(Op)                                                                           \
+  LogicalResult Op::inferReturnTypes(MLIRContext *, std::optional<Location> loc,                   \
+                                     ValueRange operands, DictionaryAttr, OpaqueProperties,        \
+                                     RegionRange, SmallVectorImpl<Type> &results) {                \
+    return inferBroadcast(loc, getOperationName(), operands.getTypes(),                            \
+                          cast<RankedTensorType>(operands[0].getType()).getElementType(),          \
+                          results);                                                                \
   }
 INFER_BINARY(AddOp)
 INFER_BINARY(SubOp)
@@ -46,27 +48,30 @@ INFER_BINARY(MinOp)
 INFER_BINARY(PowOp)
 #undef INFER_BINARY
 
-LogicalResult CompareOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, ValueRange operands,
-                                          DictionaryAttr, OpaqueProperties, RegionRange,
-                                          SmallVectorImpl<Type> &results) {
-  return inferBroadcast(loc, getOperationName(), operands.getTypes(), IntegerType::get(context, 1), results);
+LogicalResult CompareOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                          ValueRange operands, DictionaryAttr, OpaqueProperties,
+                                          RegionRange, SmallVectorImpl<Type> &results) {
+  return inferBroadcast(loc, getOperationName(), operands.getTypes(), IntegerType::get(context, 1),
+                        results);
 }
 
-LogicalResult SelectOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, ValueRange operands,
-                                         DictionaryAttr, OpaqueProperties, RegionRange,
-                                         SmallVectorImpl<Type> &results) {
+LogicalResult SelectOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                         ValueRange operands, DictionaryAttr, OpaqueProperties,
+                                         RegionRange, SmallVectorImpl<Type> &results) {
   Type element = cast<RankedTensorType>(operands[1].getType()).getElementType();
   Type other = cast<RankedTensorType>(operands[2].getType()).getElementType();
   if (element != other)
-    return emitOptionalError(loc, "'graph.select' op chooses between element types ", element, " and ", other);
+    return emitOptionalError(loc, "'graph.select' op chooses between element types ", element,
+                             " and ", other);
   return inferBroadcast(loc, getOperationName(), operands.getTypes(), element, results);
 }
 
 LogicalResult CastOp::verify() {
-  auto from = cast<RankedTensorType>(getX().getType()), to = cast<RankedTensorType>(getY().getType());
+  auto from = cast<RankedTensorType>(getX().getType()),
+       to = cast<RankedTensorType>(getY().getType());
   if (getDims(from) != getDims(to))
-    return emitOpError() << "changes dimensions " << toString(getDims(from)) << " to " << toString(getDims(to))
-                         << "; it changes the element type only";
+    return emitOpError() << "changes dimensions " << toString(getDims(from)) << " to "
+                         << toString(getDims(to)) << "; it changes the element type only";
   return success();
 }
 
@@ -80,7 +85,8 @@ static bool isSplat(Attribute attr, double value) {
     return false;
   if (isa<FloatType>(splat.getElementType()))
     return splat.getSplatValue<APFloat>().convertToDouble() == value;
-  return splat.getElementType().isIntOrIndex() && splat.getSplatValue<APInt>().getSExtValue() == value;
+  return splat.getElementType().isIntOrIndex() &&
+         splat.getSplatValue<APInt>().getSExtValue() == value;
 }
 
 OpFoldResult NegOp::fold(FoldAdaptor) {
@@ -89,9 +95,12 @@ OpFoldResult NegOp::fold(FoldAdaptor) {
   return {};
 }
 
-OpFoldResult CastOp::fold(FoldAdaptor) { return getX().getType() == getY().getType() ? getX() : Value(); }
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  return getX().getType() == getY().getType() ? getX() : Value();
+}
 
-// x + 0 is not x for x = -0.0, but differs only in the sign of zero, which no op of this dialect makes visible.
+// x + 0 is not x for x = -0.0, but differs only in the sign of zero, which no op of this dialect
+// makes visible.
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   if (isSplat(adaptor.getY(), 0) && getX().getType() == getZ().getType())
     return getX();
@@ -124,7 +133,8 @@ struct Arithmetic {
   Location loc;
   Type type;
 
-  Arithmetic(OpBuilder &b, Operation *op, Value like) : b(b), loc(op->getLoc()), type(like.getType()) {}
+  Arithmetic(OpBuilder &b, Operation *op, Value like)
+      : b(b), loc(op->getLoc()), type(like.getType()) {}
 
   Value constant(double value) {
     Attribute scalar = b.getFloatAttr(getElementTypeOrSelf(type), value);
@@ -145,13 +155,13 @@ struct Arithmetic {
 bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
 } // namespace
 
-#define BUILD_UNARY(Op, expression)                                                                                    \
-  Value Op::buildElement(OpBuilder &b, ValueRange elements) {                                                          \
-    Value x = elements[0];                                                                                             \
-    Arithmetic a(b, *this, x);                                                                                         \
-    Location loc = a.loc;                                                                                              \
-    (void)loc;                                                                                                         \
-    return expression;                                                                                                 \
+#define BUILD_UNARY(Op, expression)                                                                \
+  Value Op::buildElement(OpBuilder &b, ValueRange elements) {                                      \
+    Value x = elements[0];                                                                         \
+    Arithmetic a(b, *this, x);                                                                     \
+    Location loc = a.loc;                                                                          \
+    (void)loc;                                                                                     \
+    return expression;                                                                             \
   }
 BUILD_UNARY(NegOp, arith::NegFOp::create(b, loc, x))
 BUILD_UNARY(AbsOp, math::AbsFOp::create(b, loc, x))
@@ -186,11 +196,11 @@ Value GeluOp::buildElement(OpBuilder &b, ValueRange elements) {
   llvm_unreachable("a GELU approximation without arithmetic");
 }
 
-#define BUILD_BINARY(Op, FloatOp, IntOp)                                                                               \
-  Value Op::buildElement(OpBuilder &b, ValueRange e) {                                                                 \
-    if (isFloat(e[0]))                                                                                                 \
-      return FloatOp::create(b, getLoc(), e[0], e[1]);                                                                 \
-    return IntOp::create(b, getLoc(), e[0], e[1]);                                                                     \
+#define BUILD_BINARY(Op, FloatOp, IntOp)                                                           \
+  Value Op::buildElement(OpBuilder &b, ValueRange e) {                                             \
+    if (isFloat(e[0]))                                                                             \
+      return FloatOp::create(b, getLoc(), e[0], e[1]);                                             \
+    return IntOp::create(b, getLoc(), e[0], e[1]);                                                 \
   }
 BUILD_BINARY(AddOp, arith::AddFOp, arith::AddIOp)
 BUILD_BINARY(SubOp, arith::SubFOp, arith::SubIOp)
@@ -225,7 +235,8 @@ Value CastOp::buildElement(OpBuilder &b, ValueRange elements) {
   Value x = elements[0];
   Type from = getElementTypeOrSelf(x.getType());
   Type element = cast<RankedTensorType>(getY().getType()).getElementType();
-  // Floating-point elements travel as f32 (f64 where the tensor is f64); what is narrower rounds when it is stored.
+  // Floating-point elements travel as f32 (f64 where the tensor is f64); what is narrower rounds
+  // when it is stored.
   Type to = isa<FloatType>(element) && !element.isF64() ? Float32Type::get(getContext()) : element;
   Type target = to;
   if (auto vector = dyn_cast<VectorType>(x.getType()))
@@ -258,12 +269,12 @@ Value CastOp::buildElement(OpBuilder &b, ValueRange elements) {
 // Cost
 //===----------------------------------------------------------------------===//
 
-#define ELEMENTWISE_COST(Op, operations)                                                                               \
-  int64_t Op::getOperationsPerElement() { return operations; }                                                         \
-  Polynomial Op::getFlops() {                                                                                          \
-    Polynomial count = getElementCount(getDims(cast<RankedTensorType>(getResult().getType())));                        \
-    count *= operations;                                                                                               \
-    return count;                                                                                                      \
+#define ELEMENTWISE_COST(Op, operations)                                                           \
+  int64_t Op::getOperationsPerElement() { return operations; }                                     \
+  Polynomial Op::getFlops() {                                                                      \
+    Polynomial count = getElementCount(getDims(cast<RankedTensorType>(getResult().getType())));    \
+    count *= operations;                                                                           \
+    return count;                                                                                  \
   }
 // Transcendental functions count the operations of the polynomials that code generation uses.
 ELEMENTWISE_COST(NegOp, 1)

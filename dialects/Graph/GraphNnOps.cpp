@@ -17,23 +17,25 @@ static Polynomial perElement(Value value, int64_t operations) {
 // graph.matmul
 //===----------------------------------------------------------------------===//
 
-LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                         SmallVectorImpl<Type> &results) {
+LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                         Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto aType = tensor(adaptor.getA()), bType = tensor(adaptor.getB());
   Dims a = getDims(aType), b = getDims(bType);
   if (a.size() < 2 || b.size() < 2 || (b.size() > 2 && b.size() != a.size()))
-    return emitOptionalError(loc, "'graph.matmul' op multiplies [..., m, k] by [k, n] or by [..., k, n], found ",
-                             toString(a), " and ", toString(b));
+    return emitOptionalError(
+        loc, "'graph.matmul' op multiplies [..., m, k] by [k, n] or by [..., k, n], found ",
+        toString(a), " and ", toString(b));
   if (adaptor.getTransposeB())
     std::swap(b[b.size() - 1], b[b.size() - 2]);
   if (a.back() != b[b.size() - 2])
-    return emitOptionalError(loc, "'graph.matmul' op reduces over k = ", toString(a.back()), " of a (", toString(a),
-                             ") and k = ", toString(b[b.size() - 2]), " of b (", toString(getDims(bType)),
+    return emitOptionalError(loc, "'graph.matmul' op reduces over k = ", toString(a.back()),
+                             " of a (", toString(a), ") and k = ", toString(b[b.size() - 2]),
+                             " of b (", toString(getDims(bType)),
                              adaptor.getTransposeB() ? ", transposed)" : ")");
   for (size_t i = 0; b.size() > 2 && i + 2 < a.size(); ++i)
     if (a[i] != b[i])
-      return emitOptionalError(loc, "'graph.matmul' op has leading dimensions ", toString(a[i]), " and ",
-                               toString(b[i]), " at ", i);
+      return emitOptionalError(loc, "'graph.matmul' op has leading dimensions ", toString(a[i]),
+                               " and ", toString(b[i]), " at ", i);
   Dims c(a.begin(), a.end() - 1);
   c.push_back(b.back());
   results.push_back(getTensor(c, aType.getElementType()));
@@ -53,17 +55,19 @@ Polynomial MatmulOp::getFlops() {
 // graph.embedding
 //===----------------------------------------------------------------------===//
 
-LogicalResult EmbeddingOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult EmbeddingOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto table = tensor(adaptor.getTable()), ids = tensor(adaptor.getIds());
   Dims dims = getDims(ids), tableDims = getDims(table);
   if (tableDims.size() != 2)
-    return emitOptionalError(loc, "'graph.embedding' op takes rows of a table [rows, width], found ",
+    return emitOptionalError(loc,
+                             "'graph.embedding' op takes rows of a table [rows, width], found ",
                              toString(tableDims));
   dims.push_back(tableDims[1]);
   Type elementType = adaptor.getElementType().value_or(table.getElementType());
   if (!isa<FloatType>(elementType))
-    return emitOptionalError(loc, "'graph.embedding' op widens to a floating-point type, found ", elementType);
+    return emitOptionalError(loc, "'graph.embedding' op widens to a floating-point type, found ",
+                             elementType);
   results.push_back(getTensor(dims, elementType));
   return success();
 }
@@ -80,8 +84,8 @@ Polynomial EmbeddingOp::getBytesRead(unsigned operand) {
 // graph.softmax and the norms
 //===----------------------------------------------------------------------===//
 
-LogicalResult SoftmaxOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                          SmallVectorImpl<Type> &results) {
+LogicalResult SoftmaxOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                          Adaptor adaptor, SmallVectorImpl<Type> &results) {
   if (tensor(adaptor.getX()).getRank() == 0)
     return emitOptionalError(loc, "'graph.softmax' op needs a last dimension");
   results.push_back(adaptor.getX().getType());
@@ -91,32 +95,32 @@ LogicalResult SoftmaxOp::inferReturnTypes(MLIRContext *, std::optional<Location>
 Polynomial SoftmaxOp::getFlops() { return perElement(getY(), 20); }
 
 /// Checks that each of `vectors` is [width], width being x's last dimension.
-static LogicalResult inferNorm(std::optional<Location> loc, StringRef op, Value x, ArrayRef<Value> vectors,
-                               SmallVectorImpl<Type> &results) {
+static LogicalResult inferNorm(std::optional<Location> loc, StringRef op, Value x,
+                               ArrayRef<Value> vectors, SmallVectorImpl<Type> &results) {
   Dims dims = getDims(tensor(x));
   if (dims.empty() || !dims.back().isNumber())
-    return emitOptionalError(loc, "'", op, "' op normalises a last dimension that is a number, found ",
-                             toString(dims));
+    return emitOptionalError(
+        loc, "'", op, "' op normalises a last dimension that is a number, found ", toString(dims));
   for (Value vector : vectors) {
     Dims width = getDims(tensor(vector));
     if (width.size() != 1 || width[0] != dims.back())
-      return emitOptionalError(loc, "'", op, "' op takes scale and bias of dimension ", toString(dims.back()),
-                               ", found ", toString(width));
+      return emitOptionalError(loc, "'", op, "' op takes scale and bias of dimension ",
+                               toString(dims.back()), ", found ", toString(width));
   }
   results.push_back(x.getType());
   return success();
 }
 
-LogicalResult LayerNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult LayerNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   SmallVector<Value, 2> vectors = {adaptor.getScale()};
   if (adaptor.getBias())
     vectors.push_back(adaptor.getBias());
   return inferNorm(loc, getOperationName(), adaptor.getX(), vectors, results);
 }
 
-LogicalResult RmsNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                          SmallVectorImpl<Type> &results) {
+LogicalResult RmsNormOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                          Adaptor adaptor, SmallVectorImpl<Type> &results) {
   return inferNorm(loc, getOperationName(), adaptor.getX(), {adaptor.getScale()}, results);
 }
 
@@ -127,12 +131,14 @@ Polynomial RmsNormOp::getFlops() { return perElement(getY(), 4); }
 // graph.rope_table, graph.rope
 //===----------------------------------------------------------------------===//
 
-LogicalResult RopeTableOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
-  Dims dims = getDims(tensor(adaptor.getPositions())), pairs = getDims(tensor(adaptor.getFrequencies()));
+LogicalResult RopeTableOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  Dims dims = getDims(tensor(adaptor.getPositions())),
+       pairs = getDims(tensor(adaptor.getFrequencies()));
   if (dims.size() != 2 || pairs.size() != 1 || !pairs[0].isNumber())
-    return emitOptionalError(loc, "'graph.rope_table' op takes positions [batch, seq] and frequencies [pairs], found ",
-                             toString(dims), " and ", toString(pairs));
+    return emitOptionalError(
+        loc, "'graph.rope_table' op takes positions [batch, seq] and frequencies [pairs], found ",
+        toString(dims), " and ", toString(pairs));
   dims.push_back(pairs[0]);
   results.assign(2, getTensor(dims, Float32Type::get(context)));
   return success();
@@ -143,13 +149,16 @@ Polynomial RopeTableOp::getFlops() { return perElement(getCosines(), 50); }
 LogicalResult RopeOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
   Dims x = getDims(tensor(adaptor.getX())), table = getDims(tensor(adaptor.getCosines()));
-  if (adaptor.getCosines().getType() != adaptor.getSines().getType() || x.size() != 4 || table.size() != 3 ||
-      x[0] != table[0] || x[1] != table[1])
-    return emitOptionalError(loc, "'graph.rope' op takes x [batch, seq, heads, width] and cosines and sines [batch, "
-                                  "seq, pairs], found ", toString(x), " and ", toString(table));
+  if (adaptor.getCosines().getType() != adaptor.getSines().getType() || x.size() != 4 ||
+      table.size() != 3 || x[0] != table[0] || x[1] != table[1])
+    return emitOptionalError(
+        loc,
+        "'graph.rope' op takes x [batch, seq, heads, width] and cosines and sines [batch, "
+        "seq, pairs], found ",
+        toString(x), " and ", toString(table));
   if (!x[3].isNumber() || !table[2].isNumber() || 2 * table[2].size > x[3].size)
-    return emitOptionalError(loc, "'graph.rope' op rotates ", toString(table[2]), " pairs, more than a width of ",
-                             toString(x[3]), " holds");
+    return emitOptionalError(loc, "'graph.rope' op rotates ", toString(table[2]),
+                             " pairs, more than a width of ", toString(x[3]), " holds");
   results.push_back(adaptor.getX().getType());
   return success();
 }

@@ -10,10 +10,12 @@ using namespace ashlar::graph;
 static RankedTensorType tensor(Value value) { return cast<RankedTensorType>(value.getType()); }
 
 /// Fails with a diagnostic unless 0 <= axis < rank.
-static LogicalResult checkAxis(std::optional<Location> loc, StringRef op, int64_t axis, RankedTensorType type) {
+static LogicalResult checkAxis(std::optional<Location> loc, StringRef op, int64_t axis,
+                               RankedTensorType type) {
   if (axis >= 0 && axis < type.getRank())
     return success();
-  return emitOptionalError(loc, "'", op, "' op axis ", axis, " is outside a tensor of rank ", type.getRank());
+  return emitOptionalError(loc, "'", op, "' op axis ", axis, " is outside a tensor of rank ",
+                           type.getRank());
 }
 
 LogicalResult IotaOp::verify() {
@@ -39,12 +41,15 @@ LogicalResult BroadcastOp::verify() {
   return success();
 }
 
-OpFoldResult BroadcastOp::fold(FoldAdaptor) { return getX().getType() == getY().getType() ? getX() : Value(); }
+OpFoldResult BroadcastOp::fold(FoldAdaptor) {
+  return getX().getType() == getY().getType() ? getX() : Value();
+}
 
 LogicalResult ReshapeOp::verify() {
   auto from = tensor(getX()), to = tensor(getY());
   if (from.getElementType() != to.getElementType())
-    return emitOpError() << "changes the element type from " << from.getElementType() << " to " << to.getElementType();
+    return emitOpError() << "changes the element type from " << from.getElementType() << " to "
+                         << to.getElementType();
   Monomial a = getElementCount(getDims(from)).terms.front();
   Monomial b = getElementCount(getDims(to)).terms.front();
   if (a.scale != b.scale || a.names != b.names)
@@ -98,8 +103,8 @@ void ReshapeOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRCon
 // graph.transpose, graph.slice, graph.concat, graph.gather
 //===----------------------------------------------------------------------===//
 
-LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                            SmallVectorImpl<Type> &results) {
+LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                            Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto type = tensor(adaptor.getX());
   Dims dims = getDims(type), permuted;
   llvm::SmallBitVector seen(dims.size());
@@ -110,8 +115,8 @@ LogicalResult TransposeOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
     permuted.push_back(dims[index]);
   }
   if (permuted.size() != dims.size() || adaptor.getPermutation().size() != dims.size())
-    return emitOptionalError(loc, "'graph.transpose' op [", adaptor.getPermutation(), "] is no permutation of ",
-                             dims.size(), " dimensions");
+    return emitOptionalError(loc, "'graph.transpose' op [", adaptor.getPermutation(),
+                             "] is no permutation of ", dims.size(), " dimensions");
   results.push_back(getTensor(permuted, type.getElementType()));
   return success();
 }
@@ -138,17 +143,19 @@ LogicalResult SliceOp::inferReturnTypes(MLIRContext *, std::optional<Location> l
     return emitOptionalError(loc, "'graph.slice' op cuts dimension '", toString(dims[axis]),
                              "'; only a dimension that is a number can be cut");
   if (offset < 0 || size < 1 || offset > dims[axis].size - size)
-    return emitOptionalError(loc, "'graph.slice' op [", offset, ", ", offset + size, ") is outside dimension ", axis,
-                             " of size ", dims[axis].size);
+    return emitOptionalError(loc, "'graph.slice' op [", offset, ", ", offset + size,
+                             ") is outside dimension ", axis, " of size ", dims[axis].size);
   dims[axis] = Dim::number(size);
   results.push_back(getTensor(dims, type.getElementType()));
   return success();
 }
 
-OpFoldResult SliceOp::fold(FoldAdaptor) { return getX().getType() == getY().getType() ? getX() : Value(); }
+OpFoldResult SliceOp::fold(FoldAdaptor) {
+  return getX().getType() == getY().getType() ? getX() : Value();
+}
 
-LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                         SmallVectorImpl<Type> &results) {
+LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                         Adaptor adaptor, SmallVectorImpl<Type> &results) {
   if (adaptor.getInputs().empty())
     return emitOptionalError(loc, "'graph.concat' op needs at least one input");
   auto first = tensor(adaptor.getInputs().front());
@@ -159,12 +166,14 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   int64_t total = 0;
   for (Value input : adaptor.getInputs()) {
     Dims other = getDims(tensor(input));
-    bool same = other.size() == dims.size() && tensor(input).getElementType() == first.getElementType();
+    bool same =
+        other.size() == dims.size() && tensor(input).getElementType() == first.getElementType();
     for (size_t i = 0; same && i < dims.size(); ++i)
       same = static_cast<int64_t>(i) == axis ? other[i].isNumber() : other[i] == dims[i];
     if (!same)
-      return emitOptionalError(loc, "'graph.concat' op input ", tensor(input), " does not continue ", first,
-                               " along axis ", axis, "; the other dimensions are equal and this one is a number");
+      return emitOptionalError(loc, "'graph.concat' op input ", tensor(input),
+                               " does not continue ", first, " along axis ", axis,
+                               "; the other dimensions are equal and this one is a number");
     total += other[axis].size;
   }
   dims[axis] = Dim::number(total);
@@ -172,15 +181,18 @@ LogicalResult ConcatOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
-OpFoldResult ConcatOp::fold(FoldAdaptor) { return getInputs().size() == 1 ? getInputs().front() : Value(); }
+OpFoldResult ConcatOp::fold(FoldAdaptor) {
+  return getInputs().size() == 1 ? getInputs().front() : Value();
+}
 
-LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                         SmallVectorImpl<Type> &results) {
+LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                         Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto x = tensor(adaptor.getX()), indices = tensor(adaptor.getIndices());
   Dims dims = getDims(x), rows = getDims(indices);
   if (dims.size() < 2 || rows.size() != 1 || rows[0] != dims[0])
-    return emitOptionalError(loc, "'graph.gather' op takes x [batch, n, ...] and indices [batch], found ",
-                             toString(dims), " and ", toString(rows));
+    return emitOptionalError(
+        loc, "'graph.gather' op takes x [batch, n, ...] and indices [batch], found ",
+        toString(dims), " and ", toString(rows));
   dims.erase(dims.begin() + 1);
   results.push_back(getTensor(dims, x.getElementType()));
   return success();
@@ -190,8 +202,8 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
 // graph.reduce
 //===----------------------------------------------------------------------===//
 
-LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
-                                         SmallVectorImpl<Type> &results) {
+LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                         Adaptor adaptor, SmallVectorImpl<Type> &results) {
   auto type = tensor(adaptor.getX());
   int64_t axis = adaptor.getAxis();
   if (failed(checkAxis(loc, getOperationName(), axis, type)))

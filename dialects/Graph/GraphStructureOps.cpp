@@ -12,8 +12,8 @@ using namespace ashlar::graph;
 
 LogicalResult DimOp::verify() {
   if (getMinimum() < 0 || getMaximum() < 1 || getMinimum() > getMaximum())
-    return emitOpError() << "bounds are 0 <= minimum <= maximum and 1 <= maximum, found " << getMinimum() << " to "
-                         << getMaximum();
+    return emitOpError() << "bounds are 0 <= minimum <= maximum and 1 <= maximum, found "
+                         << getMinimum() << " to " << getMaximum();
   if (getDerivation().has_value() != getTerms().has_value())
     return emitOpError() << "a derived dimension gives both how it is derived and from what";
   if (!getTerms())
@@ -24,14 +24,17 @@ LogicalResult DimOp::verify() {
   for (auto term : getTerms()->getAsRange<FlatSymbolRefAttr>()) {
     auto dim = module.lookupSymbol<DimOp>(term.getAttr());
     if (!dim || dim == *this)
-      return emitOpError() << "is derived from " << term << ", which is no other graph.dim of this module";
+      return emitOpError() << "is derived from " << term
+                           << ", which is no other graph.dim of this module";
     int64_t bound = dim.getMaximum();
-    if (isSum ? llvm::AddOverflow(largest, bound, largest) : llvm::MulOverflow(largest, bound, largest))
+    if (isSum ? llvm::AddOverflow(largest, bound, largest)
+              : llvm::MulOverflow(largest, bound, largest))
       return emitOpError() << "its terms' bounds overflow";
   }
   if (static_cast<int64_t>(getMaximum()) > largest)
-    return emitOpError() << "has maximum " << getMaximum() << ", beyond the " << stringifyDimDerivation(*getDerivation())
-                         << " of its terms' maxima, " << largest;
+    return emitOpError() << "has maximum " << getMaximum() << ", beyond the "
+                         << stringifyDimDerivation(*getDerivation()) << " of its terms' maxima, "
+                         << largest;
   return success();
 }
 
@@ -43,7 +46,8 @@ LogicalResult StateOp::verify() {
                          << "; exactly a cache has a !graph.cache type";
   auto tensor = dyn_cast<RankedTensorType>(type);
   if (!isCache && (!tensor || !tensor.hasStaticShape()))
-    return emitOpError() << "has type " << type << "; a state is a tensor of known size or a !graph.cache";
+    return emitOpError() << "has type " << type
+                         << "; a state is a tensor of known size or a !graph.cache";
   if (getRole() == StateRole::Parameter && getScope() != StateScope::Model)
     return emitOpError() << "is a parameter, which belongs to the model and not to a session";
   if (getStddev() && getInit() != InitKind::Normal)
@@ -51,7 +55,8 @@ LogicalResult StateOp::verify() {
   return success();
 }
 
-/// Whether `use` is the first rows of `state`: equal but for a first dimension whose name is bounded by the state's.
+/// Whether `use` is the first rows of `state`: equal but for a first dimension whose name is
+/// bounded by the state's.
 static bool isFirstRows(Type use, Type state, ModuleOp module) {
   auto rows = dyn_cast<RankedTensorType>(use), all = dyn_cast<RankedTensorType>(state);
   if (!rows || !all || rows.getRank() != all.getRank() || rows.getRank() == 0 || !module)
@@ -68,11 +73,14 @@ template <typename Op>
 static LogicalResult verifyStateUse(Op op, Type type, SymbolTableCollection &symbols) {
   auto state = symbols.lookupNearestSymbolFrom<StateOp>(op, op.getStateAttr());
   if (!state)
-    return op.emitOpError() << "names " << op.getStateAttr() << ", which is no graph.state of this module";
-  if (state.getType() == type || isFirstRows(type, state.getType(), dyn_cast<ModuleOp>(state->getParentOp())))
+    return op.emitOpError() << "names " << op.getStateAttr()
+                            << ", which is no graph.state of this module";
+  if (state.getType() == type ||
+      isFirstRows(type, state.getType(), dyn_cast<ModuleOp>(state->getParentOp())))
     return success();
-  return (op.emitOpError() << "has type " << type << ", but the state's is " << state.getType()
-                           << "; a use has that type, or a name bounded by its first dimension in the place of it")
+  return (op.emitOpError()
+          << "has type " << type << ", but the state's is " << state.getType()
+          << "; a use has that type, or a name bounded by its first dimension in the place of it")
              .attachNote(state.getLoc())
          << "the state is declared here";
 }
@@ -86,7 +94,8 @@ LogicalResult WriteOp::verifySymbolUses(SymbolTableCollection &symbols) {
     return failure();
   auto state = symbols.lookupNearestSymbolFrom<StateOp>(*this, getStateAttr());
   if (state.getRole() == StateRole::Parameter)
-    return emitOpError() << "writes parameter " << getStateAttr() << "; only a training step may, through its optimizer";
+    return emitOpError() << "writes parameter " << getStateAttr()
+                         << "; only a training step may, through its optimizer";
   return success();
 }
 
@@ -110,8 +119,8 @@ ParseResult FusedOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<Type> operandTypes, resultTypes;
   auto parseInput = [&]() -> ParseResult {
     OpAsmParser::Argument argument;
-    if (parser.parseArgument(argument) || parser.parseEqual() || parser.parseOperand(operands.emplace_back()) ||
-        parser.parseColonType(argument.type))
+    if (parser.parseArgument(argument) || parser.parseEqual() ||
+        parser.parseOperand(operands.emplace_back()) || parser.parseColonType(argument.type))
       return failure();
     operandTypes.push_back(argument.type);
     arguments.push_back(argument);
@@ -137,7 +146,8 @@ void FusedOp::print(OpAsmPrinter &printer) {
   printer.printAttributeWithoutType(getNameAttr());
   printer << " (";
   llvm::interleaveComma(llvm::zip(getBlock().getArguments(), getInputs()), printer, [&](auto pair) {
-    printer << std::get<0>(pair) << " = " << std::get<1>(pair) << " : " << std::get<1>(pair).getType();
+    printer << std::get<0>(pair) << " = " << std::get<1>(pair) << " : "
+            << std::get<1>(pair).getType();
   });
   printer << ")";
   if (getNumResults() > 0) {

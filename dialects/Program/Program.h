@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The program dialect: the artifact as IR. See README.md for the rationale and ProgramOps.td for the ops.
+// The program dialect: the artifact as IR. See README.md for the rationale and ProgramOps.td for
+// the ops.
 
 #ifndef ASHLAR_DIALECTS_PROGRAM_PROGRAM_H
 #define ASHLAR_DIALECTS_PROGRAM_PROGRAM_H
@@ -24,8 +25,9 @@
 
 namespace ashlar::program {
 
-/// Checks a lowered module as a whole: operands lie in their spaces, every launch fits its kernel, and every byte of
-/// the arena that is read was written before, by one launch or input, and not overwritten since. Emits errors.
+/// Checks a lowered module as a whole: operands lie in their spaces, every launch fits its kernel,
+/// and every byte of the arena that is read was written before, by one launch or input, and not
+/// overwritten since. Emits errors.
 mlir::LogicalResult verifyProgram(mlir::ModuleOp module);
 
 } // namespace ashlar::program

@@ -74,12 +74,15 @@ Attribute OperandAttr::parse(AsmParser &parser, Type) {
   StringRef keyword;
   int64_t offset, bytes;
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseLess() || parser.parseKeyword(&keyword) || parser.parseComma() || parser.parseInteger(offset) ||
-      parser.parseComma() || parser.parseInteger(bytes) || parser.parseGreater())
+  if (parser.parseLess() || parser.parseKeyword(&keyword) || parser.parseComma() ||
+      parser.parseInteger(offset) || parser.parseComma() || parser.parseInteger(bytes) ||
+      parser.parseGreater())
     return {};
   auto space = symbolizeSpace(keyword);
   if (!space)
-    return parser.emitError(loc) << "'" << keyword << "' is no memory space; there are arena, weights, constants, state",
+    return parser.emitError(loc)
+               << "'" << keyword
+               << "' is no memory space; there are arena, weights, constants, state",
            Attribute();
   return OperandAttr::get(parser.getContext(), *space, offset, bytes);
 }
@@ -97,17 +100,20 @@ Attribute PartAttr::parse(AsmParser &parser, Type) {
   double stddev = 0;
   SMLoc loc = parser.getCurrentLocation();
   auto parseSize = [&] { return parser.parseInteger(shape.emplace_back()); };
-  if (parser.parseLess() || parser.parseString(&tensor) || parser.parseComma() || parser.parseType(elementType) ||
-      parser.parseComma() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseSize) ||
-      parser.parseComma() || parser.parseKeyword(&order) || parser.parseComma() || parser.parseKeyword(&init) ||
-      parser.parseComma() || parser.parseFloat(stddev) || parser.parseGreater())
+  if (parser.parseLess() || parser.parseString(&tensor) || parser.parseComma() ||
+      parser.parseType(elementType) || parser.parseComma() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseSize) ||
+      parser.parseComma() || parser.parseKeyword(&order) || parser.parseComma() ||
+      parser.parseKeyword(&init) || parser.parseComma() || parser.parseFloat(stddev) ||
+      parser.parseGreater())
     return {};
   auto kind = symbolizeInit(init);
   if (!kind || (order != "transposed" && order != "straight"))
-    return parser.emitError(loc) << "a part is `transposed` or `straight` and starts as none, zeros, ones or normal",
+    return parser.emitError(loc)
+               << "a part is `transposed` or `straight` and starts as none, zeros, ones or normal",
            Attribute();
-  return PartAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), tensor), elementType, shape,
-                       order == "transposed", *kind,
+  return PartAttr::get(parser.getContext(), StringAttr::get(parser.getContext(), tensor),
+                       elementType, shape, order == "transposed", *kind,
                        FloatAttr::get(Float64Type::get(parser.getContext()), stddev));
 }
 
@@ -116,7 +122,8 @@ void PartAttr::print(AsmPrinter &printer) const {
   printer.printString(getTensor().getValue());
   printer << ", " << getElementType() << ", [";
   llvm::interleaveComma(getShape(), printer);
-  printer << "], " << (getTransposed() ? "transposed" : "straight") << ", " << stringifyInit(getInit()) << ", ";
+  printer << "], " << (getTransposed() ? "transposed" : "straight") << ", "
+          << stringifyInit(getInit()) << ", ";
   printer.printFloat(getStddev().getValue());
   printer << ">";
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What makes a lowered program safe to run: launches that fit their kernels, operands inside their spaces, and an arena
-// in which no value is read after its bytes went to another.
+// What makes a lowered program safe to run: launches that fit their kernels, operands inside their
+// spaces, and an arena in which no value is read after its bytes went to another.
 
 #include "dialects/Program/Program.h"
 
@@ -24,19 +24,21 @@ LogicalResult WeightOp::verify() {
     if (shape.size() != getShape().size())
       return emitOpError() << "has part " << part.getTensor() << " of another rank";
     if (panels && shape[part.getTransposed() ? 1 : 0] != getShape()[0])
-      return emitOpError() << "has depth K = " << getShape()[0] << ", but its part " << part.getTensor() << " has "
-                           << shape[part.getTransposed() ? 1 : 0];
+      return emitOpError() << "has depth K = " << getShape()[0] << ", but its part "
+                           << part.getTensor() << " has " << shape[part.getTransposed() ? 1 : 0];
     total += panels ? shape[part.getTransposed() ? 0 : 1] : (shape.empty() ? 1 : shape[0]);
   }
   int64_t expected = panels ? getShape()[1] : (getShape().empty() ? 1 : getShape()[0]);
   if (total != expected)
-    return emitOpError() << "has parts of " << total << " together where its shape has " << expected;
+    return emitOpError() << "has parts of " << total << " together where its shape has "
+                         << expected;
   return success();
 }
 
 LogicalResult EntryOp::verify() {
   if (getArena() < getLowerBound())
-    return emitOpError() << "has an arena of " << getArena() << " bytes, below its lower bound " << getLowerBound();
+    return emitOpError() << "has an arena of " << getArena() << " bytes, below its lower bound "
+                         << getLowerBound();
   return success();
 }
 
@@ -85,27 +87,33 @@ SpaceSizes getSpaceSizes(ModuleOp module) {
   return sizes;
 }
 
-LogicalResult verifyLaunch(LaunchOp launch, KernelOp kernel, const SpaceSizes &sizes, ArenaContents &arena) {
+LogicalResult verifyLaunch(LaunchOp launch, KernelOp kernel, const SpaceSizes &sizes,
+                           ArenaContents &arena) {
   ArrayRef<int32_t> accesses = kernel.getAccesses();
   if (launch.getOperands().size() != accesses.size())
-    return launch.emitOpError() << "gives " << launch.getOperands().size() << " operands to @" << kernel.getSymName()
-                                << ", which takes " << accesses.size();
+    return launch.emitOpError() << "gives " << launch.getOperands().size() << " operands to @"
+                                << kernel.getSymName() << ", which takes " << accesses.size();
   if (launch.getExtents().size() != kernel.getExtents().size())
-    return launch.emitOpError() << "gives " << launch.getExtents().size() << " extents to @" << kernel.getSymName()
-                                << ", which takes " << kernel.getExtents().size();
+    return launch.emitOpError() << "gives " << launch.getExtents().size() << " extents to @"
+                                << kernel.getSymName() << ", which takes "
+                                << kernel.getExtents().size();
   auto operands = launch.getOperands().getAsRange<OperandAttr>();
   for (auto [index, operand] : llvm::enumerate(operands)) {
     int64_t size = sizes[static_cast<size_t>(operand.getSpace())];
-    if (operand.getOffset() < 0 || operand.getBytes() < 0 || operand.getOffset() > size - operand.getBytes())
-      return launch.emitOpError() << "operand #" << index << " " << operand << " lies outside its space of " << size
-                                  << " bytes";
+    if (operand.getOffset() < 0 || operand.getBytes() < 0 ||
+        operand.getOffset() > size - operand.getBytes())
+      return launch.emitOpError() << "operand #" << index << " " << operand
+                                  << " lies outside its space of " << size << " bytes";
     bool writes = static_cast<Access>(accesses[index]) != Access::Read;
     if (writes && (operand.getSpace() == Space::Weights || operand.getSpace() == Space::Constants))
-      return launch.emitOpError() << "operand #" << index << " writes " << operand << ", which is read-only";
-    if (operand.getSpace() == Space::Arena && static_cast<Access>(accesses[index]) != Access::Write &&
+      return launch.emitOpError() << "operand #" << index << " writes " << operand
+                                  << ", which is read-only";
+    if (operand.getSpace() == Space::Arena &&
+        static_cast<Access>(accesses[index]) != Access::Write &&
         !arena.holds(operand.getOffset(), operand.getBytes()))
-      return launch.emitOpError() << "operand #" << index << " " << operand
-                                  << " reads arena bytes that nothing wrote, or that were overwritten since";
+      return launch.emitOpError()
+             << "operand #" << index << " " << operand
+             << " reads arena bytes that nothing wrote, or that were overwritten since";
   }
   for (auto [index, operand] : llvm::enumerate(operands))
     if (operand.getSpace() == Space::Arena && static_cast<Access>(accesses[index]) != Access::Read)
@@ -124,12 +132,14 @@ LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols)
     } else if (auto launch = dyn_cast<LaunchOp>(op)) {
       auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
       if (!kernel)
-        return launch.emitOpError() << "runs " << launch.getKernelAttr() << ", which is no program.kernel";
+        return launch.emitOpError()
+               << "runs " << launch.getKernelAttr() << ", which is no program.kernel";
       if (failed(verifyLaunch(launch, kernel, sizes, arena)))
         return failure();
     } else if (auto output = dyn_cast<OutputOp>(op)) {
       if (!arena.holds(output.getOffset(), output.getBytes()))
-        return output.emitOpError() << "gives arena bytes that nothing wrote, or that were overwritten since";
+        return output.emitOpError()
+               << "gives arena bytes that nothing wrote, or that were overwritten since";
     }
   }
   return success();

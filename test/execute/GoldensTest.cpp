@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Every model of test/goldens compiled for every instruction set of this machine, against PyTorch's answers; decoders
-// also through their cache.
+// Every model of test/goldens compiled for every instruction set of this machine, against PyTorch's
+// answers; decoders also through their cache.
 
 #include "test/lib/Execution.h"
 
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Npy.h"
-#include "gtest/gtest.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
+#include "gtest/gtest.h"
 
 using namespace mlir;
 
@@ -27,7 +27,8 @@ constexpr double kTolerance = 1e-5;
 std::vector<std::string> listFiles(StringRef directory) {
   std::vector<std::string> names;
   std::error_code code;
-  for (llvm::sys::fs::directory_iterator it(directory, code), end; it != end && !code; it.increment(code))
+  for (llvm::sys::fs::directory_iterator it(directory, code), end; it != end && !code;
+       it.increment(code))
     names.push_back(llvm::sys::path::filename(it->path()).str());
   llvm::sort(names);
   return names;
@@ -75,7 +76,9 @@ protected:
   void expectAnswers(ArrayRef<NamedArray> results) {
     EXPECT_EQ(results.size(), listFiles(directory + "/expected").size());
     for (const NamedArray &result : results)
-      EXPECT_EQ(interpreter::compare(*result.array, *load("expected", result.name + ".npy").array, kTolerance), "")
+      EXPECT_EQ(interpreter::compare(*result.array, *load("expected", result.name + ".npy").array,
+                                     kTolerance),
+                "")
           << result.name;
   }
 
@@ -119,7 +122,8 @@ TEST_P(CompiledGolden, CacheAgreesWithForward) {
   if (!isCached)
     GTEST_SKIP() << "an encoder, or a case whose cache answers otherwise";
   std::vector<NamedArray> inputs = loadInputs();
-  auto ids = llvm::find_if(inputs, [](const NamedArray &input) { return input.name == "input_ids"; });
+  auto ids =
+      llvm::find_if(inputs, [](const NamedArray &input) { return input.name == "input_ids"; });
   ASSERT_NE(ids, inputs.end());
   int64_t length = ids->array->shape[1], prompt = std::max<int64_t>(1, length / 2);
   for (const cpu::CpuModel *model : getRunnableModels()) {
@@ -131,7 +135,9 @@ TEST_P(CompiledGolden, CacheAgreesWithForward) {
     Array logits = *whole->front().array;
     auto step = compiled->run("prefill", {takeIds(*ids->array, 0, prompt)});
     for (int64_t at = prompt; step; ++at) {
-      EXPECT_EQ(interpreter::compare(*step->front().array, takePosition(logits, at - 1), kTolerance), "") << at;
+      EXPECT_EQ(
+          interpreter::compare(*step->front().array, takePosition(logits, at - 1), kTolerance), "")
+          << at;
       if (at == length)
         break;
       step = compiled->run("decode", {takeIds(*ids->array, at, at + 1)});

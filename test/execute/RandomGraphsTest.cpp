@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Random graphs through the whole pipeline against the interpreter: what fusion does to neighbours that no model has.
+// Random graphs through the whole pipeline against the interpreter: what fusion does to neighbours
+// that no model has.
 
 #include "test/lib/Execution.h"
 
 #include "compiler/Interpreter/Parameters.h"
 #include "dialects/Graph/Graph.h"
-#include "gtest/gtest.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/Verifier.h"
+#include "gtest/gtest.h"
 
 #include <random>
 
@@ -26,7 +27,8 @@ using interpreter::NamedArray;
 class RandomGraph {
 public:
   RandomGraph(MLIRContext &context, uint32_t seed)
-      : module(ModuleOp::create(UnknownLoc::get(&context))), b(UnknownLoc::get(&context), &context), random(seed) {
+      : module(ModuleOp::create(UnknownLoc::get(&context))), b(UnknownLoc::get(&context), &context),
+        random(seed) {
     b.setInsertionPointToEnd(module->getBody());
     DimOp::create(b, "batch", 1, 3, nullptr, nullptr);
     DimOp::create(b, "seq", 1, 9, nullptr, nullptr);
@@ -46,7 +48,9 @@ public:
   static constexpr int64_t inputWidth = 24;
 
 private:
-  int64_t pick(int64_t count) { return static_cast<int64_t>(random() % static_cast<uint32_t>(count)); }
+  int64_t pick(int64_t count) {
+    return static_cast<int64_t>(random() % static_cast<uint32_t>(count));
+  }
   Value pickValue() { return values[pick(static_cast<int64_t>(values.size()))]; }
   int64_t widthOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape().back(); }
   RankedTensorType tensor(int64_t width) {
@@ -72,7 +76,8 @@ private:
     dims.append({Dim::number(heads), Dim::number(width / heads)});
     Value q = ReshapeOp::create(b, getTensor(dims, b.getF32Type()), x);
     Value k = ReshapeOp::create(b, q.getType(), NegOp::create(b, x));
-    auto attention = AttentionOp::create(b, q, k, q, Value(), Value(), Value(), llvm::APFloat(0.7), pick(2) == 0, nullptr);
+    auto attention = AttentionOp::create(b, q, k, q, Value(), Value(), Value(), llvm::APFloat(0.7),
+                                         pick(2) == 0, nullptr);
     return ReshapeOp::create(b, x.getType(), attention.getOutput());
   }
 
@@ -95,15 +100,34 @@ private:
   void grow() {
     Value x = pickValue(), y;
     switch (pick(9)) {
-    case 0: y = SiluOp::create(b, x); break;
-    case 1: y = MatmulOp::create(b, x, parameter({8 * (1 + pick(5)), widthOf(x)}), /*transpose_b=*/true); break;
-    case 2: y = MatmulOp::create(b, x, parameter({widthOf(x), 13}), /*transpose_b=*/false); break;
-    case 3: y = norm(x); break;
-    case 4: y = SoftmaxOp::create(b, x); break;
-    case 5: y = attend(x); break;
-    case 6: y = widthOf(x) > 4 ? Value(SliceOp::create(b, x, 2, 2, widthOf(x) - 3)) : Value(NegOp::create(b, x)); break;
-    case 7: y = AddOp::create(b, x, parameter({widthOf(x)})); break;
-    default: y = combine(x); break;
+    case 0:
+      y = SiluOp::create(b, x);
+      break;
+    case 1:
+      y = MatmulOp::create(b, x, parameter({8 * (1 + pick(5)), widthOf(x)}), /*transpose_b=*/true);
+      break;
+    case 2:
+      y = MatmulOp::create(b, x, parameter({widthOf(x), 13}), /*transpose_b=*/false);
+      break;
+    case 3:
+      y = norm(x);
+      break;
+    case 4:
+      y = SoftmaxOp::create(b, x);
+      break;
+    case 5:
+      y = attend(x);
+      break;
+    case 6:
+      y = widthOf(x) > 4 ? Value(SliceOp::create(b, x, 2, 2, widthOf(x) - 3))
+                         : Value(NegOp::create(b, x));
+      break;
+    case 7:
+      y = AddOp::create(b, x, parameter({widthOf(x)}));
+      break;
+    default:
+      y = combine(x);
+      break;
     }
     if (widthOf(y) <= 160)
       values.push_back(y);
@@ -112,7 +136,8 @@ private:
   void finish(func::FuncOp function) {
     SmallVector<Value> results = {values.back(), pickValue(), tanhOf(pickValue())};
     func::ReturnOp::create(b, results);
-    SmallVector<Type> types = llvm::map_to_vector(results, [](Value value) { return value.getType(); });
+    SmallVector<Type> types =
+        llvm::map_to_vector(results, [](Value value) { return value.getType(); });
     function.setFunctionType(b.getFunctionType(function.getArgumentTypes(), types));
     for (unsigned i = 0; i < results.size(); ++i)
       function.setResultAttr(i, kNameAttr, b.getStringAttr("r" + std::to_string(i)));
@@ -145,13 +170,16 @@ TEST_P(RandomGraphs, AgreeWithInterpreter) {
         value = static_cast<float>(normal(random));
       std::vector<NamedArray> inputs = {{"x", std::make_shared<const Array>(std::move(x))}};
       interpreter::StateStore states(interpreter::drawFromSeed(3));
-      auto expected = interpreter::evaluate(graph.module->lookupSymbol<func::FuncOp>("f"), inputs, states, {});
+      auto expected =
+          interpreter::evaluate(graph.module->lookupSymbol<func::FuncOp>("f"), inputs, states, {});
       ASSERT_TRUE(succeeded(expected));
       auto found = compiled->run("f", inputs);
       ASSERT_TRUE(found);
       // Errors of a dozen ops in a row; each is held to less by the tests of ops.
       for (size_t i = 0; i < expected->size(); ++i)
-        EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array, 10 * getTolerance(160)), "")
+        EXPECT_EQ(
+            interpreter::compare(*(*found)[i].array, *(*expected)[i].array, 10 * getTolerance(160)),
+            "")
             << model->name.str() << ", result " << i << ", batch " << batch << ", seq " << seq;
     }
   }

@@ -9,9 +9,9 @@
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/program/artifact_writer.h"
 
-#include "gtest/gtest.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
+#include "gtest/gtest.h"
 
 #include <cmath>
 
@@ -33,10 +33,13 @@ std::vector<const cpu::CpuModel *> getRunnableModels() {
   return best ? models : std::vector<const cpu::CpuModel *>();
 }
 
-double getTolerance(int64_t length) { return 8 * 6e-8 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16))); }
+double getTolerance(int64_t length) {
+  return 8 * 6e-8 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16)));
+}
 
 /// Compiles and writes the artifact; says what failed.
-static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuModel &model, const ParameterSource &source) {
+static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuModel &model,
+                             const ParameterSource &source) {
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
@@ -55,15 +58,18 @@ static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuMode
       return opened.status().ToString();
     checkpoint = *opened;
   }
-  ArtifactContents contents = buildArtifact(module, *images, [&](StringRef tensor, fb::DType otherwise) {
-    const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
-    return info ? static_cast<fb::DType>(info->dtype) : otherwise;
-  });
-  contents.program.weight_source = checkpoint ? fb::WeightSource::Checkpoint : fb::WeightSource::Random;
+  ArtifactContents contents =
+      buildArtifact(module, *images, [&](StringRef tensor, fb::DType otherwise) {
+        const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
+        return info ? static_cast<fb::DType>(info->dtype) : otherwise;
+      });
+  contents.program.weight_source =
+      checkpoint ? fb::WeightSource::Checkpoint : fb::WeightSource::Random;
   contents.program.weight_directory = source.directory;
   contents.program.random_seed = source.seed;
   contents.program.checkpoint_hash = checkpoint ? checkpoint->HeaderHash() : 0;
-  absl::Status written = WriteArtifact(path.str(), contents.program, contents.code, contents.constants);
+  absl::Status written =
+      WriteArtifact(path.str(), contents.program, contents.code, contents.constants);
   return written.ok() ? "" : written.ToString();
 }
 
@@ -111,7 +117,9 @@ static std::vector<char> toBytes(const Array &array, DType &dtype) {
     const char *raw = reinterpret_cast<const char *>(&value);
     bytes.insert(bytes.end(), raw, raw + sizeof(value));
   };
-  dtype = array.isFloat() ? DType::kF32 : array.elementType.isInteger(1) ? DType::kBool : DType::kI64;
+  dtype = array.isFloat()                  ? DType::kF32
+          : array.elementType.isInteger(1) ? DType::kBool
+                                           : DType::kI64;
   for (int64_t i = 0; i < array.size(); ++i) {
     if (dtype == DType::kF32)
       append(static_cast<float>(array.floats[i]));
@@ -156,7 +164,8 @@ static Array toArray(MLIRContext *context, const Tensor &tensor) {
   }
 }
 
-std::optional<std::vector<NamedArray>> CompiledModule::run(StringRef entry, ArrayRef<NamedArray> inputs) {
+std::optional<std::vector<NamedArray>> CompiledModule::run(StringRef entry,
+                                                           ArrayRef<NamedArray> inputs) {
   std::vector<std::vector<char>> bytes;
   std::vector<Tensor> tensors, outputs;
   for (const NamedArray &input : inputs) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Compiles graph modules for this machine and runs them with the runtime, on the interpreter's arrays: what the execute
-// tests compare with the interpreter.
+// Compiles graph modules for this machine and runs them with the runtime, on the interpreter's
+// arrays: what the execute tests compare with the interpreter.
 
 #ifndef ASHLAR_TEST_LIB_EXECUTION_H
 #define ASHLAR_TEST_LIB_EXECUTION_H
@@ -26,14 +26,15 @@ struct ParameterSource {
 /// A module compiled for one instruction set, in a session.
 class CompiledModule {
 public:
-  /// Compiles a copy of the module. Null, after a test failure that says why, where that does not work.
+  /// Compiles a copy of the module. Null, after a test failure that says why, where that does not
+  /// work.
   static std::unique_ptr<CompiledModule> create(mlir::ModuleOp module, const cpu::CpuModel &model,
                                                 const ParameterSource &source, int threads = 2);
   ~CompiledModule();
 
   /// Runs a step; nothing, after a test failure, on an error.
-  std::optional<std::vector<interpreter::NamedArray>> run(llvm::StringRef entry,
-                                                          llvm::ArrayRef<interpreter::NamedArray> inputs);
+  std::optional<std::vector<interpreter::NamedArray>>
+  run(llvm::StringRef entry, llvm::ArrayRef<interpreter::NamedArray> inputs);
   Session &getSession() { return *session; }
 
 private:
@@ -42,9 +43,9 @@ private:
   std::unique_ptr<Session> session;
 };
 
-/// An f32 result of sums of `length` products agrees with exact arithmetic to this, relative to the largest value: each
-/// of them rounds, and errors of independent roundings grow as the square root (Higham and Mary, 2019), with a factor
-/// for the few layers that tests stack.
+/// An f32 result of sums of `length` products agrees with exact arithmetic to this, relative to the
+/// largest value: each of them rounds, and errors of independent roundings grow as the square root
+/// (Higham and Mary, 2019), with a factor for the few layers that tests stack.
 double getTolerance(int64_t length);
 
 } // namespace ashlar::test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A language server for .mlir files in Ashlar's dialects: diagnostics, definitions and hovers in an editor.
+// A language server for .mlir files in Ashlar's dialects: diagnostics, definitions and hovers in an
+// editor.
 
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
@@ -11,7 +12,7 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect, mlir::func::FuncDialect,
-                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
+                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
   return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

@@ -17,13 +17,16 @@
 namespace {
 
 /// lowerToProgram as a pass, for x86-64-v3: what it decides does not depend on the instruction set.
-struct LowerToProgramPass : mlir::PassWrapper<LowerToProgramPass, mlir::OperationPass<mlir::ModuleOp>> {
+struct LowerToProgramPass
+    : mlir::PassWrapper<LowerToProgramPass, mlir::OperationPass<mlir::ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToProgramPass)
   LowerToProgramPass() = default;
   LowerToProgramPass(const LowerToProgramPass &other) : PassWrapper(other) {}
 
   llvm::StringRef getArgument() const override { return "ashlar-lower-to-program"; }
-  llvm::StringRef getDescription() const override { return "Lower fused graph functions to the program dialect"; }
+  llvm::StringRef getDescription() const override {
+    return "Lower fused graph functions to the program dialect";
+  }
   void getDependentDialects(mlir::DialectRegistry &registry) const override {
     registry.insert<ashlar::program::ProgramDialect>();
   }
@@ -36,15 +39,19 @@ struct LowerToProgramPass : mlir::PassWrapper<LowerToProgramPass, mlir::Operatio
       signalPassFailure();
   }
 
-  Option<int64_t> memoryLimit{*this, "memory-limit", llvm::cl::desc("most bytes of the program; 0: no limit"),
+  Option<int64_t> memoryLimit{*this, "memory-limit",
+                              llvm::cl::desc("most bytes of the program; 0: no limit"),
                               llvm::cl::init(0)};
 };
 
 /// verifyProgram as a pass: what no op's own verifier sees.
-struct VerifyProgramPass : mlir::PassWrapper<VerifyProgramPass, mlir::OperationPass<mlir::ModuleOp>> {
+struct VerifyProgramPass
+    : mlir::PassWrapper<VerifyProgramPass, mlir::OperationPass<mlir::ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(VerifyProgramPass)
   llvm::StringRef getArgument() const override { return "ashlar-verify-program"; }
-  llvm::StringRef getDescription() const override { return "Verify launches, spaces and the arena's contents"; }
+  llvm::StringRef getDescription() const override {
+    return "Verify launches, spaces and the arena's contents";
+  }
   void runOnOperation() override {
     if (failed(ashlar::program::verifyProgram(getOperation())))
       signalPassFailure();
@@ -55,12 +62,13 @@ struct VerifyProgramPass : mlir::PassWrapper<VerifyProgramPass, mlir::OperationP
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect, mlir::func::FuncDialect,
-                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
+                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::registerTransformsPasses();
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::PassRegistration<LowerToProgramPass>();
   mlir::PassRegistration<VerifyProgramPass>();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Ashlar optimizer driver\n", registry));
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Ashlar optimizer driver\n", registry));
 }

@@ -19,8 +19,8 @@ int main(int argc, char **argv) {
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect, mlir::func::FuncDialect,
-                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
+                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::MLIRContext context(registry);
   return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
 }

@@ -2,12 +2,22 @@
 //
 // ashlar compile: a Hugging Face directory in, an artifact out.
 
+#include <chrono>
+#include <thread>
+
 #include "codegen/CPU/CpuTarget.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Program/Program.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/weight_packer.h"
@@ -16,17 +26,6 @@
 #include "tools/ashlar/compile/import_properties.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
-
-#include "dialects/Program/Program.h"
-#include "mlir/IR/MLIRContext.h"
-#include "mlir/Pass/PassManager.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Format.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/SourceMgr.h"
-
-#include <chrono>
-#include <thread>
 
 using namespace mlir;
 
@@ -42,7 +41,7 @@ constexpr char kExamples[] =
 struct CompileOptions {
   ImportOptions import;
   std::string output, emit;
-  std::vector<const cpu::CpuModel *> models;
+  std::vector<const cpu::CpuModel*> models;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
@@ -50,22 +49,25 @@ struct CompileOptions {
 
 /// Prints what takes long, with its time, to stderr.
 class Progress {
-public:
+ public:
   void operator()(StringRef step) {
     auto now = std::chrono::steady_clock::now();
     if (!current.empty())
-      llvm::errs() << llvm::format("  %-22s %7.2f s\n", current.c_str(), std::chrono::duration<double>(now - since).count());
+      llvm::errs() << llvm::format("  %-22s %7.2f s\n", current.c_str(),
+                                   std::chrono::duration<double>(now - since).count());
     current = step.str();
     since = now;
   }
 
-private:
+ private:
   std::string current;
   std::chrono::steady_clock::time_point since;
 };
 
-/// The checkpoint's part of the artifact: where it lies, how its tensors are stored, its headers' hash.
-absl::Status describeWeights(const CompileOptions &options, const Checkpoint *checkpoint, fb::ProgramT &program) {
+/// The checkpoint's part of the artifact: where it lies, how its tensors are stored, its headers'
+/// hash.
+absl::Status describeWeights(const CompileOptions& options, const Checkpoint* checkpoint,
+                             fb::ProgramT& program) {
   llvm::SmallString<256> directory(options.import.directory);
   if (std::error_code error = llvm::sys::fs::make_absolute(directory))
     return absl::InternalError("cannot make the directory absolute: " + error.message());
@@ -79,37 +81,42 @@ absl::Status describeWeights(const CompileOptions &options, const Checkpoint *ch
   return absl::OkStatus();
 }
 
-absl::Status writeArtifact(const CompileOptions &options, ArtifactContents &contents, const Checkpoint *checkpoint,
-                           std::shared_ptr<const Checkpoint> shared) {
+absl::Status writeArtifact(const CompileOptions& options, ArtifactContents& contents,
+                           const Checkpoint* checkpoint, std::shared_ptr<const Checkpoint> shared) {
   WeightsStream stream;
   std::unique_ptr<TensorSource> source;
   std::unique_ptr<ThreadPool> pool;
   if (options.embedWeights) {
     source = checkpoint ? CheckpointSource(shared) : RandomSource(*options.seed);
     pool = std::make_unique<ThreadPool>(static_cast<int>(options.lowering.threads));
-    stream = [&](const ByteSink &sink) { return PackWeights(contents.program, *source, *pool, sink); };
+    stream = [&](const ByteSink& sink) {
+      return PackWeights(contents.program, *source, *pool, sink);
+    };
   }
   return WriteArtifact(options.output, contents.program, contents.code, contents.constants, stream);
 }
 
-void printSummary(ModuleOp module, const CompileOptions &options) {
+void printSummary(ModuleOp module, const CompileOptions& options) {
   MemoryReport report = getMemoryReport(module);
   auto mebibytes = [](int64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
   size_t kernels = llvm::range_size(module.getOps<program::KernelOp>());
   llvm::outs() << options.output << ": " << kernels << " kernels";
   for (auto entry : module.getOps<program::EntryOp>())
     llvm::outs() << ", " << entry.getSymName() << " "
-                 << llvm::range_size(entry.getBody().front().getOps<program::LaunchOp>()) << " launches";
+                 << llvm::range_size(entry.getBody().front().getOps<program::LaunchOp>())
+                 << " launches";
   double gap = report.arenaLowerBound
-                   ? 100.0 * static_cast<double>(report.arena - report.arenaLowerBound) / static_cast<double>(report.arenaLowerBound)
+                   ? 100.0 * static_cast<double>(report.arena - report.arenaLowerBound) /
+                         static_cast<double>(report.arenaLowerBound)
                    : 0.0;
-  llvm::outs() << llvm::format("\nmemory: weights %.1f MiB, arena %.2f MiB (lower bound %.2f MiB, gap %.1f %%), state "
-                               "%.2f MiB, scratch %.2f MiB a thread\n",
-                               mebibytes(report.weights + report.constants), mebibytes(report.arena),
-                               mebibytes(report.arenaLowerBound), gap, mebibytes(report.state), mebibytes(report.scratch));
+  llvm::outs() << llvm::format(
+      "\nmemory: weights %.1f MiB, arena %.2f MiB (lower bound %.2f MiB, gap %.1f %%), state "
+      "%.2f MiB, scratch %.2f MiB a thread\n",
+      mebibytes(report.weights + report.constants), mebibytes(report.arena),
+      mebibytes(report.arenaLowerBound), gap, mebibytes(report.state), mebibytes(report.scratch));
 }
 
-int compile(const CompileOptions &options) {
+int compile(const CompileOptions& options) {
   Progress progress;
   MLIRContext context;
   context.disableMultithreading();
@@ -117,105 +124,113 @@ int compile(const CompileOptions &options) {
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
   progress("import");
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
-  if (!module)
-    return kFailed;
+  if (!module) return kFailed;
   context.loadDialect<program::ProgramDialect>();
   std::shared_ptr<const Checkpoint> checkpoint;
   if (!options.seed) {
     auto opened = Checkpoint::Open(options.import.directory);
-    if (!opened.ok())
-      return Fail(opened.status());
+    if (!opened.ok()) return Fail(opened.status());
     checkpoint = *std::move(opened);
   }
-  if (options.emit == "graph")
-    return module->print(llvm::outs()), kOk;
+  if (options.emit == "graph") return module->print(llvm::outs()), kOk;
   progress("fuse");
   PassManager manager(&context);
   addFusionPipeline(manager);
-  if (failed(manager.run(*module)))
-    return kFailed;
-  if (options.emit == "fused")
-    return module->print(llvm::outs()), kOk;
+  if (failed(manager.run(*module))) return kFailed;
+  if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
   cpu::CpuTarget target(options.models);
-  if (failed(lowerToProgram(*module, target, options.lowering)))
-    return kFailed;
-  if (options.emit == "program")
-    return module->print(llvm::outs()), kOk;
+  if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
+  if (options.emit == "program") return module->print(llvm::outs()), kOk;
   progress("generate code");
   auto images = target.compile(getKernelBodies(*module));
-  if (failed(images))
-    return kFailed;
+  if (failed(images)) return kFailed;
   progress(options.embedWeights ? "pack and write" : "write");
-  ArtifactContents contents = buildArtifact(*module, *images, [&](StringRef tensor, fb::DType otherwise) {
-    const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
-    return info ? static_cast<fb::DType>(info->dtype) : otherwise;
-  });
+  ArtifactContents contents =
+      buildArtifact(*module, *images, [&](StringRef tensor, fb::DType otherwise) {
+        const TensorInfo* info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
+        return info ? static_cast<fb::DType>(info->dtype) : otherwise;
+      });
   contents.program.producer = "ashlar " ASHLAR_VERSION;
   addModelProperties(options.import.directory, contents.program);
   addImportProperties(options.import, contents.program);
   absl::Status status = describeWeights(options, checkpoint.get(), contents.program);
-  if (status.ok())
-    status = writeArtifact(options, contents, checkpoint.get(), checkpoint);
-  if (!status.ok())
-    return Fail(status);
+  if (status.ok()) status = writeArtifact(options, contents, checkpoint.get(), checkpoint);
+  if (!status.ok()) return Fail(status);
   progress("");
   printSummary(*module, options);
   return kOk;
 }
 
-} // namespace
+}  // namespace
 
-int CompileMain(const Arguments &args) {
+int CompileMain(const Arguments& args) {
   CompileOptions options;
   std::string batch = "1", seq, dtype = "auto", cpus = "native", memoryLimit, seed;
   int64_t context = 0, threads = 0;
-  Options parser("compile", "Compiles a Hugging Face directory (config.json, model.safetensors) to an artifact.", kExamples);
+  Options parser(
+      "compile",
+      "Compiles a Hugging Face directory (config.json, model.safetensors) to an artifact.",
+      kExamples);
   parser.Positional("DIR", "the directory", &options.import.directory);
   parser.Add("-o", "X.ashlar", "the artifact to write", &options.output);
-  parser.Add("--batch", "MIN..MAX", "sequences at once: bounds, or one number (default: 1)", &batch);
-  parser.Add("--seq", "MIN..MAX", "tokens per sequence (default: 1 to the model's positions, at most 512)", &seq);
-  parser.Add("--context", "N", "positions of a decoder's cache (default: the most of --seq)", &context);
-  parser.Add("--head", "NAME", "the model's head in place of what config.json says", &options.import.head);
-  parser.Add("--model-type", "NAME", "in place of config.json's model_type", &options.import.modelType);
-  parser.Add("--ignore-field", "NAME", "a field of config.json to ignore although it is not known (repeat for several)",
+  parser.Add("--batch", "MIN..MAX", "sequences at once: bounds, or one number (default: 1)",
+             &batch);
+  parser.Add("--seq", "MIN..MAX",
+             "tokens per sequence (default: 1 to the model's positions, at most 512)", &seq);
+  parser.Add("--context", "N", "positions of a decoder's cache (default: the most of --seq)",
+             &context);
+  parser.Add("--head", "NAME", "the model's head in place of what config.json says",
+             &options.import.head);
+  parser.Add("--model-type", "NAME", "in place of config.json's model_type",
+             &options.import.modelType);
+  parser.Add("--ignore-field", "NAME",
+             "a field of config.json to ignore although it is not known (repeat for several)",
              &options.import.ignoredFields);
-  parser.Add("--dtype", "auto|f32|bf16", "element type of weights (default: auto, the checkpoint's)", &dtype);
-  parser.Add("--cpu", "NAME,...", "instruction sets: native, x86-64-v3, x86-64-v4 (default: native)", &cpus);
-  parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them", &options.embedWeights);
-  parser.Add("--random-weights", "SEED", "make up the weights; the directory needs no checkpoint", &seed);
-  parser.Add("--memory-limit", "BYTES", "an error when the program takes more, e.g. 4GiB", &memoryLimit);
-  parser.Add("--threads", "N", "workers whose scratch counts, and that pack weights (default: one per core)", &threads);
-  parser.Add("--emit", "graph|fused|program", "print that stage instead of writing an artifact", &options.emit);
-  if (std::optional<int> code = parser.Parse(args))
-    return *code;
+  parser.Add("--dtype", "auto|f32|bf16",
+             "element type of weights (default: auto, the checkpoint's)", &dtype);
+  parser.Add("--cpu", "NAME,...",
+             "instruction sets: native, x86-64-v3, x86-64-v4 (default: native)", &cpus);
+  parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
+             &options.embedWeights);
+  parser.Add("--random-weights", "SEED", "make up the weights; the directory needs no checkpoint",
+             &seed);
+  parser.Add("--memory-limit", "BYTES", "an error when the program takes more, e.g. 4GiB",
+             &memoryLimit);
+  parser.Add("--threads", "N",
+             "workers whose scratch counts, and that pack weights (default: one per core)",
+             &threads);
+  parser.Add("--emit", "graph|fused|program", "print that stage instead of writing an artifact",
+             &options.emit);
+  if (std::optional<int> code = parser.Parse(args)) return *code;
   if (options.output.empty() && options.emit.empty())
     return parser.UsageError("-o X.ashlar is missing");
-  if (!options.emit.empty() && options.emit != "graph" && options.emit != "fused" && options.emit != "program")
+  if (!options.emit.empty() && options.emit != "graph" && options.emit != "fused" &&
+      options.emit != "program")
     return parser.UsageError("--emit takes graph, fused or program, found '" + options.emit + "'");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
   options.models = parseCpuModels(cpus, error);
-  auto limit = memoryLimit.empty() ? std::optional<int64_t>() : parseBytes("--memory-limit", memoryLimit, error);
+  auto limit = memoryLimit.empty() ? std::optional<int64_t>()
+                                   : parseBytes("--memory-limit", memoryLimit, error);
   auto seedValue = seed.empty() ? std::optional<int64_t>() : ParseInteger(seed);
   if (!seed.empty() && !seedValue)
     error = "--random-weights takes an integer, found '" + seed + "'";
-  if (!error.empty())
-    return parser.UsageError(error);
+  if (!error.empty()) return parser.UsageError(error);
   options.import.batch = *batchBounds;
   options.import.seq = seqBounds;
-  if (context > 0)
-    options.import.context = context;
+  if (context > 0) options.import.context = context;
   options.import.weights = *weights;
   if (seedValue) {
     options.seed = *seedValue;
     options.import.randomWeights = true;
   }
   options.lowering.memoryLimit = limit;
-  options.lowering.threads = threads > 0 ? threads : static_cast<int64_t>(std::thread::hardware_concurrency());
+  options.lowering.threads =
+      threads > 0 ? threads : static_cast<int64_t>(std::thread::hardware_concurrency());
   return compile(options);
 }
 
-} // namespace ashlar
+}  // namespace ashlar

@@ -11,40 +11,41 @@ using llvm::StringRef;
 
 namespace ashlar {
 
-std::optional<DimBounds> parseBounds(const std::string &option, const std::string &text, std::string &error) {
+std::optional<DimBounds> parseBounds(const std::string& option, const std::string& text,
+                                     std::string& error) {
   auto [low, high] = StringRef(text).split("..");
   DimBounds bounds;
   bool isPair = StringRef(text).contains("..");
-  if (!low.getAsInteger(10, bounds.minimum) && !(isPair ? high : low).getAsInteger(10, bounds.maximum) &&
-      bounds.minimum >= 1 && bounds.minimum <= bounds.maximum)
+  if (!low.getAsInteger(10, bounds.minimum) &&
+      !(isPair ? high : low).getAsInteger(10, bounds.maximum) && bounds.minimum >= 1 &&
+      bounds.minimum <= bounds.maximum)
     return bounds;
   error = option + " takes MIN..MAX or N with 1 <= MIN <= MAX, found '" + text + "'";
   return std::nullopt;
 }
 
-std::optional<WeightType> parseWeightType(const std::string &text, std::string &error) {
-  if (text == "auto")
-    return WeightType::Auto;
-  if (text == "f32")
-    return WeightType::F32;
-  if (text == "bf16")
-    return WeightType::BF16;
+std::optional<WeightType> parseWeightType(const std::string& text, std::string& error) {
+  if (text == "auto") return WeightType::Auto;
+  if (text == "f32") return WeightType::F32;
+  if (text == "bf16") return WeightType::BF16;
   error = "--dtype takes auto, f32 or bf16, found '" + text + "'";
   return std::nullopt;
 }
 
-std::vector<const cpu::CpuModel *> parseCpuModels(const std::string &text, std::string &error) {
-  std::vector<const cpu::CpuModel *> models;
+std::vector<const cpu::CpuModel*> parseCpuModels(const std::string& text, std::string& error) {
+  std::vector<const cpu::CpuModel*> models;
   llvm::SmallVector<StringRef> names;
   StringRef(text).split(names, ',');
   for (StringRef name : names) {
-    const cpu::CpuModel *model = name == "native" ? cpu::getNativeCpuModel() : cpu::findCpuModel(name);
+    const cpu::CpuModel* model =
+        name == "native" ? cpu::getNativeCpuModel() : cpu::findCpuModel(name);
     if (!model && name == "native")
-      error = "--cpu native: this machine has no AVX2; name an instruction set to compile for another machine";
+      error =
+          "--cpu native: this machine has no AVX2; name an instruction set to compile for another "
+          "machine";
     else if (!model) {
       error = "--cpu: '" + name.str() + "' is not known; there are native";
-      for (const cpu::CpuModel &known : cpu::getCpuModels())
-        error += ", " + known.name.str();
+      for (const cpu::CpuModel& known : cpu::getCpuModels()) error += ", " + known.name.str();
     } else if (!llvm::is_contained(models, model)) {
       models.push_back(model);
     }
@@ -52,13 +53,14 @@ std::vector<const cpu::CpuModel *> parseCpuModels(const std::string &text, std::
   return models;
 }
 
-std::optional<int64_t> parseBytes(const std::string &option, const std::string &text, std::string &error) {
-  static constexpr std::pair<StringRef, int> units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
+                                  std::string& error) {
+  static constexpr std::pair<StringRef, int> units[] = {
+      {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
   StringRef number = text;
   int shift = 0;
   for (auto [unit, bits] : units)
-    if (number.consume_back(unit))
-      shift = bits;
+    if (number.consume_back(unit)) shift = bits;
   int64_t value;
   if (!number.trim().getAsInteger(10, value) && value >= 0 && value <= (INT64_MAX >> shift))
     return value << shift;
@@ -66,4 +68,4 @@ std::optional<int64_t> parseBytes(const std::string &option, const std::string &
   return std::nullopt;
 }
 
-} // namespace ashlar
+}  // namespace ashlar
