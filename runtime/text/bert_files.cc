@@ -115,9 +115,9 @@ absl::Status ReadPostProcessor(const JsonField& field, BertTokenizerFiles* files
 absl::Status ReadTokenizerJson(const std::string& path, BertTokenizerFiles* files) {
   ASHLAR_ASSIGN_OR_RETURN(JsonField root, JsonField::ReadFile(path));
   ASHLAR_RETURN_IF_ERROR(ReadModel(root["model"], files));
-  ASHLAR_RETURN_IF_ERROR(root.CheckObject({"version", "truncation", "padding", "added_tokens",
-                                           "normalizer", "pre_tokenizer", "post_processor",
-                                           "decoder", "model"}));
+  ASHLAR_RETURN_IF_ERROR(
+      root.CheckObject({"version", "truncation", "padding", "added_tokens", "normalizer",
+                        "pre_tokenizer", "post_processor", "decoder", "model"}));
   ASHLAR_RETURN_IF_ERROR(ReadNormalizer(root["normalizer"], &files->normalization));
   JsonField splitter = root["pre_tokenizer"]["type"];
   if (!splitter.Is("BertPreTokenizer")) return splitter.Expected("\"BertPreTokenizer\"");

@@ -11,8 +11,7 @@ namespace {
 
 // Cuts the texts to `room` ids together: the longer one down to the shorter, then both to halves,
 // an odd id going to the one that was not shorter.
-void TruncateLongestFirst(int64_t room, std::vector<int64_t>* first,
-                          std::vector<int64_t>* second) {
+void TruncateLongestFirst(int64_t room, std::vector<int64_t>* first, std::vector<int64_t>* second) {
   int64_t shorter = static_cast<int64_t>(first->size());
   int64_t longer = static_cast<int64_t>(second->size());
   if (shorter + longer <= room) return;
@@ -111,8 +110,7 @@ absl::StatusOr<std::vector<int64_t>> BertTokenizer::Tokenize(std::string_view te
       ids.push_back(part.id);
       continue;
     }
-    ASHLAR_ASSIGN_OR_RETURN(std::u32string normalized,
-                            NormalizeForBert(part.text, normalization_));
+    ASHLAR_ASSIGN_OR_RETURN(std::u32string normalized, NormalizeForBert(part.text, normalization_));
     AppendWords(normalized, &ids);
   }
   return ids;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// BERT's basic tokenization: text to the words that WordPiece then cuts. "Héllo, 世界" uncased gives
-// hello | , | 世 | 界.
+// BERT's basic tokenization: text to the words that WordPiece then cuts. "Héllo, 世界" uncased
+// gives hello | , | 世 | 界.
 #pragma once
 
 #include <optional>
@@ -14,9 +14,9 @@
 namespace ashlar {
 
 struct BertNormalization {
-  bool clean_text = true;            // control characters, NUL and U+FFFD out, whitespace to blanks
-  bool split_cjk = true;             // a blank before and after each Chinese character
-  bool lowercase = true;             // character by character
+  bool clean_text = true;  // control characters, NUL and U+FFFD out, whitespace to blanks
+  bool split_cjk = true;   // a blank before and after each Chinese character
+  bool lowercase = true;   // character by character
   std::optional<bool> strip_accents;  // NFD without its nonspacing marks; unset: as lowercase
 };
 

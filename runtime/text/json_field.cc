@@ -50,7 +50,8 @@ JsonField JsonField::operator[](const std::string& key) const {
 JsonField JsonField::At(size_t index) const {
   JsonField item = *this;
   item.name_ = StrCat(name_, "[", index, "]");
-  item.value_ = value_ && value_->is_array() && index < value_->size() ? &(*value_)[index] : nullptr;
+  item.value_ =
+      value_ && value_->is_array() && index < value_->size() ? &(*value_)[index] : nullptr;
   return item;
 }
 

@@ -13,7 +13,8 @@ namespace ashlar {
 namespace {
 
 constexpr uint8_t kCategoriesAge = 8;
-constexpr uint32_t kPunctuation = U_GC_P_MASK, kControl = U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK;
+constexpr uint32_t kPunctuation = U_GC_P_MASK,
+                   kControl = U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK;
 
 // The categories of c in Unicode 8.0, as a bit; that of unassigned ones where c is younger.
 uint32_t CategoryMask(char32_t c) {

@@ -26,8 +26,8 @@ std::optional<int64_t> WordPiece::Find(std::string_view token) const {
 
 void WordPiece::Split(std::string_view word, int64_t unknown, std::vector<int64_t>* ids) const {
   const size_t before = ids->size();
-  bool fits = static_cast<size_t>(std::count_if(word.begin(), word.end(), IsBoundary)) <=
-              max_characters_;
+  bool fits =
+      static_cast<size_t>(std::count_if(word.begin(), word.end(), IsBoundary)) <= max_characters_;
   std::string piece;
   for (size_t start = 0; fits && start < word.size();) {
     piece = start > 0 ? prefix_ : std::string();
