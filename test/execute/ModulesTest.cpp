@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Whole modules that a person might write and no importer does, on the CPU against the interpreter:
+// one parameter read in several ways, operands that are views, states smaller than what they serve.
+
+#include "test/lib/Execution.h"
+
+#include "compiler/Interpreter/Parameters.h"
+#include "dialects/Graph/Graph.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+#include <random>
+
+using namespace mlir;
+
+namespace ashlar::test {
+namespace {
+
+using interpreter::Array;
+using interpreter::NamedArray;
+
+struct ModuleCase {
+  std::string name;
+  std::string declarations; // next to the dimensions batch (1 to 3) and seq (0 to 40)
+  std::string signature;    // arguments and results
+  std::string body;
+  int64_t steps = 1; // runs of the entry point, over the same states
+};
+
+/// Arguments "%NAME: TYPE", each named as it is written.
+std::string toText(const ModuleCase &test) {
+  return "graph.dim @batch from 1 to 3\ngraph.dim @seq from 0 to 40\n" + test.declarations +
+         "\nfunc.func @f" + test.signature + " attributes {graph.entry} {\n" + test.body + "\n}\n";
+}
+
+std::vector<ModuleCase> getCases() {
+  const std::string square =
+                        "graph.state parameter model @w init normal stddev 1.0 : tensor<5x5xf32>",
+                    readSquare = "%w = graph.read @w : tensor<5x5xf32>\n",
+                    two =
+                        "graph.state parameter model @a init normal stddev 1.0 : tensor<4x3xf32>\n"
+                        "graph.state parameter model @b init normal stddev 1.0 : tensor<4x2xf32>",
+                    readTwo = "%a = graph.read @a : tensor<4x3xf32>\n%b = graph.read @b : "
+                              "tensor<4x2xf32>\n";
+  const std::string x5 = "(%x: tensor<5x5xf32> {graph.name = \"x\"}) -> (tensor<5x5xf32> "
+                         "{graph.name = \"r\"})",
+                    product = "tensor<5x5xf32>, tensor<5x5xf32>\n",
+                    end = "return %r : tensor<5x5xf32>";
+  return {
+      {"WeightAlsoAdded", square, x5,
+       readSquare + "%m = graph.matmul %x, %w : " + product + "%r = graph.add %m, %w : " + product +
+           end},
+      {"WeightAlsoAddedTransposed", square, x5,
+       readSquare + "%m = graph.matmul %x, %w transpose_b : " + product +
+           "%t = graph.transpose %w [1, 0] : tensor<5x5xf32>\n%r = graph.add %m, %t : " + product +
+           end},
+      {"WeightBothWays", square, x5,
+       readSquare + "%m = graph.matmul %x, %w transpose_b : " + product +
+           "%n = graph.matmul %x, %w : " + product + "%r = graph.mul %m, %n : " + product + end},
+      {"WeightTimesItself", square, x5,
+       readSquare + "%m = graph.matmul %w, %w transpose_b : " + product +
+           "%r = graph.mul %m, %x : " + product + end},
+      {"ConcatOfColumnsAdded", two,
+       "(%x: tensor<4x5xf32> {graph.name = \"x\"}) -> (tensor<4x5xf32> {graph.name = \"r\"})",
+       readTwo + "%c = graph.concat %a, %b axis 1 : tensor<4x3xf32>, tensor<4x2xf32>\n"
+                 "%r = graph.add %x, %c : tensor<4x5xf32>, tensor<4x5xf32>\n"
+                 "return %r : tensor<4x5xf32>"},
+      {"ConcatOfColumnsAddedAndMultiplied", two,
+       "(%x: tensor<4x4xf32> {graph.name = \"x\"}) -> (tensor<4x5xf32> {graph.name = \"r\"})",
+       readTwo + "%c = graph.concat %a, %b axis 1 : tensor<4x3xf32>, tensor<4x2xf32>\n"
+                 "%m = graph.matmul %x, %c : tensor<4x4xf32>, tensor<4x5xf32>\n"
+                 "%r = graph.add %m, %c : tensor<4x5xf32>, tensor<4x5xf32>\n"
+                 "return %r : tensor<4x5xf32>"},
+      {"ConcatOfRowsMultiplied",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<4x3xf32>\n"
+       "graph.state parameter model @b init normal stddev 1.0 : tensor<2x3xf32>",
+       "(%x: tensor<4x6xf32> {graph.name = \"x\"}) -> (tensor<4x3xf32> {graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<4x3xf32>\n%b = graph.read @b : tensor<2x3xf32>\n"
+       "%c = graph.concat %a, %b axis 0 : tensor<4x3xf32>, tensor<2x3xf32>\n"
+       "%r = graph.matmul %x, %c : tensor<4x6xf32>, tensor<6x3xf32>\nreturn %r : tensor<4x3xf32>"},
+      {"WeightsMergedTwice",
+       square + "\ngraph.state parameter model @u init normal stddev 1.0 : tensor<5x5xf32>\n"
+                "graph.state parameter model @v init normal stddev 1.0 : tensor<5x5xf32>",
+       "(%x: tensor<5x5xf32> {graph.name = \"x\"}, %y: tensor<5x5xf32> {graph.name = \"y\"}) -> "
+       "(tensor<5x5xf32> {graph.name = \"p\"}, tensor<5x5xf32> {graph.name = \"q\"}, "
+       "tensor<5x5xf32> {graph.name = \"s\"}, tensor<5x5xf32> {graph.name = \"t\"})",
+       readSquare +
+           "%u = graph.read @u : tensor<5x5xf32>\n%v = graph.read @v : tensor<5x5xf32>\n"
+           "%p = graph.matmul %x, %w : " +
+           product + "%q = graph.matmul %x, %u : " + product +
+           "%s = graph.matmul %y, %w : " + product + "%t = graph.matmul %y, %v : " + product +
+           "return %p, %q, %s, %t : tensor<5x5xf32>, tensor<5x5xf32>, tensor<5x5xf32>, "
+           "tensor<5x5xf32>"},
+      {"BiasesOfOneElement",
+       square + "\ngraph.state parameter model @u init normal stddev 1.0 : tensor<5x5xf32>\n"
+                "graph.state parameter model @c init normal stddev 1.0 : tensor<1xf32>",
+       x5,
+       readSquare +
+           "%u = graph.read @u : tensor<5x5xf32>\n%c = graph.read @c : tensor<1xf32>\n"
+           "%m = graph.matmul %x, %w : " +
+           product + "%n = graph.matmul %x, %u : " + product +
+           "%p = graph.add %m, %c : tensor<5x5xf32>, tensor<1xf32>\n"
+           "%q = graph.add %n, %c : tensor<5x5xf32>, tensor<1xf32>\n"
+           "%s = graph.softmax %p : tensor<5x5xf32>\n%t = graph.softmax %q : tensor<5x5xf32>\n"
+           "%r = graph.add %s, %t : " +
+           product + end},
+      {"ProductOfReshapedSlice",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<7x16xf32>",
+       "(%x: tensor<3x4x8xf32> {graph.name = \"x\"}) -> (tensor<3x7xf32> {graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<7x16xf32>\n"
+       "%s = graph.slice %x axis 2 from 2 size 4 : tensor<3x4x8xf32>\n"
+       "%t = graph.reshape %s : tensor<3x4x4xf32> to tensor<3x16xf32>\n"
+       "%r = graph.matmul %t, %a transpose_b : tensor<3x16xf32>, tensor<7x16xf32>\n"
+       "return %r : tensor<3x7xf32>"},
+      {"FirstRowsOfParameter",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<50x3xf32>",
+       "(%x: tensor<?x3xf32, #graph.dims<[seq, _]>> {graph.name = \"x\"}) -> (tensor<?x3xf32, "
+       "#graph.dims<[seq, _]>> {graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<?x3xf32, #graph.dims<[seq, _]>>\n"
+       "%r = graph.add %x, %a : tensor<?x3xf32, #graph.dims<[seq, _]>>, tensor<?x3xf32, "
+       "#graph.dims<[seq, _]>>\nreturn %r : tensor<?x3xf32, #graph.dims<[seq, _]>>"},
+      {"ProductWithFirstRowsOfParameter",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<50x3xf32>",
+       "(%x: tensor<2x3xf32> {graph.name = \"x\"}) -> (tensor<2x?xf32, #graph.dims<[_, seq]>> "
+       "{graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<?x3xf32, #graph.dims<[seq, _]>>\n"
+       "%r = graph.matmul %x, %a transpose_b : tensor<2x3xf32>, tensor<?x3xf32, "
+       "#graph.dims<[seq, _]>>\nreturn %r : tensor<2x?xf32, #graph.dims<[_, seq]>>"},
+      {"MaskIsTransposed", "",
+       "(%x: tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>> {graph.name = \"x\"}, "
+       "%m: tensor<?x?xi64, #graph.dims<[seq, batch]>> {graph.name = \"m\"}) -> "
+       "(tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>> {graph.name = \"r\"})",
+       "%t = graph.transpose %m [1, 0] : tensor<?x?xi64, #graph.dims<[seq, batch]>>\n"
+       "%r, %l = graph.attention %x, %x, %x mask %t scale 0.5 : tensor<?x?x2x5xf32, "
+       "#graph.dims<[batch, seq, _, _]>>, tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>>, "
+       "tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>> mask tensor<?x?xi64, "
+       "#graph.dims<[batch, seq]>>\n"
+       "return %r : tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>>"},
+      {"ConstantsOfBooleans", "",
+       "(%x: tensor<3xf32> {graph.name = \"x\"}) -> (tensor<3xf32> {graph.name = \"r\"}, "
+       "tensor<3xi1> {graph.name = \"s\"})",
+       "%c = graph.constant dense<[true, false, true]> : tensor<3xi1>\n"
+       "%d = graph.constant dense<true> : tensor<3xi1>\n%n = graph.neg %x : tensor<3xf32>\n"
+       "%r = graph.select %c, %x, %n : tensor<3xi1>, tensor<3xf32>, tensor<3xf32>\n"
+       "%s = graph.compare eq %c, %d : tensor<3xi1>, tensor<3xi1>\n"
+       "return %r, %s : tensor<3xf32>, tensor<3xi1>"},
+      {"Reductions", "",
+       "(%x: tensor<?x?x3xf32, #graph.dims<[batch, seq, _]>> {graph.name = \"x\"}) -> "
+       "(tensor<?x3xf32, #graph.dims<[batch, _]>> {graph.name = \"r\"}, tensor<?x3xf32, "
+       "#graph.dims<[batch, _]>> {graph.name = \"s\"})",
+       "%r = graph.reduce sum %x axis 1 : tensor<?x?x3xf32, #graph.dims<[batch, seq, _]>>\n"
+       "%s = graph.reduce max %x axis 1 : tensor<?x?x3xf32, #graph.dims<[batch, seq, _]>>\n"
+       "return %r, %s : tensor<?x3xf32, #graph.dims<[batch, _]>>, tensor<?x3xf32, "
+       "#graph.dims<[batch, _]>>"},
+      {"IntegersOfI32", "graph.state parameter model @t init normal stddev 1.0 : tensor<4x5xf32>",
+       "(%x: tensor<?x?xi32, #graph.dims<[batch, seq]>> {graph.name = \"x\"}) -> "
+       "(tensor<?x?x5xf32, #graph.dims<[batch, seq, _]>> {graph.name = \"r\"}, tensor<?x?xi32, "
+       "#graph.dims<[batch, seq]>> {graph.name = \"s\"})",
+       "%t = graph.read @t : tensor<4x5xf32>\n"
+       "%r = graph.embedding %t, %x : tensor<4x5xf32>, tensor<?x?xi32, #graph.dims<[batch, seq]>>\n"
+       "%s = graph.cumsum %x axis 1 : tensor<?x?xi32, #graph.dims<[batch, seq]>>\n"
+       "return %r, %s : tensor<?x?x5xf32, #graph.dims<[batch, seq, _]>>, tensor<?x?xi32, "
+       "#graph.dims<[batch, seq]>>"},
+      {"BooleanArithmetic", "",
+       "(%x: tensor<5x5xi1> {graph.name = \"x\"}, %y: tensor<5x5xi1> {graph.name = \"y\"}) -> "
+       "(tensor<5x5xi1> {graph.name = \"r\"}, tensor<5x5xi1> {graph.name = \"s\"}, tensor<5x5xi1> "
+       "{graph.name = \"t\"}, tensor<5xi1> {graph.name = \"u\"})",
+       "%r = graph.max %x, %y : tensor<5x5xi1>, tensor<5x5xi1>\n"
+       "%s = graph.min %x, %y : tensor<5x5xi1>, tensor<5x5xi1>\n"
+       "%t = graph.compare lt %x, %y : tensor<5x5xi1>, tensor<5x5xi1>\n"
+       "%u = graph.reduce max %x axis 1 : tensor<5x5xi1>\n"
+       "return %r, %s, %t, %u : tensor<5x5xi1>, tensor<5x5xi1>, tensor<5x5xi1>, tensor<5xi1>"},
+      {"NoElements", "",
+       "(%x: tensor<0x4xf32> {graph.name = \"x\"}, %y: tensor<4xf32> {graph.name = \"y\"}) -> "
+       "(tensor<0x4xf32> {graph.name = \"r\"}, tensor<4xf32> {graph.name = \"s\"})",
+       "%r = graph.neg %x : tensor<0x4xf32>\n%t = graph.reduce sum %x axis 0 : tensor<0x4xf32>\n"
+       "%s = graph.add %t, %y : tensor<4xf32>, tensor<4xf32>\n"
+       "return %r, %s : tensor<0x4xf32>, tensor<4xf32>"},
+  };
+}
+
+class Modules : public testing::TestWithParam<ModuleCase> {
+protected:
+  std::vector<NamedArray> makeInputs(func::FuncOp function, int64_t batch, int64_t seq) {
+    std::mt19937 random(static_cast<uint32_t>(batch * 100 + seq));
+    std::normal_distribution<float> normal;
+    std::vector<NamedArray> inputs;
+    for (BlockArgument argument : function.getArguments()) {
+      auto type = cast<RankedTensorType>(argument.getType());
+      std::vector<int64_t> shape;
+      for (const graph::Dim &dim : graph::getDims(type))
+        shape.push_back(dim.isNumber() ? dim.size : dim.name.getValue() == "batch" ? batch : seq);
+      Array array(type.getElementType(), shape);
+      for (double &value : array.floats)
+        value = normal(random);
+      for (int64_t &value : array.integers)
+        value = random() % (type.getElementType().isInteger(1) ? 2 : 4);
+      auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), graph::kNameAttr);
+      inputs.push_back({name.str(), std::make_shared<const Array>(std::move(array))});
+    }
+    return inputs;
+  }
+};
+
+TEST_P(Modules, AgreeWithInterpreter) {
+  DialectRegistry registry;
+  registry.insert<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect>();
+  MLIRContext context(registry);
+  auto module = parseSourceString<ModuleOp>(toText(GetParam()), &context);
+  ASSERT_TRUE(module) << toText(GetParam());
+  auto function = module->lookupSymbol<func::FuncOp>("f");
+  for (const cpu::CpuModel *model : getRunnableModels())
+    for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 5}, {3, 40}, {2, 0}}) {
+      auto compiled = CompiledModule::create(*module, *model, {"", 7});
+      ASSERT_TRUE(compiled);
+      interpreter::StateStore states(interpreter::drawFromSeed(7));
+      for (int64_t step = 0; step < GetParam().steps; ++step) {
+        std::vector<NamedArray> inputs = makeInputs(function, batch, seq);
+        auto expected = interpreter::evaluate(function, inputs, states, {});
+        ASSERT_TRUE(succeeded(expected));
+        auto found = compiled->run("f", inputs);
+        ASSERT_TRUE(found);
+        for (size_t i = 0; i < expected->size(); ++i)
+          EXPECT_EQ(
+              interpreter::compare(*(*found)[i].array, *(*expected)[i].array, getTolerance(64)), "")
+              << model->name.str() << ", result " << i << ", batch " << batch << ", seq " << seq
+              << ", step " << step;
+      }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Modules, testing::ValuesIn(getCases()),
+                         [](const auto &info) { return info.param.name; });
+
+} // namespace
+} // namespace ashlar::test
