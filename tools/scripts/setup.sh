@@ -24,4 +24,14 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
+
+# LLVM 22 comes with Debian 12's security updates. A bare root filesystem knows the main suite only; the updates lie
+# beside it on the same mirror.
+candidate() { apt-cache policy libmlir-22-dev | awk '/Candidate:/ { print $2 }'; }
+if [ -z "$(candidate)" ] || [ "$(candidate)" = "(none)" ]; then
+  mirror=$(apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' | awk '$2 == "bookworm" && $3 == "main" { print $1; exit }')
+  echo "Adding Debian's security updates to the package sources"
+  echo "deb ${mirror%/}-security bookworm-security main" >/etc/apt/sources.list.d/debian-security-updates.list
+  apt-get update -qq
+fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
