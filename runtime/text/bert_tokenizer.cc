@@ -95,7 +95,7 @@ void BertTokenizer::AppendWords(std::u32string_view normalized, std::vector<int6
       ids->push_back(part.id);
       continue;
     }
-    for (const std::string& word : SplitBertWords(part.text)) pieces_.Split(word, unknown_, ids);
+    ForEachBertWord(part.text, [&](std::string_view word) { pieces_.Split(word, unknown_, ids); });
   }
 }
 
@@ -145,11 +145,13 @@ absl::StatusOr<Encoding> BertTokenizer::Encode(std::string_view text,
 
 absl::StatusOr<EncodedBatch> BertTokenizer::EncodeBatch(const std::vector<std::string>& texts,
                                                         const std::vector<std::string>& pairs,
-                                                        int64_t max_length) const {
+                                                        int64_t max_length,
+                                                        int64_t min_length) const {
   if (!pairs.empty() && pairs.size() != texts.size())
     return InvalidArgument(texts.size(), " texts, but ", pairs.size(), " texts to pair them with");
   std::vector<Encoding> encodings;
   EncodedBatch batch;
+  batch.length = min_length;
   for (size_t i = 0; i < texts.size(); ++i) {
     std::optional<std::string_view> pair;
     if (!pairs.empty()) pair = pairs[i];

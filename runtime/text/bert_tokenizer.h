@@ -42,7 +42,7 @@ struct EncodedBatch {
 class BertTokenizer {
  public:
   static constexpr int64_t kNoLimit = INT64_MAX;
-  // Longer texts are refused: the memory taken is up to 40 times this, whatever the limit on ids.
+  // Longer texts are refused: the memory taken is up to 20 times this, whatever the limit on ids.
   static constexpr size_t kMaxTextBytes = 64 << 20;
 
   // From a directory with tokenizer.json or vocab.txt, or from such a file alone; see bert_files.h.
@@ -62,10 +62,12 @@ class BertTokenizer {
                                   std::optional<std::string_view> pair = std::nullopt,
                                   int64_t max_length = kNoLimit) const;
 
-  // `pairs` is empty or has one for each text.
+  // `pairs` is empty or has one for each text. The batch is as long as its longest text, but at
+  // least `min_length`.
   absl::StatusOr<EncodedBatch> EncodeBatch(const std::vector<std::string>& texts,
                                            const std::vector<std::string>& pairs = {},
-                                           int64_t max_length = kNoLimit) const;
+                                           int64_t max_length = kNoLimit,
+                                           int64_t min_length = 0) const;
 
   int64_t pad_id() const { return pad_; }
 

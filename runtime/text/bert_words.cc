@@ -43,20 +43,19 @@ absl::StatusOr<std::u32string> NormalizeForBert(std::u32string_view text,
   return lower;
 }
 
-std::vector<std::string> SplitBertWords(std::u32string_view text) {
-  std::vector<std::string> words;
-  bool begin = true;  // whether the next character begins a word
+void ForEachBertWord(std::u32string_view text, const std::function<void(std::string_view)>& take) {
+  std::string word;
+  auto finish = [&] {
+    if (!word.empty()) take(word);
+    word.clear();
+  };
   for (char32_t c : text) {
-    bool alone = IsPunctuation(c);
-    if (IsWhitespace(c)) {
-      begin = true;
-      continue;
-    }
-    if (begin || alone) words.emplace_back();
-    AppendUtf8(c, &words.back());
-    begin = alone;
+    const bool alone = IsPunctuation(c), blank = IsWhitespace(c);
+    if (alone || blank) finish();
+    if (!blank) AppendUtf8(c, &word);
+    if (alone) finish();
   }
-  return words;
+  finish();
 }
 
 }  // namespace ashlar

@@ -4,10 +4,10 @@
 // gives hello | , | 世 | 界.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -24,8 +24,8 @@ struct BertNormalization {
 absl::StatusOr<std::u32string> NormalizeForBert(std::u32string_view text,
                                                 const BertNormalization& how);
 
-// Returns the words of normalized text, in UTF-8: what stands between whitespace, each punctuation
-// character a word of its own.
-std::vector<std::string> SplitBertWords(std::u32string_view text);
+// Calls `take` with each word of normalized text, in UTF-8: what stands between whitespace, each
+// punctuation character a word of its own.
+void ForEachBertWord(std::u32string_view text, const std::function<void(std::string_view)>& take);
 
 }  // namespace ashlar

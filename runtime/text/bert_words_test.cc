@@ -13,7 +13,9 @@ using Words = std::vector<std::string>;
 Words WordsOf(const std::u32string& text, const BertNormalization& how = {}) {
   auto normalized = NormalizeForBert(text, how);
   EXPECT_TRUE(normalized.ok()) << normalized.status();
-  return SplitBertWords(*normalized);
+  Words words;
+  ForEachBertWord(*normalized, [&](std::string_view word) { words.emplace_back(word); });
+  return words;
 }
 
 TEST(BertWords, SplitsAtWhitespaceAndPunctuation) {

@@ -3,12 +3,14 @@
 // ashlar run: arrays in, arrays out.
 #include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
 #include "runtime/npy/npy.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
+#include "tools/ashlar/text_inputs.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
@@ -74,13 +76,19 @@ absl::Status Deliver(const std::vector<Tensor>& outputs, const std::string& dire
 }
 
 absl::Status Execute(const SessionRequest& request, const std::string& entry,
-                     const std::vector<std::string>& specs, const std::string& directory) {
+                     const std::vector<std::string>& specs, const TextRequest& text,
+                     const std::string& directory) {
   NamedArrays arrays;
   for (const std::string& spec : specs) ASHLAR_RETURN_IF_ERROR(ReadInput(spec, &arrays));
   std::vector<Tensor> inputs, outputs;
   for (const auto& [name, array] : arrays)
     inputs.push_back({name, array.dtype, array.shape, array.bytes.data()});
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
+  std::optional<TextInputs> words;
+  if (!text.texts.empty()) {
+    ASHLAR_ASSIGN_OR_RETURN(words, TextInputs::Encode(session->program(), entry, text));
+    inputs.insert(inputs.end(), words->tensors().begin(), words->tensors().end());
+  }
   ASHLAR_RETURN_IF_ERROR(session->Run(entry, inputs, &outputs));
   return Deliver(outputs, directory);
 }
@@ -91,18 +99,30 @@ int RunMain(const Arguments& args) {
   SessionRequest request;
   std::string entry = "forward", directory;
   std::vector<std::string> specs;
+  TextRequest text;
   bool interpret = false;
   Options options(
       "run", "Runs one step of an artifact and writes its outputs.",
       "examples:\n"
       "  ashlar run bert.ashlar --input input_ids=ids.npy --output-dir out\n"
       "  ashlar run bert.ashlar --input inputs.npz\n"
+      "  ashlar run bert.ashlar --text 'A first sentence.' --text 'Another one.'\n"
       "`ashlar inspect X.ashlar` lists the inputs; those with a default may be left out.");
   options.Positional("X.ashlar", "the artifact, as `ashlar compile` writes it", &request.artifact);
   options.Add("--input", "NAME=FILE",
               "an input from a .npy file, or from the array of that name in a .npz;\n"
               "FILE.npz alone: every array in it (repeat for several inputs)",
               &specs);
+  options.Add("--text", "TEXT",
+              "a text in place of input_ids, attention_mask and token_type_ids, for BERT's\n"
+              "vocabularies (repeat for a batch)",
+              &text.texts);
+  options.Add("--text-pair", "TEXT", "the second part of each --text, such as an answer",
+              &text.pairs);
+  options.Add("--vocab", "DIR",
+              "where tokenizer.json or vocab.txt lies (default: in the model's directory, which\n"
+              "the artifact remembers)",
+              &text.vocabulary);
   options.Add("--output-dir", "DIR",
               "write each output to DIR/NAME.npy (default: print its first values)", &directory);
   options.Add("--entry", "NAME", "the entry to run (default: forward)", &entry);
@@ -120,7 +140,13 @@ int RunMain(const Arguments& args) {
     return options.UsageError("--interpret needs a build with the compiler");
   }
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
-  absl::Status status = Execute(request, entry, specs, directory);
+  if (!text.pairs.empty() && text.pairs.size() != text.texts.size())
+    return options.UsageError(StrCat("expected a --text-pair for each --text or for none, found ",
+                                     text.pairs.size(), " for ", text.texts.size()));
+  if (text.texts.empty() && !text.vocabulary.empty())
+    return options.UsageError("--vocab without --text");
+  if (text.vocabulary.empty()) text.vocabulary = request.weights_directory;
+  absl::Status status = Execute(request, entry, specs, text, directory);
   return status.ok() ? kOk : Fail(status);
 }
 
