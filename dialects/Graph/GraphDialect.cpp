@@ -180,9 +180,66 @@ static LogicalResult verifyStateUses(func::FuncOp function) {
   return success();
 }
 
+/// Checks that a cache has room for the sequences of its queries or new rows at their bound.
+static LogicalResult verifyCacheRoom(func::FuncOp function) {
+  auto module = function->getParentOfType<ModuleOp>();
+  auto check = [&](Operation *op, Value cache, Value rows) -> LogicalResult {
+    auto type = dyn_cast<CacheType>(cache.getType());
+    if (!type)
+      return success();
+    Dim sequences = getDims(cast<RankedTensorType>(rows.getType()))[0];
+    auto dim = sequences.isNumber() ? DimOp() : module.lookupSymbol<DimOp>(sequences.name);
+    int64_t bound = dim ? static_cast<int64_t>(dim.getMaximum()) : sequences.size;
+    if (bound <= type.getSequences())
+      return success();
+    return op->emitOpError() << "uses " << type << " for up to " << bound << " sequences ("
+                             << toString(sequences) << "); it has room for " << type.getSequences();
+  };
+  WalkResult result = function.walk([&](Operation *op) {
+    LogicalResult fits = success();
+    if (auto append = dyn_cast<CacheAppendOp>(op))
+      fits = check(op, append.getCache(), append.getValues());
+    else if (auto attention = dyn_cast<AttentionOp>(op))
+      fits = check(op, attention.getKeys(), attention.getQueries());
+    return failed(fits) ? WalkResult::interrupt() : WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Checks what an entry point takes and gives: tensors, defaults that exist.
+static LogicalResult verifySignature(func::FuncOp function) {
+  auto isTensor = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return false;
+    Type element = tensor.getElementType();
+    return element.isF64() || element.isF32() || element.isF16() || element.isBF16() ||
+           element.isInteger(64) || element.isInteger(32) || element.isInteger(8) ||
+           element.isInteger(1);
+  };
+  for (Type type : llvm::concat<const Type>(function.getArgumentTypes(), function.getResultTypes()))
+    if (!isTensor(type))
+      return function.emitOpError() << "takes or gives " << type
+                                    << "; an entry point's arguments and results are ranked "
+                                       "tensors of f64, f32, f16, bf16, i64, i32, i8 or i1";
+  auto module = function->getParentOfType<ModuleOp>();
+  for (unsigned i = 0; i < function.getNumArguments(); ++i) {
+    auto symbol = function.getArgAttrOfType<FlatSymbolRefAttr>(i, kDefaultAttr);
+    if (symbol && !module.lookupSymbol<DimOp>(symbol.getAttr()))
+      return function.emitOpError() << "argument #" << i << " defaults to " << symbol
+                                    << ", which is no graph.dim of this module";
+  }
+  return success();
+}
+
 static LogicalResult verifyEntry(func::FuncOp function) {
   if (!function->getParentOfType<ModuleOp>() || function.isExternal())
     return function.emitOpError() << "is an entry point and needs a body inside a module";
+  if (!llvm::hasSingleElement(function.getBody()))
+    return function.emitOpError() << "has several blocks; an entry point has no control flow, use "
+                                     "graph.select";
+  if (failed(verifySignature(function)))
+    return failure();
   llvm::StringSet<> names;
   auto checkName = [&](Attribute attr, StringRef what, unsigned index) -> LogicalResult {
     auto name = dyn_cast_or_null<StringAttr>(attr);
@@ -201,7 +258,9 @@ static LogicalResult verifyEntry(func::FuncOp function) {
       return failure();
   if (failed(verifyStateUses(function)))
     return failure();
-  return verifyNamesAreDeclared(function);
+  if (failed(verifyNamesAreDeclared(function)))
+    return failure();
+  return verifyCacheRoom(function);
 }
 
 LogicalResult GraphDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {

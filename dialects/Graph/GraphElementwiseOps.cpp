@@ -99,8 +99,8 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
   return getX().getType() == getY().getType() ? getX() : Value();
 }
 
-// x + 0 is not x for x = -0.0, but differs only in the sign of zero, which no op of this dialect
-// makes visible.
+// x + 0 is not x for x = -0.0, but differs only in the sign of zero, which only a division by it
+// makes visible; no model divides by a sum with zero.
 OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   if (isSplat(adaptor.getY(), 0) && getX().getType() == getZ().getType())
     return getX();
@@ -206,9 +206,26 @@ BUILD_BINARY(AddOp, arith::AddFOp, arith::AddIOp)
 BUILD_BINARY(SubOp, arith::SubFOp, arith::SubIOp)
 BUILD_BINARY(MulOp, arith::MulFOp, arith::MulIOp)
 BUILD_BINARY(DivOp, arith::DivFOp, arith::DivSIOp)
-BUILD_BINARY(MaxOp, arith::MaximumFOp, arith::MaxSIOp)
-BUILD_BINARY(MinOp, arith::MinimumFOp, arith::MinSIOp)
 #undef BUILD_BINARY
+
+// Of an i1 the one bit is no sign: true is greater than false.
+static bool isBool(Value value) { return getElementTypeOrSelf(value.getType()).isInteger(1); }
+
+Value MaxOp::buildElement(OpBuilder &b, ValueRange e) {
+  if (isFloat(e[0]))
+    return arith::MaximumFOp::create(b, getLoc(), e[0], e[1]);
+  if (isBool(e[0]))
+    return arith::OrIOp::create(b, getLoc(), e[0], e[1]);
+  return arith::MaxSIOp::create(b, getLoc(), e[0], e[1]);
+}
+
+Value MinOp::buildElement(OpBuilder &b, ValueRange e) {
+  if (isFloat(e[0]))
+    return arith::MinimumFOp::create(b, getLoc(), e[0], e[1]);
+  if (isBool(e[0]))
+    return arith::AndIOp::create(b, getLoc(), e[0], e[1]);
+  return arith::MinSIOp::create(b, getLoc(), e[0], e[1]);
+}
 
 Value PowOp::buildElement(OpBuilder &b, ValueRange e) {
   // x^y = e^(y ln x), which is why the op asks for x > 0.
@@ -221,10 +238,12 @@ Value CompareOp::buildElement(OpBuilder &b, ValueRange e) {
   using I = arith::CmpIPredicate;
   static constexpr F floats[] = {F::OEQ, F::UNE, F::OLT, F::OLE, F::OGT, F::OGE};
   static constexpr I integers[] = {I::eq, I::ne, I::slt, I::sle, I::sgt, I::sge};
+  static constexpr I booleans[] = {I::eq, I::ne, I::ult, I::ule, I::ugt, I::uge};
   auto index = static_cast<size_t>(getPredicate());
   if (isFloat(e[0]))
     return arith::CmpFOp::create(b, getLoc(), floats[index], e[0], e[1]);
-  return arith::CmpIOp::create(b, getLoc(), integers[index], e[0], e[1]);
+  return arith::CmpIOp::create(b, getLoc(), (isBool(e[0]) ? booleans : integers)[index], e[0],
+                               e[1]);
 }
 
 Value SelectOp::buildElement(OpBuilder &b, ValueRange e) {

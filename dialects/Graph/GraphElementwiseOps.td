@@ -71,7 +71,10 @@ def Graph_DivOp : Graph_BinaryOp<"div", "x / y"> {
 }
 def Graph_MaxOp : Graph_BinaryOp<"max", "max(x, y)", [Commutative]>;
 def Graph_MinOp : Graph_BinaryOp<"min", "min(x, y)", [Commutative]>;
-def Graph_PowOp : Graph_BinaryOp<"pow", "x^y, x > 0">;
+def Graph_PowOp : Graph_BinaryOp<"pow", "x^y, x > 0"> {
+  let arguments = (ins Graph_FloatTensor:$x, Graph_FloatTensor:$y);
+  let results = (outs Graph_FloatTensor:$z);
+}
 
 def Graph_CompareOp : Graph_ElementwiseOp<"compare",
     [DeclareOpInterfaceMethods<InferTypeOpInterface>, SameOperandsElementType]> {

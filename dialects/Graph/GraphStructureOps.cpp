@@ -48,6 +48,12 @@ LogicalResult StateOp::verify() {
   if (!isCache && (!tensor || !tensor.hasStaticShape()))
     return emitOpError() << "has type " << type
                          << "; a state is a tensor of known size or a !graph.cache";
+  double bytes = isCache ? getElementBytes(cast<CacheType>(type).getElementType())
+                         : getElementBytes(tensor.getElementType());
+  for (int64_t size : isCache ? cast<CacheType>(type).getShape() : tensor.getShape())
+    bytes *= static_cast<double>(size);
+  if (bytes > 281474976710656.0)
+    return emitOpError() << "of type " << type << " takes more than 2^48 bytes";
   if (getRole() == StateRole::Parameter && getScope() != StateScope::Model)
     return emitOpError() << "is a parameter, which belongs to the model and not to a session";
   if (getStddev() && getInit() != InitKind::Normal)
@@ -101,8 +107,11 @@ LogicalResult WriteOp::verifySymbolUses(SymbolTableCollection &symbols) {
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
-LogicalResult ConstantOp::inferReturnTypes(MLIRContext *, std::optional<Location>, Adaptor adaptor,
-                                           SmallVectorImpl<Type> &results) {
+LogicalResult ConstantOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                           Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  if (!isa<DenseElementsAttr>(adaptor.getValue()))
+    return emitOptionalError(loc, "'graph.constant' op takes its elements as dense<...>, found ",
+                             adaptor.getValue());
   results.push_back(adaptor.getValue().getShapedType());
   return success();
 }
