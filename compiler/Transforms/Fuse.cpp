@@ -59,10 +59,26 @@ public:
 
 private:
   void clone(Operation *op, OpBuilder &builder, Block &block) {
-    for (Value operand : op->getOperands())
-      resolve(operand, builder, block);
+    auto product = dyn_cast<MatmulOp>(op);
+    bool isPacked = product && group.kind == GroupKind::Product;
+    for (OpOperand &operand : op->getOpOperands())
+      if (!isPacked || operand.get() != product.getB() || operand.getOperandNumber() == 0)
+        resolve(operand.get(), builder, block);
     builder.setInsertionPointToEnd(&block);
-    builder.clone(*op, mapping);
+    Operation *copy = builder.clone(*op, mapping);
+    if (isPacked)
+      cast<MatmulOp>(copy).getBMutable().assign(getPackedWeight(product, block));
+  }
+
+  /// The input that is a product's weight. What else reads the same parameter, elements or the
+  /// other way round, reads another layout and has an input of its own.
+  Value getPackedWeight(MatmulOp product, Block &block) {
+    Value &argument = packedWeights[{product.getB(), product.getTransposeB()}];
+    if (!argument) {
+      inputs.push_back(product.getB());
+      argument = block.addArgument(product.getB().getType(), product.getB().getLoc());
+    }
+    return argument;
   }
 
   /// Erases free ops behind a value that every reader has repeated for itself.
@@ -110,6 +126,7 @@ private:
   SmallVector<Operation *> ops;
   SmallVector<Value> inputs, outputs;
   IRMapping mapping;
+  llvm::DenseMap<std::pair<Value, int>, Value> packedWeights; // by weight and whether transposed
 };
 
 /// A value that a kernel writes where others expect it: not an argument, a state, a constant or a
@@ -130,8 +147,14 @@ void insertCopy(OpOperand &use, Operation *place) {
 struct Fuse : impl::FusePassBase<Fuse> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    if (!function->hasAttr(kEntryAttr) || !llvm::hasSingleElement(function.getBody()))
+    if (!function->hasAttr(kEntryAttr))
       return;
+    for (Operation &op : function.getBody().front().without_terminator())
+      if (!isa<GraphDialect>(op.getDialect())) {
+        op.emitOpError() << "is no graph op, and no kernel can be made of it; write entry points "
+                            "in ops of the graph dialect";
+        return signalPassFailure();
+      }
     prepareEnds(function);
     FusionGroups groups(function);
     for (const auto &group : groups.getGroups())

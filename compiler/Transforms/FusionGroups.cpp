@@ -44,6 +44,8 @@ static double getRepeats(Value producer, Value consumer) {
 
 FusionGroups::FusionGroups(func::FuncOp function) : function(function) {
   forceOperandsOfProducts();
+  forceOperandsOfAttention();
+  forceOperandsOfRegions();
   formProducts();
   formAttention();
   formAppends();
@@ -86,23 +88,48 @@ SmallVector<Operation *> FusionGroups::getRealUsers(Value value) const {
 /// A product reads its rows in place: through reshapes, and slices of the last dimension. Anything
 /// else in front of it is stored first.
 void FusionGroups::forceOperandsOfProducts() {
-  function.walk([&](MatmulOp product) {
+  for (auto product : function.getOps<MatmulOp>()) {
     if (!hasPackedWeight(product))
-      return;
+      continue;
     Operation *op = product.getA().getDefiningOp();
-    bool sliced = false;
+    bool sliced = false, joined = false; // joined: a row gathers several rows of what lies before
     while (op && isFree(op)) {
       auto slice = dyn_cast<SliceOp>(op);
       bool lastSlice = slice && static_cast<int64_t>(slice.getAxis()) + 1 ==
                                     cast<RankedTensorType>(slice.getType()).getRank();
-      if (!(isa<ReshapeOp>(op) && !sliced) && !lastSlice) {
+      if (!(isa<ReshapeOp>(op) && !sliced) && !(lastSlice && !joined)) {
         forced.insert(op);
-        return;
+        break;
       }
       sliced |= lastSlice;
+      if (isa<ReshapeOp>(op)) {
+        Dims from = dimsOf(op->getOperand(0)), to = dimsOf(op->getResult(0));
+        joined |= from.empty() || to.empty() || from.back() != to.back();
+      }
       op = op->getOperand(0).getDefiningOp();
     }
-  });
+  }
+}
+
+/// Attention reads a mask of keys in registers along the keys: a mask whose keys are not neighbours
+/// in memory is stored first.
+void FusionGroups::forceOperandsOfAttention() {
+  for (auto attention : function.getOps<AttentionOp>()) {
+    Operation *op = attention.getKeyMask() ? attention.getKeyMask().getDefiningOp() : nullptr;
+    for (; op && isFree(op) && op->getNumOperands() > 0; op = op->getOperand(0).getDefiningOp())
+      if (isa<TransposeOp, ReshapeOp>(op)) {
+        forced.insert(op);
+        break;
+      }
+  }
+}
+
+/// A region that stands there already reads its inputs from memory.
+void FusionGroups::forceOperandsOfRegions() {
+  for (auto fused : function.getOps<FusedOp>())
+    for (Value input : fused.getInputs())
+      if (Operation *op = input.getDefiningOp(); op && isFree(op) && !isa<ConstantOp>(op))
+        forced.insert(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -110,11 +137,9 @@ void FusionGroups::forceOperandsOfProducts() {
 //===----------------------------------------------------------------------===//
 
 void FusionGroups::formProducts() {
-  function.walk([&](MatmulOp product) {
-    if (!hasPackedWeight(product) || isAssigned(product))
-      return;
-    growConsumers(start(GroupKind::Product, product), product.getC());
-  });
+  for (auto product : function.getOps<MatmulOp>())
+    if (hasPackedWeight(product) && !isAssigned(product))
+      growConsumers(start(GroupKind::Product, product), product.getC());
 }
 
 /// Collects the elementwise chain from which `value` is computed if it starts at a sibling of
@@ -216,7 +241,7 @@ void FusionGroups::pullProducers(FusionGroup *group, Operation *op) {
 }
 
 void FusionGroups::formAttention() {
-  function.walk([&](AttentionOp attention) {
+  for (auto attention : function.getOps<AttentionOp>()) {
     FusionGroup *group = start(GroupKind::Attention, attention);
     // Only queries, keys and values are computed on the way; offsets, lengths and masks are read.
     for (Value operand : attention->getOperands().take_front(3)) {
@@ -228,7 +253,7 @@ void FusionGroups::formAttention() {
         pullProducers(group, producer);
       }
     }
-  });
+  }
 }
 
 void FusionGroups::formAppends() {
@@ -236,21 +261,27 @@ void FusionGroups::formAppends() {
       byLengths; // keys and values of one layer share their lengths and neighbour
   CacheAppendOp previous;
   FusionGroup *group = nullptr;
-  function.walk([&](CacheAppendOp append) {
+  // Appends of one group run where the last one stands: no reader of another may come before.
+  auto isReadBefore = [&](Operation *op, CacheAppendOp append) {
+    return llvm::any_of(op->getUsers(), [&](Operation *user) {
+      return user == append || (!isa<WriteOp>(user) && user->isBeforeInBlock(append));
+    });
+  };
+  for (auto append : function.getOps<CacheAppendOp>()) {
     Dims dims = dimsOf(append.getValues());
     bool joins =
         previous && previous.getLengths() == append.getLengths() && group->ops.size() < 16 &&
         ArrayRef(dims).take_front(2) == ArrayRef(dimsOf(previous.getValues())).take_front(2) &&
         llvm::none_of(
-            previous.getResult().getUsers(),
-            [&](Operation *user) { return !isa<WriteOp>(user) && user->isBeforeInBlock(append); });
+            group->ops,
+            [&](Operation *op) { return isa<CacheAppendOp>(op) && isReadBefore(op, append); });
     if (joins)
       add(group, append);
     else
       group = start(GroupKind::Append, append);
     pullProducers(group, append);
     previous = append;
-  });
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -262,7 +293,8 @@ void FusionGroups::formRows() {
   for (Operation &op : function.getBody().front())
     ops.push_back(&op);
   for (Operation *op : ops) {
-    if (isAssigned(op) || isFree(op) || isa<ReadOp, WriteOp, ConstantOp, func::ReturnOp>(op))
+    if (isAssigned(op) || isFree(op) ||
+        isa<ReadOp, WriteOp, ConstantOp, FusedOp, func::ReturnOp>(op))
       continue;
     if (op->getNumResults() > 0 && !getWeightParts(op->getResult(0)).empty())
       continue; // a weight made of parameters

@@ -55,6 +55,8 @@ private:
   void pullProducers(FusionGroup *group, mlir::Operation *op);
   bool canPull(FusionGroup *group, mlir::Operation *producer, mlir::Operation *consumer);
   void forceOperandsOfProducts();
+  void forceOperandsOfAttention();
+  void forceOperandsOfRegions();
 
   mlir::func::FuncOp function;
   std::vector<std::unique_ptr<FusionGroup>> groups;

@@ -16,15 +16,16 @@ using namespace graph;
 
 namespace {
 
-/// The addition of a parameter vector that is the product's only use, or null.
+/// The addition of a parameter vector of the product's width that is its only use, or null.
 AddOp getBias(MatmulOp product) {
   if (!product->hasOneUse())
     return nullptr;
   auto add = dyn_cast<AddOp>(*product->user_begin());
   if (!add || add.getX() != product.getResult())
     return nullptr;
-  StateOp bias = getParameter(add.getY());
-  return bias && cast<RankedTensorType>(bias.getType()).getRank() == 1 ? add : nullptr;
+  Dims bias = getDims(cast<RankedTensorType>(add.getY().getType()));
+  Dim width = getDims(cast<RankedTensorType>(product.getType())).back();
+  return getParameter(add.getY()) && bias.size() == 1 && bias[0] == width ? add : nullptr;
 }
 
 /// Where a value's chain of elementwise ops with one use each leads: the first op that is not, or

@@ -8,7 +8,8 @@ namespace ashlar {
 
 using namespace graph;
 
-StateOp getParameter(Value value) {
+/// The parameter that a value is read from, whole or its first rows, or null.
+static StateOp getReadParameter(Value value) {
   auto read = value.getDefiningOp<ReadOp>();
   if (!read)
     return nullptr;
@@ -16,12 +17,42 @@ StateOp getParameter(Value value) {
   return state && state.getRole() == StateRole::Parameter ? state : nullptr;
 }
 
+StateOp getParameter(Value value) {
+  StateOp state = getReadParameter(value);
+  return state && state.getType() == value.getType() ? state : nullptr;
+}
+
+/// Whether panels can hold the weight as the product reads it, if it is one.
+static bool fitsPanels(MatmulOp product, Value weight) {
+  auto type = cast<RankedTensorType>(weight.getType());
+  Type element = type.getElementType();
+  if (type.getRank() != 2 || !type.hasStaticShape() || !(element.isF32() || element.isBF16()) ||
+      !cast<RankedTensorType>(product.getA().getType()).getElementType().isF32())
+    return false;
+  auto concat = weight.getDefiningOp<ConcatOp>();
+  return !concat || concat.getAxis() == (product.getTransposeB() ? 0u : 1u);
+}
+
+/// Whether parameters side by side are stored so. Along the first axis they follow each other in
+/// memory; along another only panels hold them, and whoever reads no panels needs them computed.
+static bool isStoredTogether(ConcatOp concat) {
+  return concat.getAxis() == 0 || llvm::all_of(concat->getUsers(), [&](Operation *user) {
+           auto product = dyn_cast<MatmulOp>(user);
+           return isa<FusedOp>(user) ||
+                  (product && product.getA() != concat.getResult() && fitsPanels(product, concat));
+         });
+}
+
 SmallVector<StateOp> getWeightParts(Value value) {
-  SmallVector<Value> values = {value};
-  if (auto concat = value.getDefiningOp<ConcatOp>())
-    values.assign(concat.getInputs().begin(), concat.getInputs().end());
+  auto concat = value.getDefiningOp<ConcatOp>();
+  if (!concat) {
+    StateOp state = getReadParameter(value);
+    return state ? SmallVector<StateOp>{state} : SmallVector<StateOp>();
+  }
+  if (!isStoredTogether(concat))
+    return {};
   SmallVector<StateOp> parts;
-  for (Value part : values) {
+  for (Value part : concat.getInputs()) {
     StateOp state = getParameter(part);
     if (!state)
       return {};
@@ -30,16 +61,10 @@ SmallVector<StateOp> getWeightParts(Value value) {
   return parts;
 }
 
-bool hasPackedWeight(MatmulOp product) {
-  auto type = cast<RankedTensorType>(product.getB().getType());
-  Type element = type.getElementType();
-  if (type.getRank() != 2 || !(element.isF32() || element.isBF16()) ||
-      getWeightParts(product.getB()).empty())
-    return false;
-  if (!cast<RankedTensorType>(product.getA().getType()).getElementType().isF32())
-    return false;
-  auto concat = product.getB().getDefiningOp<ConcatOp>();
-  return !concat || concat.getAxis() == (product.getTransposeB() ? 0u : 1u);
+bool hasPackedWeight(MatmulOp product, Value weight) {
+  return fitsPanels(product, weight) && !getWeightParts(weight).empty();
 }
+
+bool hasPackedWeight(MatmulOp product) { return hasPackedWeight(product, product.getB()); }
 
 } // namespace ashlar

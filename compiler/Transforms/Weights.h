@@ -12,13 +12,17 @@ namespace ashlar {
 /// Returns the state if the value is the whole of a parameter, else null.
 graph::StateOp getParameter(mlir::Value value);
 
-/// Returns the parameters that a weight is made of, in order: one for a reading, several for their
-/// concatenation. Empty where the value is no weight.
+/// Returns the parameters that a weight is made of, in order: one for a reading (of all of it or of
+/// its first rows), several for their concatenation. Empty where the value is no weight, as a
+/// concatenation is not that must be computed for one of its readers.
 llvm::SmallVector<graph::StateOp> getWeightParts(mlir::Value value);
 
 /// Whether the product's right operand can be packed in panels: a weight [K, N] (or [N, K]
 /// transposed), concatenated along N if at all, of f32 or bf16.
 bool hasPackedWeight(graph::MatmulOp product);
+
+/// The same where the right operand is (an argument that stands for) `weight`.
+bool hasPackedWeight(graph::MatmulOp product, mlir::Value weight);
 
 } // namespace ashlar
 

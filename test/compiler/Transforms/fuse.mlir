@@ -109,3 +109,19 @@ func.func @ends(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}) attributes
   graph.write %0, @steps : tensor<4xi64>
   return %x : !x
 }
+
+// A region that stands there already stays as it is; what it reads through a view is stored first.
+// CHECK-LABEL: func.func @fused_before
+// CHECK: graph.fused "slice"
+// CHECK: graph.fused "mine"
+// CHECK-NEXT: graph.matmul
+// CHECK: graph.fused "exp"
+func.func @fused_before(%x: tensor<3x8xf32> {graph.name = "x"}) -> (tensor<3x3xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %s = graph.slice %x axis 1 from 0 size 3 : tensor<3x8xf32>
+  %m = graph.fused "mine" (%a = %s : tensor<3x3xf32>) -> tensor<3x3xf32> {
+    %0 = graph.matmul %a, %a : tensor<3x3xf32>, tensor<3x3xf32>
+    graph.yield %0 : tensor<3x3xf32>
+  }
+  %y = graph.exp %m : tensor<3x3xf32>
+  return %y : tensor<3x3xf32>
+}
