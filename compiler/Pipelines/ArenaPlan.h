@@ -24,7 +24,6 @@ public:
   absl::Status plan();
 
   int64_t getOffset(mlir::Value value) const { return result.offsets[indices.lookup(value)]; }
-  int64_t getBytes(mlir::Value value) const { return problem.buffers[indices.lookup(value)].size; }
   bool contains(mlir::Value value) const { return indices.count(value); }
   int64_t getPeak() const { return result.peak; }
   int64_t getLowerBound() const { return result.lowerBound; }

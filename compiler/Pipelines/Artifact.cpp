@@ -177,7 +177,13 @@ void ArtifactBuilder::addConstants() {
     contents.program.weights.push_back(std::move(weight));
     contents.constants.resize(op.getOffset());
     ArrayRef<char> raw = elements.getRawData();
-    contents.constants.append(raw.begin(), raw.end());
+    if (elements.getElementType().isInteger(1))
+      for (bool value : elements.getValues<bool>())
+        contents.constants.push_back(value);
+    else
+      for (int64_t i = 0, copies = elements.isSplat() ? elements.getNumElements() : 1; i < copies;
+           ++i)
+        contents.constants.append(raw.begin(), raw.end());
   }
 }
 

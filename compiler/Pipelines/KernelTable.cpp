@@ -67,9 +67,13 @@ func::FuncOp KernelTable::outline(FusedOp fused, ArrayRef<std::string> layouts) 
 }
 
 std::string KernelTable::getUniqueName(StringRef name) {
+  // Entry points, dimensions and states are symbols of the module too.
   int &count = nameCounts[name];
-  std::string unique = name.str() + (count ? "_" + std::to_string(count) : "");
-  ++count;
+  std::string unique;
+  do {
+    unique = name.str() + (count ? "_" + std::to_string(count) : "");
+    ++count;
+  } while (module.lookupSymbol(unique) || module.lookupSymbol(unique + "_body"));
   return unique;
 }
 

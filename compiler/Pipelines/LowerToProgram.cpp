@@ -8,7 +8,7 @@
 #include "compiler/Pipelines/WeightTable.h"
 #include "compiler/Transforms/Weights.h"
 
-#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
 
@@ -29,6 +29,8 @@ public:
   LogicalResult lower();
 
 private:
+  LogicalResult checkSizes();
+  LogicalResult checkCacheReads();
   LogicalResult planArena();
   LogicalResult createLaunch(FusedOp fused);
   FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
@@ -64,6 +66,47 @@ WriteOp EntryLowering::getWrite(Value value) {
   return nullptr;
 }
 
+/// More bytes than any machine addresses; sums of many such sizes still fit in 64 bits.
+static constexpr double kMaxBytes = 281474976710656.0;
+
+LogicalResult EntryLowering::checkSizes() {
+  auto check = [&](Value value) -> LogicalResult {
+    double bytes = getByteSize(value.getType()).evaluate([&](StringAttr dim) {
+      return getBound(module, dim);
+    });
+    if (bytes <= kMaxBytes)
+      return success();
+    return emitError(value.getLoc())
+           << "a value of type " << value.getType() << " takes more than 2^48 bytes at its bound; "
+           << "declare smaller bounds with graph.dim";
+  };
+  for (BlockArgument argument : function.getArguments())
+    if (failed(check(argument)))
+      return failure();
+  for (Operation &op : function.getBody().front())
+    for (Value result : op.getResults())
+      if (failed(check(result)))
+        return failure();
+  return success();
+}
+
+/// A cache is appended to in place: who reads it as it was must stand before.
+LogicalResult EntryLowering::checkCacheReads() {
+  for (auto fused : function.getOps<FusedOp>())
+    for (auto append : fused.getOps<CacheAppendOp>()) {
+      auto argument = dyn_cast<BlockArgument>(append.getCache());
+      if (!argument)
+        continue;
+      for (Operation *user : fused.getInputs()[argument.getArgNumber()].getUsers())
+        if (user != fused && fused->isBeforeInBlock(user))
+          return (user->emitOpError() << "reads a cache that was appended to in place before; read "
+                                         "the result of the append")
+                     .attachNote(append.getLoc())
+                 << "the append is here";
+    }
+  return success();
+}
+
 LogicalResult EntryLowering::planArena() {
   int64_t step = 0;
   for (BlockArgument argument : function.getArguments())
@@ -88,7 +131,7 @@ LogicalResult EntryLowering::planArena() {
 FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
   if (arena.contains(input))
     return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(input),
-                            arena.getBytes(input));
+                            getBoundBytes(input));
   std::string layout = weights.getLayout(input, use);
   if (!getWeightParts(input).empty())
     return weights.getWeight(input, layout, use);
@@ -114,7 +157,7 @@ FailureOr<OperandAttr> EntryLowering::getOutput(Value result) {
   if (auto write = getWrite(result))
     return weights.getState(write.getStateAttr(), "", write);
   return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(result),
-                          arena.getBytes(result));
+                          getBoundBytes(result));
 }
 
 LogicalResult EntryLowering::createLaunch(FusedOp fused) {
@@ -215,7 +258,7 @@ void EntryLowering::createOutput(unsigned index, Value value) {
 
 /// Appends must stay inside their caches: a limit on the counter that gives their positions.
 LogicalResult EntryLowering::createLimits() {
-  llvm::SmallSetVector<Attribute, 2> seen;
+  llvm::DenseSet<std::pair<Attribute, int64_t>> seen; // counters, and positions of their caches
   WalkResult result =
       function.walk(
           [&](CacheAppendOp append) {
@@ -233,18 +276,18 @@ LogicalResult EntryLowering::createLimits() {
             auto state = weights.getState(read.getStateAttr(), "", read);
             if (failed(state))
               return WalkResult::interrupt();
-            if (seen.insert(read.getStateAttr()))
+            int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
+            if (seen.insert({read.getStateAttr(), positions}).second)
               program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(),
                                        toExtentAttr(module.getContext(), dims[0]),
-                                       toExtentAttr(module.getContext(), dims[1]),
-                                       cast<CacheType>(append.getCache().getType()).getPositions());
+                                       toExtentAttr(module.getContext(), dims[1]), positions);
             return WalkResult::advance();
           });
   return failure(result.wasInterrupted());
 }
 
 LogicalResult EntryLowering::lower() {
-  if (failed(planArena()))
+  if (failed(checkSizes()) || failed(checkCacheReads()) || failed(planArena()))
     return failure();
   for (auto write : function.getOps<WriteOp>())
     if (failed(checkInPlace(write)))

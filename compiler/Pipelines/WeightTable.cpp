@@ -21,6 +21,13 @@ OperandAttr WeightTable::place(Space space, int64_t &end, int64_t bytes) {
   return OperandAttr::get(module.getContext(), space, offset, bytes);
 }
 
+std::string getUnusedName(ModuleOp module, StringRef name) {
+  std::string unused = name.str();
+  for (int count = 1; module.lookupSymbol(unused); ++count)
+    unused = name.str() + "_" + std::to_string(count);
+  return unused;
+}
+
 /// The product that reads an argument as packed weights, or null.
 static MatmulOp getProduct(BlockArgument use) {
   for (Operation *user : use.getUsers())
@@ -66,7 +73,8 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
   std::string panels = type.getElementType().isBF16() ? "panel_bf16" : "panel_f32";
   if (!type.getElementType().isBF16() && !type.getElementType().isF32())
     return "";
-  bool isProduct = getProduct(use) != nullptr;
+  MatmulOp product = getProduct(use);
+  bool isProduct = product && hasPackedWeight(product, input);
   bool isTable =
       llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
   bool shared = isTable && parts.size() == 1 && panelTables.contains(parts.front().getSymName());
@@ -83,7 +91,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   auto known = weights.find(key);
   if (known != weights.end())
     return known->second;
-  auto type = cast<RankedTensorType>(value.getType());
+  // A reading may be of the first rows; what is kept is the whole.
+  auto type = cast<RankedTensorType>(parts.size() == 1 ? parts.front().getType() : value.getType());
   if (!type.hasStaticShape())
     return emitError(value.getLoc()) << "weight of unknown size " << type;
   SmallVector<int64_t> shape(type.getShape());
@@ -115,9 +124,9 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   if (parts.size() > 1)
     name += "+" + std::to_string(parts.size() - 1);
   name += panels ? (transposed ? ".panels" : ".panels_kn") : ".plain";
-  program::WeightOp::create(builder, parts.front().getLoc(), name, type.getElementType(), kind,
-                            shape, operand.getOffset(), operand.getBytes(),
-                            builder.getArrayAttr(partAttrs));
+  program::WeightOp::create(builder, parts.front().getLoc(), getUnusedName(module, name),
+                            type.getElementType(), kind, shape, operand.getOffset(),
+                            operand.getBytes(), builder.getArrayAttr(partAttrs));
   weights[key] = operand;
   return operand;
 }
@@ -128,8 +137,7 @@ OperandAttr WeightTable::getConstant(ConstantOp constant) {
     auto type = constant.getValue().getShapedType();
     int64_t bytes = type.getNumElements() * getElementBytes(type.getElementType());
     known->second = place(Space::Constants, constantBytes, bytes);
-    program::ConstantOp::create(builder, constant.getLoc(),
-                                "constant_" + std::to_string(constants.size() - 1),
+    program::ConstantOp::create(builder, constant.getLoc(), getUnusedName(module, "constant"),
                                 constant.getValueAttr(), known->second.getOffset(), bytes);
   }
   return known->second;

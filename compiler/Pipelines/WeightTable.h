@@ -13,6 +13,9 @@
 
 namespace ashlar {
 
+/// Returns the name, with a number behind it where a symbol of the module has it.
+std::string getUnusedName(mlir::ModuleOp module, llvm::StringRef name);
+
 class WeightTable {
 public:
   explicit WeightTable(mlir::ModuleOp module)

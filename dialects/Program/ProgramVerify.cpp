@@ -57,6 +57,8 @@ public:
   }
 
   bool holds(int64_t offset, int64_t bytes) const {
+    if (bytes == 0)
+      return true;
     auto found = ranges.find(offset);
     return found != ranges.end() && found->second.end >= offset + bytes;
   }

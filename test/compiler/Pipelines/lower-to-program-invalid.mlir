@@ -34,3 +34,47 @@ func.func @f(%x: tensor<4xf64> {graph.name = "x"}) -> (tensor<4xf64> {graph.name
   %0 = graph.neg %x : tensor<4xf64>
   return %0 : tensor<4xf64>
 }
+
+// -----
+
+func.func @f(%x: tensor<4xf32> {graph.name = "x"}) -> (tensor<4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  // expected-error @+1 {{'arith.addf' op is no graph op, and no kernel can be made of it}}
+  %0 = arith.addf %x, %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func private @g() -> tensor<4xf32>
+func.func @f() -> (tensor<4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  // expected-error @+1 {{'func.call' op is no graph op}}
+  %0 = func.call @g() : () -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+graph.dim @a from 1 to 1000000000000
+graph.dim @b from 1 to 1000000000000
+// expected-error @+1 {{takes more than 2^48 bytes at its bound; declare smaller bounds with graph.dim}}
+func.func @f(%x: tensor<?x?xf32, #graph.dims<[a, b]>> {graph.name = "x"})
+    -> (tensor<?x?xf32, #graph.dims<[a, b]>> {graph.name = "y"}) attributes {graph.entry} {
+  %0 = graph.neg %x : tensor<?x?xf32, #graph.dims<[a, b]>>
+  return %0 : tensor<?x?xf32, #graph.dims<[a, b]>>
+}
+
+// -----
+
+// An append is in place: the cache as it was before is gone.
+graph.state cache session @k : !graph.cache<1x8x1x4xf32>
+graph.state counter session @n : tensor<1xi64>
+func.func @f(%x: tensor<1x1x1x4xf32> {graph.name = "x"}) -> (tensor<1x1x1x4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %k = graph.read @k : !graph.cache<1x8x1x4xf32>
+  %n = graph.read @n : tensor<1xi64>
+  // expected-note @+1 {{the append is here}}
+  %d = graph.cache_append %k, %x, %n : !graph.cache<1x8x1x4xf32>, tensor<1x1x1x4xf32>, tensor<1xi64>
+  // expected-error @+1 {{reads a cache that was appended to in place before; read the result of the append}}
+  %y, %l = graph.attention %x, %d, %k offsets %n lengths %n scale 1.0 : tensor<1x1x1x4xf32>, !graph.cache<1x8x1x4xf32>, !graph.cache<1x8x1x4xf32> offsets tensor<1xi64> lengths tensor<1xi64>
+  graph.write %d, @k : !graph.cache<1x8x1x4xf32>
+  return %y : tensor<1x1x1x4xf32>
+}
