@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ashlar::graph;
 
@@ -166,6 +168,21 @@ Value Evaluator::evaluateCumsum(CumsumOp op, Index index) {
       .front();
 }
 
+/// What a reduction of no elements gives, as elements travel.
+static Value getNeutral(Emitter &e, ReduceKind kind, Type element) {
+  bool isSum = kind == ReduceKind::Sum || kind == ReduceKind::Mean, isMax = kind == ReduceKind::Max;
+  if (isa<FloatType>(element)) {
+    double infinity = std::numeric_limits<double>::infinity();
+    return e.f32Constant(isSum ? 0.0 : isMax ? -infinity : infinity);
+  }
+  unsigned bits = element.getIntOrFloatBitWidth();
+  llvm::APInt value = isSum       ? llvm::APInt(bits, 0)
+                      : bits == 1 ? llvm::APInt(1, !isMax)
+                      : isMax     ? llvm::APInt::getSignedMinValue(bits)
+                                  : llvm::APInt::getSignedMaxValue(bits);
+  return arith::ConstantOp::create(e.b, IntegerAttr::get(element, value));
+}
+
 Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes lanes) {
   SmallVector<Value> at(index);
   if (op.getKeepDims())
@@ -173,11 +190,12 @@ Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes lanes) {
   else
     at.insert(at.begin() + op.getAxis(), nullptr);
   Value count = size(dimsOf(op.getX())[op.getAxis()]);
-  at[op.getAxis()] = e.constant(0);
   ReduceKind kind = op.getKind();
-  Value first = evaluate(op.getX(), at, lanes);
-  bool isFloat = isa<FloatType>(getElementTypeOrSelf(first.getType()));
-  Value result = e.loop(e.constant(1), count, 1, first,
+  // Starts from what changes nothing, so that an empty dimension is not read.
+  Value first = e.splat(getNeutral(e, kind, elementOf(op.getY())), lanes.width);
+  Type element = getElementTypeOrSelf(first.getType());
+  bool isFloat = isa<FloatType>(element), isBool = element.isInteger(1);
+  Value result = e.loop(e.constant(0), count, 1, first,
                         [&](Value i, ValueRange carried) -> SmallVector<Value> {
                           at[op.getAxis()] = i;
                           Value x = evaluate(op.getX(), at, lanes), y = carried[0];
@@ -187,11 +205,13 @@ Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes lanes) {
                             return {isFloat ? Value(arith::AddFOp::create(e.b, y, x))
                                             : Value(arith::AddIOp::create(e.b, y, x))};
                           case ReduceKind::Max:
-                            return {isFloat ? Value(arith::MaximumFOp::create(e.b, y, x))
-                                            : Value(arith::MaxSIOp::create(e.b, y, x))};
+                            return {isFloat  ? Value(arith::MaximumFOp::create(e.b, y, x))
+                                    : isBool ? Value(arith::OrIOp::create(e.b, y, x))
+                                             : Value(arith::MaxSIOp::create(e.b, y, x))};
                           case ReduceKind::Min:
-                            return {isFloat ? Value(arith::MinimumFOp::create(e.b, y, x))
-                                            : Value(arith::MinSIOp::create(e.b, y, x))};
+                            return {isFloat  ? Value(arith::MinimumFOp::create(e.b, y, x))
+                                    : isBool ? Value(arith::AndIOp::create(e.b, y, x))
+                                             : Value(arith::MinSIOp::create(e.b, y, x))};
                           }
                           llvm_unreachable("a reduction without arithmetic");
                         })

@@ -44,9 +44,13 @@ Extent asExtent(const Monomial &monomial, int64_t divisor) {
   return extent;
 }
 
-/// Element types that kernels compute with; f64 is for the interpreter.
-static LogicalResult checkTypes(func::FuncOp kernel) {
+/// What kernels compute: graph ops of element types other than f64, which is for the interpreter.
+static LogicalResult checkOps(func::FuncOp kernel) {
   WalkResult result = kernel.walk([&](Operation *op) {
+    if (!isa<GraphDialect>(op->getDialect()) && !isa<func::FuncOp, func::ReturnOp>(op)) {
+      op->emitOpError() << "is no graph op, and no kernel can be made of it";
+      return WalkResult::interrupt();
+    }
     for (Type type : op->getResultTypes()) {
       auto tensor = dyn_cast<RankedTensorType>(type);
       if (tensor && tensor.getElementType().isF64()) {
@@ -60,7 +64,7 @@ static LogicalResult checkTypes(func::FuncOp kernel) {
 }
 
 FailureOr<std::unique_ptr<KernelShape>> getKernelShape(func::FuncOp kernel) {
-  if (failed(checkTypes(kernel)))
+  if (failed(checkOps(kernel)))
     return failure();
   if (!kernel.getOps<AttentionOp>().empty())
     return createAttentionKernel(kernel);
