@@ -117,14 +117,17 @@ static std::vector<char> toBytes(const Array &array, DType &dtype) {
     const char *raw = reinterpret_cast<const char *>(&value);
     bytes.insert(bytes.end(), raw, raw + sizeof(value));
   };
-  dtype = array.isFloat()                  ? DType::kF32
-          : array.elementType.isInteger(1) ? DType::kBool
-                                           : DType::kI64;
+  dtype = array.isFloat()                   ? DType::kF32
+          : array.elementType.isInteger(1)  ? DType::kBool
+          : array.elementType.isInteger(32) ? DType::kI32
+                                            : DType::kI64;
   for (int64_t i = 0; i < array.size(); ++i) {
     if (dtype == DType::kF32)
       append(static_cast<float>(array.floats[i]));
     else if (dtype == DType::kBool)
       append(static_cast<uint8_t>(array.integers[i]));
+    else if (dtype == DType::kI32)
+      append(static_cast<int32_t>(array.integers[i]));
     else
       append(array.integers[i]);
   }
