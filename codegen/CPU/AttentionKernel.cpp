@@ -7,11 +7,12 @@
 // query heads that share the head are rows of the same block, so keys and values are read once for
 // all of them. Per item:
 //
-//   Q [rows][width] = scale queries            evaluated in place: slices of a merged product,
-//   rotations per block of kKeyBlock keys that some row may see:
-//     S [rows][keys]  = Q K                    K in panels [position / 32][width][32]
-//     row by row: mask, new maximum m, S = exp(S - m), l = l exp(m_old - m) + sum S, O *= exp(m_old
-//     - m) O [rows][value width] += S V             V in rows padded to 32
+//   Q [rows][width] = scale queries      evaluated in place: slices of a merged product, rotations
+//   per block of kKeyBlock keys that some row may see:
+//     S [rows][keys]  = Q K              K in panels [position / 32][width][32]
+//     row by row: mask, new maximum m, S = exp(S - m), l = l exp(m_old - m) + sum S,
+//                 O *= exp(m_old - m)
+//     O [rows][value width] += S V       V in rows padded to 32
 //   output = O / l, logsumexp = m + ln l
 //
 // Keys and values that are no cache are packed into scratch once per sequence and head;

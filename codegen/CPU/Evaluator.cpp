@@ -130,9 +130,15 @@ bool Evaluator::isVectorisable(Value value) {
 //===----------------------------------------------------------------------===//
 
 Value Evaluator::evaluate(Value value, Index index, Lanes lanes) {
+  // Elements travel as f32; a narrower tensor holds what rounding leaves, also where it is never
+  // stored.
+  auto rounded = [&](Value element) {
+    Type type = elementOf(value);
+    return type.isF16() || type.isBF16() ? e.round(type, element) : element;
+  };
   auto provided = providers.find(value);
   if (provided != providers.end())
-    return provided->second(index, lanes);
+    return rounded(provided->second(index, lanes));
   if (auto view = getView(value)) {
     if (!getLayout(view->buffer).empty()) {
       // A packed weight read element by element: only as it is, not through a view.
@@ -141,7 +147,10 @@ Value Evaluator::evaluate(Value value, Index index, Lanes lanes) {
     return e.load(elementOf(value), buffer(view->buffer.getArgNumber()), address(*view, index),
                   lanes);
   }
-  return evaluateOp(value.getDefiningOp(), value, index, lanes);
+  Operation *op = value.getDefiningOp();
+  Value element = evaluateOp(op, value, index, lanes);
+  bool moves = isa<SliceOp, TransposeOp, ReshapeOp, BroadcastOp, GatherOp, ConcatOp>(op);
+  return moves ? element : rounded(element);
 }
 
 /// The index of an operand that broadcasts into the result's index.
@@ -165,11 +174,7 @@ Value Evaluator::evaluateElementwise(Operation *op, Index index, Lanes lanes) {
   }
   if (isa<BroadcastOp>(op))
     return elements.front();
-  Value element = cast<ElementwiseOpInterface>(op).buildElement(e.b, elements);
-  // Elements travel as f32; a narrower tensor holds what rounding leaves, also where it is never
-  // stored.
-  Type type = elementOf(op->getResult(0));
-  return type.isF16() || type.isBF16() ? e.round(type, element) : element;
+  return cast<ElementwiseOpInterface>(op).buildElement(e.b, elements);
 }
 
 Value Evaluator::evaluateOp(Operation *op, Value value, Index index, Lanes lanes) {

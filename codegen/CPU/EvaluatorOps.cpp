@@ -218,12 +218,15 @@ Value Evaluator::evaluateReduce(ReduceOp op, Index index, Lanes lanes) {
                      .front();
   if (kind != ReduceKind::Mean)
     return result;
-  count = isFloat
-              ? Value(arith::SIToFPOp::create(e.b, getElementTypeOrSelf(first.getType()), count))
-              : count;
-  count = e.splat(count, lanes.width);
-  return isFloat ? Value(arith::DivFOp::create(e.b, result, count))
-                 : Value(arith::DivSIOp::create(e.b, result, count));
+  if (isFloat)
+    return arith::DivFOp::create(
+        e.b, result, e.splat(arith::SIToFPOp::create(e.b, element, count), lanes.width));
+  // The count may not fit the element.
+  Type wide = e.vector(e.i64, lanes.width);
+  bool isWide = element == e.i64;
+  Value dividend = isWide ? result : Value(arith::ExtSIOp::create(e.b, wide, result));
+  Value mean = arith::DivSIOp::create(e.b, dividend, e.splat(count, lanes.width));
+  return isWide ? mean : Value(arith::TruncIOp::create(e.b, result.getType(), mean));
 }
 
 } // namespace ashlar::cpu

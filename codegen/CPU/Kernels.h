@@ -3,9 +3,11 @@
 // The four shapes of kernel that a fused region becomes:
 //
 //   product     one or more matmuls of one left operand with packed weights, and an elementwise
-//   epilogue attention   online softmax between two products, queries evaluated in place, keys and
-//   values packed or cached append      new keys or values into a cache rows        everything
-//   else: row by row, reductions along the last dimension in lanes
+//               epilogue
+//   attention   online softmax between two products, queries evaluated in place, keys and values
+//               packed or cached
+//   append      new keys or values into a cache
+//   rows        everything else: row by row, reductions along the last dimension in lanes
 //
 // Each is described from its extents' bounds and emitted into a function that loops over its work
 // items.

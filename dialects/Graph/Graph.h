@@ -37,10 +37,10 @@ namespace ashlar::graph {
 ///   graph.entry            unit, on the function
 ///   graph.name = "logits"  the name callers use; on every argument and result of an entry point
 ///   graph.default          on an argument that callers may leave out: an i64 (every element), a
-///   symbol (every element is
-///                          that dimension's extent) or "iota" (the index along the last dimension)
-///   graph.range            array<i64: LOW, HIGH> on an integer argument: elements outside [LOW,
-///   HIGH) are an error
+///                          symbol (every element is that dimension's extent) or "iota" (the index
+///                          along the last dimension)
+///   graph.range            array<i64: LOW, HIGH> on an integer argument: elements outside
+///                          [LOW, HIGH) are an error
 inline constexpr llvm::StringLiteral kEntryAttr = "graph.entry";
 inline constexpr llvm::StringLiteral kNameAttr = "graph.name";
 inline constexpr llvm::StringLiteral kDefaultAttr = "graph.default";

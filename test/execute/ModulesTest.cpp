@@ -211,6 +211,84 @@ std::vector<ModuleCase> getCases() {
        "%r = graph.neg %x : tensor<0x4xf32>\n"
        "%s = graph.neg %y : tensor<4xf32>\n"
        "return %r, %s : tensor<0x4xf32>, tensor<4xf32>"},
+      {"TiedHalfTable",
+       "graph.state parameter model @t init normal stddev 1.0 : tensor<37x13xbf16>",
+       "(%x: tensor<?x?xi32, #graph.dims<[batch, seq]>> {graph.name = \"x\"}) -> "
+       "(tensor<?x?x37xf32, #graph.dims<[batch, seq, _]>> {graph.name = \"r\"})",
+       "%t = graph.read @t : tensor<37x13xbf16>\n"
+       "%e = graph.embedding %t, %x as f32 : tensor<37x13xbf16>, tensor<?x?xi32, "
+       "#graph.dims<[batch, seq]>>\n"
+       "%r = graph.matmul %e, %t transpose_b : tensor<?x?x13xf32, #graph.dims<[batch, seq, _]>>, "
+       "tensor<37x13xbf16>\nreturn %r : tensor<?x?x37xf32, #graph.dims<[batch, seq, _]>>"},
+      {"PartlyRotated",
+       "!x = tensor<?x?x3x11xf32, #graph.dims<[batch, seq, _, _]>>\n"
+       "!p = tensor<?x?xi32, #graph.dims<[batch, seq]>>\n"
+       "!t = tensor<?x?x3xf32, #graph.dims<[batch, seq, _]>>",
+       "(%x: !x {graph.name = \"x\"}, %p: !p {graph.name = \"p\"}) -> (!x {graph.name = \"r\"}, "
+       "!x {graph.name = \"s\"})",
+       "%f = graph.constant dense<[1.0, 0.25, 0.03]> : tensor<3xf32>\n"
+       "%c, %d = graph.rope_table %p, %f scale 1.5 : !p, tensor<3xf32>\n"
+       "%r = graph.rope %x, %c, %d : !x, !t, !t\n"
+       "%s = graph.rope %x, %c, %d interleaved : !x, !t, !t\nreturn %r, %s : !x, !x"},
+      {"HalfActivations",
+       "!x = tensor<?x?x19xbf16, #graph.dims<[batch, seq, _]>>\n"
+       "!f = tensor<?x?x19xf32, #graph.dims<[batch, seq, _]>>",
+       "(%y: !f {graph.name = \"y\"}) -> (!f {graph.name = \"r\"})",
+       "%x = graph.cast %y : !f to !x\n%s = graph.softmax %x : !x\n"
+       "%t = graph.add %s, %x : !x, !x\n%r = graph.cast %t : !x to !f\nreturn %r : !f"},
+      {"IntegerReductions",
+       "!x = tensor<?x?xi32, #graph.dims<[batch, seq]>>\n!y = tensor<?xi32, "
+       "#graph.dims<[batch]>>",
+       "(%x: !x {graph.name = \"x\"}) -> (!y {graph.name = \"p\"}, !y {graph.name = \"q\"}, !y "
+       "{graph.name = \"r\"}, !y {graph.name = \"s\"})",
+       "%p = graph.reduce sum %x axis 1 : !x\n%q = graph.reduce max %x axis 1 : !x\n"
+       "%r = graph.reduce min %x axis 1 : !x\n%s = graph.reduce mean %x axis 1 : !x\n"
+       "return %p, %q, %r, %s : !y, !y, !y, !y"},
+      {"GroupedAttentionOfViews",
+       "!a = tensor<?x?x90xf32, #graph.dims<[batch, seq, _]>>\n"
+       "!b = tensor<?x?x30xf32, #graph.dims<[batch, seq, _]>>\n"
+       "!q = tensor<?x?x6x10xf32, #graph.dims<[batch, seq, _, _]>>\n"
+       "!k = tensor<?x?x2x10xf32, #graph.dims<[batch, seq, _, _]>>\n"
+       "!t = tensor<?x2x?x10xf32, #graph.dims<[batch, _, seq, _]>>\n"
+       "!m = tensor<?x?xi32, #graph.dims<[batch, seq]>>\n"
+       "!s = tensor<?x2x?xi32, #graph.dims<[batch, _, seq]>>\n"
+       "!u = tensor<?x1x?xi32, #graph.dims<[batch, _, seq]>>",
+       "(%x: !a {graph.name = \"x\"}, %v: !t {graph.name = \"v\"}, %n: !s {graph.name = \"n\"}) -> "
+       "(tensor<?x?x60xf32, #graph.dims<[batch, seq, _]>> {graph.name = \"r\"})",
+       "%0 = graph.slice %x axis 2 from 3 size 60 : !a\n"
+       "%q = graph.reshape %0 : tensor<?x?x60xf32, #graph.dims<[batch, seq, _]>> to !q\n"
+       "%1 = graph.slice %x axis 2 from 70 size 20 : !a\n"
+       "%k = graph.reshape %1 : tensor<?x?x20xf32, #graph.dims<[batch, seq, _]>> to !k\n"
+       "%2 = graph.transpose %v [0, 2, 1, 3] : !t\n%3 = graph.slice %n axis 1 from 1 size 1 : !s\n"
+       "%m = graph.reshape %3 : !u to !m\n"
+       "%r, %l = graph.attention %q, %k, %2 mask %m scale 0.3 causal window 3 : !q, !k, !k mask "
+       "!m\n"
+       "%4 = graph.reshape %r : !q to tensor<?x?x60xf32, #graph.dims<[batch, seq, _]>>\n"
+       "return %4 : tensor<?x?x60xf32, #graph.dims<[batch, seq, _]>>"},
+      {"RegionOfConstants", "",
+       "(%x: tensor<9xf32> {graph.name = \"x\"}) -> (tensor<9xf32> {graph.name = \"r\"})",
+       "%c = graph.constant dense<2.5> : tensor<9xf32>\n"
+       "%r = graph.fused \"mine\" (%a = %x : tensor<9xf32>, %b = %c : tensor<9xf32>) -> "
+       "tensor<9xf32> {\n%0 = graph.mul %a, %b : tensor<9xf32>, tensor<9xf32>\n"
+       "graph.yield %0 : tensor<9xf32>\n}\nreturn %r : tensor<9xf32>"},
+      {"GatherOfReshaped",
+       "!x = tensor<?x?x12xf32, #graph.dims<[batch, seq, _]>>\n"
+       "!y = tensor<?x?x4x1x3xf32, #graph.dims<[batch, seq, _, _, _]>>\n"
+       "!z = tensor<?x4x1x3xf32, #graph.dims<[batch, _, _, _]>>\n"
+       "!i = tensor<?xi32, #graph.dims<[batch]>>",
+       "(%x: !x {graph.name = \"x\"}, %i: !i {graph.name = \"i\"}) -> (!z {graph.name = \"r\"}, "
+       "tensor<?x3x1x4xf32, #graph.dims<[batch, _, _, _]>> {graph.name = \"s\"})",
+       "%0 = graph.exp %x : !x\n%1 = graph.reshape %0 : !x to !y\n"
+       "%r = graph.gather %1, %i : !y, !i\n%s = graph.transpose %r [0, 3, 2, 1] : !z\n"
+       "return %r, %s : !z, tensor<?x3x1x4xf32, #graph.dims<[batch, _, _, _]>>"},
+      {"ProductOfWidthOne",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<1x1xf32>\n"
+       "!x = tensor<?x?x1xf32, #graph.dims<[batch, seq, _]>>",
+       "(%x: !x {graph.name = \"x\"}, %y: tensor<5xf32> {graph.name = \"y\"}) -> "
+       "(tensor<?x?x5xf32, #graph.dims<[batch, seq, _]>> {graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<1x1xf32>\n%0 = graph.matmul %x, %a : !x, tensor<1x1xf32>\n"
+       "%r = graph.add %0, %y : !x, tensor<5xf32>\n"
+       "return %r : tensor<?x?x5xf32, #graph.dims<[batch, seq, _]>>"},
   };
 }
 
