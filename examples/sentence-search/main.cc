@@ -112,8 +112,9 @@ absl::StatusOr<std::vector<std::string>> Search(SentenceEmbedder &embedder,
     scores.push_back(Similarity(wanted[0], embedding));
   std::vector<size_t> order(lines.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return scores[a] > scores[b]; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+  });
   order.resize(std::min(top, order.size()));
   std::printf("\nquery: %s\n", query.c_str());
   std::vector<std::string> found;
