@@ -3,16 +3,20 @@
 set -uo pipefail
 build=${1:-build}
 lit=$(command -v lit || echo /usr/lib/llvm-22/bin/lit)
-report=$build/test-report.json
-rm -f "$report"
-"$lit" -sv --output "$report" "$build/test" "$build/unit"
+log=$build/test-report.log
+"$lit" -sv "$build/test" "$build/unit" | tee "$log"
 status=$?
-python3 - "$report" <<'PY'
-import collections, json, sys
-count = collections.Counter(test["code"] for test in json.load(open(sys.argv[1]))["tests"])
-passed = count["PASS"] + count["XFAIL"] + count["FLAKYPASS"]
-skipped = count["UNSUPPORTED"] + count["SKIPPED"] + count["EXCLUDED"]
-failed = sum(count.values()) - passed - skipped
+# lit closes with a count for each kind of result: "  Passed : 500 (94.70%)".
+python3 - "$log" <<'PY'
+import collections, re, sys
+count = collections.Counter()
+for line in open(sys.argv[1], errors="replace"):
+    match = re.match(r"\s+([A-Z][A-Za-z ]+?)\s*:\s*(\d+) \(\d", line)
+    if match:
+        count[match.group(1)] += int(match.group(2))
+passed = count.pop("Passed", 0) + count.pop("Passed With Retry", 0) + count.pop("Expectedly Failed", 0)
+skipped = count.pop("Skipped", 0) + count.pop("Unsupported", 0) + count.pop("Excluded", 0)
+failed = sum(count.values())
 print(f"{passed} passed, {failed} failed, {skipped} skipped")
 sys.exit(1 if failed or not passed else 0)
 PY
