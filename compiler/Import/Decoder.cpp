@@ -19,7 +19,7 @@ Value DecoderModel::attend(const Path &path, const DecoderStep &step, const Atte
     auto append = [&](StringRef name, Value values) {
       std::string state = path.name + name.str();
       b.declareState(StateRole::Cache, state, type);
-      Value cache = b.make<CacheAppendOp>(path, b.read(path, state, type), values, step.lengths);
+      Value cache = b.make<CacheAppendOp>(path, b.read(state, type), values, step.lengths);
       b.write(path, cache, state);
       return cache;
     };
@@ -71,7 +71,7 @@ void DecoderEntries::buildForward(Head head) {
 void DecoderEntries::advance(DecoderStep &step, Dim tokens, Value by) {
   b.declareState(StateRole::Counter, "lengths",
                  RankedTensorType::get({bounds.batch.maximum}, b.i64()));
-  step.lengths = b.read(path, "lengths", getTensor({batch}, b.i64()));
+  step.lengths = b.read("lengths", getTensor({batch}, b.i64()));
   step.total = b.make<AddOp>(path, step.lengths, by);
   b.write(path, step.total, "lengths");
   Value first = b.reshape(path, step.lengths, {batch, b.number(1)});

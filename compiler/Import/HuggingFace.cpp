@@ -75,6 +75,9 @@ OwningOpRef<ModuleOp> importHuggingFace(MLIRContext &context, const ImportOption
   ImportContext import{*config, options, *module, checkpoint};
   if (failed(family->import(import)) || failed(verify(*module)))
     return nullptr;
+  for (auto entry : module->getOps<func::FuncOp>())
+    if (failed(graph::verifyPaths(entry)))
+      return nullptr;
   return module;
 }
 

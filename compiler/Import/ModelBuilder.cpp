@@ -14,6 +14,11 @@ Location ModelBuilder::getLoc(const Path &path) {
   return NameLoc::get(builder.getStringAttr(path.name), configLoc);
 }
 
+Location ModelBuilder::getValueLoc(const Path &path, StringRef opName) {
+  StringRef mnemonic = opName.rsplit('.').second;
+  return getLoc({"", paths.take((path / mnemonic).name)});
+}
+
 Dims ModelBuilder::dimsOf(Value value) {
   return getDims(mlir::cast<RankedTensorType>(value.getType()));
 }
@@ -46,6 +51,7 @@ void ModelBuilder::beginEntry(StringRef name) {
   function = func::FuncOp::create(builder, loc, name, builder.getFunctionType({}, {}));
   builder.setInsertionPointToEnd(function.addEntryBlock());
   lastRead = nullptr;
+  paths = PathTable();
   reads.clear();
   writes.clear();
   inputAttrs.clear();
@@ -62,7 +68,8 @@ Value ModelBuilder::input(StringRef name, ArrayRef<Dim> dims, Attribute otherwis
   if (limit)
     attrs.set(kRangeAttr, builder.getDenseI64ArrayAttr({0, *limit}));
   inputAttrs.push_back(attrs.getDictionary(getContext()));
-  return function.getBody().front().addArgument(getTensor(dims, i64()), getLoc({"", name.str()}));
+  return function.getBody().front().addArgument(getTensor(dims, i64()),
+                                                getLoc({"", paths.take(name)}));
 }
 
 void ModelBuilder::output(StringRef name, Value value) {
@@ -88,7 +95,7 @@ void ModelBuilder::endEntry() {
 // States
 //===----------------------------------------------------------------------===//
 
-Value ModelBuilder::read(const Path &path, StringRef state, Type type) {
+Value ModelBuilder::read(StringRef state, Type type) {
   Value &value = reads[state];
   if (value)
     return value;
@@ -97,7 +104,7 @@ Value ModelBuilder::read(const Path &path, StringRef state, Type type) {
     builder.setInsertionPointAfter(lastRead);
   else
     builder.setInsertionPointToStart(&function.getBody().front());
-  lastRead = ReadOp::create(builder, getLoc(path), type, state);
+  lastRead = ReadOp::create(builder, getLoc({"", paths.take(state)}), type, state);
   return value = lastRead->getResult(0);
 }
 
@@ -108,7 +115,7 @@ void ModelBuilder::write(const Path &path, Value value, StringRef state) {
 Value ModelBuilder::parameter(const Path &path, StringRef leaf, ArrayRef<int64_t> shape,
                               InitKind init) {
   StateOp state = weights.get(path, leaf, shape, init, getLoc(path));
-  return read(path, state.getSymName(), state.getType());
+  return read(state.getSymName(), state.getType());
 }
 
 //===----------------------------------------------------------------------===//

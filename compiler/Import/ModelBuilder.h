@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // What the families' files build models with: entry points, parameters and the layers that all of
-// them share. Every op gets a location that names its place in the model, wrapped around
-// config.json's.
+// them share. Every value gets a path of its own (GraphPaths.h): its place in the model and what it
+// computes.
 
 #ifndef ASHLAR_COMPILER_IMPORT_MODELBUILDER_H
 #define ASHLAR_COMPILER_IMPORT_MODELBUILDER_H
 
 #include "compiler/Import/Config.h"
 #include "compiler/Import/Weights.h"
+#include "dialects/Graph/GraphPaths.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 namespace ashlar {
@@ -28,6 +29,7 @@ public:
 
   mlir::MLIRContext *getContext() { return builder.getContext(); }
   Weights &getWeights() { return weights; }
+  /// The location of a place in the model, for declarations and errors.
   mlir::Location getLoc(const Path &path);
 
   /// Declares `graph.dim @name from MIN to MAX` and returns the dimension.
@@ -52,7 +54,7 @@ public:
   // States. Reads stand at the entry's start and writes at its end.
   mlir::Value parameter(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape,
                         graph::InitKind init);
-  mlir::Value read(const Path &path, llvm::StringRef state, mlir::Type type);
+  mlir::Value read(llvm::StringRef state, mlir::Type type);
   void write(const Path &path, mlir::Value value, llvm::StringRef state);
 
   // Layers with parameters.
@@ -71,7 +73,9 @@ public:
   // Plain ops.
   template <typename Op, typename... Args>
   mlir::Value make(const Path &path, Args &&...args) {
-    return Op::create(builder, getLoc(path), std::forward<Args>(args)...)->getResult(0);
+    return Op::create(builder, getValueLoc(path, Op::getOperationName()),
+                      std::forward<Args>(args)...)
+        ->getResult(0);
   }
   mlir::Value activate(const Path &path, const Activation &activation, mlir::Value x);
   mlir::Value reshape(const Path &path, mlir::Value x, llvm::ArrayRef<graph::Dim> dims);
@@ -97,13 +101,18 @@ public:
   mlir::Type i64() { return builder.getI64Type(); }
 
 private:
+  /// The location of a value: its path is `path.OP`, numbered where there are several.
+  mlir::Location getValueLoc(const Path &path, llvm::StringRef opName);
+
   mlir::ModuleOp module;
   Weights &weights;
   mlir::Location configLoc;
   mlir::OpBuilder builder;
   mlir::func::FuncOp function;
+  // Of the entry under construction:
   mlir::Operation *lastRead = nullptr;
-  llvm::StringMap<mlir::Value> reads; // of the entry under construction
+  llvm::StringMap<mlir::Value> reads;
+  graph::PathTable paths;
   struct PendingWrite {
     mlir::Location loc;
     mlir::Value value;

@@ -4,6 +4,7 @@
 
 #include "compiler/Pipelines/MemoryReport.h"
 #include "dialects/Graph/Graph.h"
+#include "dialects/Graph/GraphPaths.h"
 #include "dialects/Program/Program.h"
 
 using namespace mlir;
@@ -26,30 +27,6 @@ fb::DType toDType(Type type) {
   if (type.isInteger(32))
     return fb::DType::I32;
   return type.isInteger(1) ? fb::DType::Bool : fb::DType::I8;
-}
-
-/// The layer that a launch belongs to: the names of its location; what they share, where they are
-/// several.
-std::string getPath(Location loc) {
-  if (auto name = dyn_cast<NameLoc>(loc))
-    return name.getName().str();
-  auto fused = dyn_cast<FusedLoc>(loc);
-  if (!fused)
-    return "";
-  std::string shared;
-  bool first = true;
-  for (Location part : fused.getLocations()) {
-    std::string path = getPath(part);
-    if (first)
-      shared = path;
-    size_t length = std::mismatch(shared.begin(), shared.end(), path.begin(), path.end()).first -
-                    shared.begin();
-    shared.resize(first ? shared.size() : length);
-    first = false;
-  }
-  size_t dot = shared.rfind('.');
-  return fused.getLocations().size() > 1 && dot != std::string::npos ? shared.substr(0, dot)
-                                                                     : shared;
 }
 
 class ArtifactBuilder {
@@ -229,7 +206,7 @@ std::unique_ptr<fb::ValueT> ArtifactBuilder::toInput(program::InputOp op) {
 std::unique_ptr<fb::LaunchT> ArtifactBuilder::toLaunch(program::LaunchOp op) {
   auto launch = std::make_unique<fb::LaunchT>();
   launch->kernel = kernels.lookup(op.getKernel());
-  launch->path = getPath(op.getLoc());
+  launch->path = graph::getPath(op.getLoc()).str();
   for (auto attr : op.getOperands().getAsRange<program::OperandAttr>()) {
     auto operand = std::make_unique<fb::OperandT>();
     operand->space = static_cast<fb::Space>(attr.getSpace());

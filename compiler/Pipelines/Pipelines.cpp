@@ -11,6 +11,8 @@ using namespace mlir;
 namespace ashlar {
 
 void addFusionPipeline(OpPassManager &manager) {
+  // Import has named every value; a module written by hand may not have.
+  manager.addNestedPass<func::FuncOp>(createNameValuesPass());
   // Import writes layers one by one; what they share (a mask, a rotation table) becomes one value.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
@@ -19,7 +21,9 @@ void addFusionPipeline(OpPassManager &manager) {
   // Slices of slices and the like that merging left, so that regions hold as few views as possible.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
   manager.addNestedPass<func::FuncOp>(createFusePass());
+  manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 
 void registerPipelines() {

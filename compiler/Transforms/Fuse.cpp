@@ -5,6 +5,7 @@
 #include "compiler/Transforms/FusionGroups.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Weights.h"
+#include "dialects/Graph/GraphPaths.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -118,7 +119,7 @@ private:
     return name;
   }
 
-  /// The layer that the group belongs to: the place of the op that gives it its shape.
+  /// The value by which a kernel goes: that of the op that gives the group its shape.
   Location getLocation(OpBuilder &builder) { return group.ops.front()->getLoc(); }
 
   const FusionGroups &groups;
@@ -137,11 +138,11 @@ bool isComputed(Value value, const FusionGroups &groups) {
 }
 
 /// Replaces a use by a copy (a cast to the same type) that stands before `place`.
-void insertCopy(OpOperand &use, Operation *place) {
+void insertCopy(OpOperand &use, Operation *place, PathTable &paths) {
   OpBuilder builder(place);
-  Location loc = use.getOwner()->getLoc();
   Value value = use.get();
-  use.set(CastOp::create(builder, loc, value.getType(), value));
+  std::string path = paths.take((getPath(value.getLoc()) + ".copy").str());
+  use.set(CastOp::create(builder, withPath(value.getLoc(), path), value.getType(), value));
 }
 
 struct Fuse : impl::FusePassBase<Fuse> {
@@ -168,19 +169,20 @@ struct Fuse : impl::FusePassBase<Fuse> {
   void prepareEnds(func::FuncOp function) {
     Operation *terminator = function.getBody().front().getTerminator();
     FusionGroups none(function); // for what is free only
+    PathTable paths(function);
     SmallVector<WriteOp> writes(function.getOps<WriteOp>());
     for (WriteOp write : writes) {
       write->moveBefore(terminator);
       if (!isa<CacheType>(write.getValue().getType()) && !isComputed(write.getValue(), none))
-        insertCopy(write->getOpOperand(0), writes.front());
+        insertCopy(write->getOpOperand(0), writes.front(), paths);
     }
     llvm::DenseSet<Value> seen;
     for (OpOperand &use : terminator->getOpOperands())
       if (!isComputed(use.get(), none) || !seen.insert(use.get()).second)
-        insertCopy(use, writes.empty() ? terminator : writes.front());
+        insertCopy(use, writes.empty() ? terminator : writes.front(), paths);
     for (WriteOp write : writes)
       if (!isa<CacheType>(write.getValue().getType()))
-        insertCopy(write->getOpOperand(0), write);
+        insertCopy(write->getOpOperand(0), write, paths);
   }
 
   void eraseUnused(func::FuncOp function) {

@@ -2,6 +2,7 @@
 
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Weights.h"
+#include "dialects/Graph/GraphPaths.h"
 
 #include "mlir/IR/Dominance.h"
 
@@ -58,6 +59,14 @@ Value getProductEnd(MatmulOp product, bool biased) {
   return biased ? getBias(product).getZ() : product.getC();
 }
 
+/// The location of values side by side.
+Location joinLocs(ArrayRef<Value> values) {
+  SmallVector<StringRef> paths =
+      llvm::map_to_vector(values, [](Value value) { return getPath(value.getLoc()); });
+  Location first = values.front().getLoc();
+  return llvm::is_contained(paths, "") ? first : withPath(first, joinPaths(paths));
+}
+
 void merge(ArrayRef<MatmulOp> products, bool biased) {
   MatmulOp first = products.front();
   SmallVector<Value> weights, biases;
@@ -72,19 +81,23 @@ void merge(ArrayRef<MatmulOp> products, bool biased) {
   for (Value value : llvm::concat<Value>(weights, biases))
     if (!value.getDefiningOp()->isBeforeInBlock(first))
       value.getDefiningOp()->moveBefore(first);
-  SmallVector<Location> locations;
-  for (MatmulOp product : products)
-    locations.push_back(product.getLoc());
-  Location loc = builder.getFusedLoc(locations);
-  Value weight = ConcatOp::create(builder, loc, weights, first.getTransposeB() ? 0 : 1);
-  Value sum = MatmulOp::create(builder, loc, first.getA(), weight, first.getTransposeB());
+  SmallVector<Value> results, ends;
+  for (MatmulOp product : products) {
+    results.push_back(product.getC());
+    ends.push_back(getProductEnd(product, biased));
+  }
+  Value weight =
+      ConcatOp::create(builder, joinLocs(weights), weights, first.getTransposeB() ? 0 : 1);
+  Value sum =
+      MatmulOp::create(builder, joinLocs(results), first.getA(), weight, first.getTransposeB());
   if (biased)
-    sum = AddOp::create(builder, loc, sum, ConcatOp::create(builder, loc, biases, 0));
+    sum = AddOp::create(builder, joinLocs(ends), sum,
+                        ConcatOp::create(builder, joinLocs(biases), biases, 0));
   int64_t rank = cast<RankedTensorType>(sum.getType()).getRank(), offset = 0;
   for (MatmulOp product : products) {
     int64_t size = cast<RankedTensorType>(product.getType()).getShape().back();
     Value end = getProductEnd(product, biased);
-    Value slice = SliceOp::create(builder, product.getLoc(), sum, rank - 1, offset, size);
+    Value slice = SliceOp::create(builder, end.getLoc(), sum, rank - 1, offset, size);
     end.replaceAllUsesWith(slice);
     offset += size;
     if (biased)

@@ -44,4 +44,21 @@ def FusePass : Pass<"ashlar-fuse", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::ashlar::graph::GraphDialect"];
 }
 
+def NameValuesPass : Pass<"ashlar-name-values", "::mlir::func::FuncOp"> {
+  let summary = "Gives every value of an entry point a path";
+  let description = [{
+    A value whose location names no path gets one: an input by the name that callers use, a reading by its state, any
+    other by what it computes, numbered where that is taken. What has a path keeps it. Import gives every value one that
+    tells its place in the model; this pass serves modules that were written by hand. Test: paths.mlir.
+  }];
+}
+
+def VerifyPathsPass : Pass<"ashlar-verify-paths", "::mlir::func::FuncOp"> {
+  let summary = "Checks that every value of an entry point has a path of its own";
+  let description = [{
+    Plans, errors and profiles speak of values by their paths (dialects/Graph/GraphPaths.h), so that a value without one,
+    or two with the same, are an error. Runs after every phase. Tests: paths.mlir, paths-invalid.mlir.
+  }];
+}
+
 #endif
