@@ -109,8 +109,10 @@ FailureOr<program::KernelOp> KernelTable::create(FusedOp fused, func::FuncOp bod
     grid.push_back(toExtentAttr(context, factor));
   SmallVector<int32_t> accesses;
   for (BlockArgument argument : body.getArguments()) {
-    bool appended =
-        llvm::any_of(argument.getUsers(), [](Operation *user) { return isa<CacheAppendOp>(user); });
+    bool appended = llvm::any_of(argument.getUsers(), [&](Operation *user) {
+      auto append = dyn_cast<CacheAppendOp>(user);
+      return append && append.getCache() == argument;
+    });
     accesses.push_back(
         static_cast<int32_t>(appended ? program::Access::ReadWrite : program::Access::Read));
   }

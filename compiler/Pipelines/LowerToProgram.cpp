@@ -3,6 +3,7 @@
 #include "compiler/Pipelines/LowerToProgram.h"
 
 #include "compiler/Pipelines/ArenaPlan.h"
+#include "compiler/Pipelines/CacheUse.h"
 #include "compiler/Pipelines/KernelTable.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Pipelines/WeightTable.h"
@@ -30,12 +31,11 @@ public:
 
 private:
   LogicalResult checkSizes();
-  LogicalResult checkCacheReads();
+  LogicalResult checkDims();
   LogicalResult planArena();
   LogicalResult createLaunch(FusedOp fused);
   FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
   FailureOr<OperandAttr> getOutput(Value result);
-  LogicalResult checkInPlace(WriteOp write);
   void createInput(BlockArgument argument);
   void createOutput(unsigned index, Value value);
   LogicalResult createLimits();
@@ -90,21 +90,39 @@ LogicalResult EntryLowering::checkSizes() {
   return success();
 }
 
-/// A cache is appended to in place: who reads it as it was must stand before.
-LogicalResult EntryLowering::checkCacheReads() {
-  for (auto fused : function.getOps<FusedOp>())
-    for (auto append : fused.getOps<CacheAppendOp>()) {
-      auto argument = dyn_cast<BlockArgument>(append.getCache());
-      if (!argument)
-        continue;
-      for (Operation *user : fused.getInputs()[argument.getArgNumber()].getUsers())
-        if (user != fused && fused->isBeforeInBlock(user))
-          return (user->emitOpError() << "reads a cache that was appended to in place before; read "
-                                         "the result of the append")
-                     .attachNote(append.getLoc())
-                 << "the append is here";
-    }
-  return success();
+/// Extents come from the shapes of what the caller gives.
+LogicalResult EntryLowering::checkDims() {
+  llvm::DenseSet<StringAttr> given;
+  auto forEachName = [](Type type, llvm::function_ref<void(StringAttr)> visit) {
+    if (auto tensor = dyn_cast<RankedTensorType>(type))
+      for (const Dim &dim : getDims(tensor))
+        if (!dim.isNumber())
+          visit(dim.name);
+  };
+  for (BlockArgument argument : function.getArguments())
+    forEachName(argument.getType(), [&](StringAttr name) { given.insert(name); });
+  WalkResult result = function.walk([&](Operation *op) {
+    StringAttr missing;
+    for (Type type : op->getResultTypes())
+      forEachName(type, [&](StringAttr name) {
+        if (!given.contains(name))
+          missing = name;
+      });
+    if (!missing)
+      return WalkResult::advance();
+    auto dim = module.lookupSymbol<graph::DimOp>(missing);
+    InFlightDiagnostic error = op->emitOpError()
+                               << "has dimension @" << missing.getValue()
+                               << ", which no input of entry point @" << function.getSymName()
+                               << " has; the runtime takes extents from the inputs' shapes";
+    if (dim)
+      error.attachNote(dim.getLoc())
+          << (dim.getDerivation() ? "it is derived here, and only a dimension of an input may be "
+                                    "used; give it one"
+                                  : "it is declared here");
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
 }
 
 LogicalResult EntryLowering::planArena() {
@@ -141,15 +159,9 @@ FailureOr<OperandAttr> EntryLowering::getInput(Value input, BlockArgument use) {
   if (auto read = dyn_cast<ReadOp>(op))
     return weights.getState(read.getStateAttr(), layout, read);
   // A cache after an append is the cache's state.
-  for (auto [yielded, result] :
-       llvm::zip(cast<FusedOp>(op).getYield()->getOperands(), op->getResults())) {
-    if (result != input)
-      continue;
-    auto append = yielded.getDefiningOp<CacheAppendOp>();
-    auto argument = append ? dyn_cast<BlockArgument>(append.getCache()) : BlockArgument();
-    if (argument)
-      return getInput(cast<FusedOp>(op).getInputs()[argument.getArgNumber()], argument);
-  }
+  if (isa<CacheType>(input.getType()))
+    if (ReadOp read = getCacheRead(input))
+      return getInput(read.getResult(), use);
   return op->emitOpError() << "makes a value that has no place";
 }
 
@@ -202,28 +214,6 @@ LogicalResult EntryLowering::createLaunch(FusedOp fused) {
                             builder.getArrayAttr(toExtentAttrs(module.getContext(), flops)),
                             builder.getArrayAttr(toExtentAttrs(module.getContext(), bytes)));
   return success();
-}
-
-/// A written cache must be what appends to that same cache have made.
-LogicalResult EntryLowering::checkInPlace(WriteOp write) {
-  Value value = write.getValue();
-  while (auto fused = value.getDefiningOp<FusedOp>()) {
-    if (!isa<CacheType>(value.getType()))
-      return success();
-    Value yielded = fused.getYield()->getOperand(cast<OpResult>(value).getResultNumber());
-    while (auto append = yielded.getDefiningOp<CacheAppendOp>())
-      yielded = append.getCache();
-    auto argument = dyn_cast<BlockArgument>(yielded);
-    if (!argument)
-      break;
-    value = fused.getInputs()[argument.getArgNumber()];
-  }
-  auto read = value.getDefiningOp<ReadOp>();
-  if (read && read.getStateAttr() == write.getStateAttr())
-    return success();
-  return write.emitOpError()
-         << "writes " << write.getStateAttr()
-         << " with a cache that was not made from its own reading; only that is in place";
 }
 
 ArrayAttr EntryLowering::getShape(Value value) {
@@ -287,11 +277,8 @@ LogicalResult EntryLowering::createLimits() {
 }
 
 LogicalResult EntryLowering::lower() {
-  if (failed(checkSizes()) || failed(checkCacheReads()) || failed(planArena()))
+  if (failed(checkDims()) || failed(checkSizes()) || failed(planArena()))
     return failure();
-  for (auto write : function.getOps<WriteOp>())
-    if (failed(checkInPlace(write)))
-      return failure();
   auto entry = program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(),
                                         arena.getLowerBound());
   builder.createBlock(&entry.getBody());
@@ -327,7 +314,8 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target,
     if (function->hasAttr(kEntryAttr))
       entries.push_back(function);
   for (func::FuncOp function : entries)
-    weights.collectPanels(function);
+    if (failed(verifyCacheUse(function)) || failed(weights.collectLayouts(function)))
+      return failure();
   for (func::FuncOp function : entries)
     if (failed(EntryLowering(module, function, kernels, weights).lower()))
       return failure();

@@ -36,7 +36,7 @@ static MatmulOp getProduct(BlockArgument use) {
   return nullptr;
 }
 
-void WeightTable::collectPanels(func::FuncOp function) {
+LogicalResult WeightTable::collectLayouts(func::FuncOp function) {
   function.walk([&](FusedOp fused) {
     for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
       MatmulOp product = getProduct(argument);
@@ -46,26 +46,12 @@ void WeightTable::collectPanels(func::FuncOp function) {
         panelTables.insert(parts.front().getSymName());
     }
   });
+  return caches.collect(function);
 }
 
 std::string WeightTable::getLayout(Value input, BlockArgument use) {
-  if (isa<CacheType>(input.getType())) {
-    for (Operation *user : use.getUsers())
-      if (auto attention = dyn_cast<AttentionOp>(user))
-        return attention.getKeys() == use ? "key_panels" : "value_rows";
-    // An append's cache has the layout in which attention reads its result.
-    for (Operation *user : use.getUsers())
-      if (auto append = dyn_cast<CacheAppendOp>(user)) {
-        auto fused = cast<FusedOp>(append->getParentOp());
-        for (auto [yielded, result] :
-             llvm::zip(fused.getYield()->getOperands(), fused.getResults()))
-          if (yielded == append.getResult())
-            for (OpOperand &further : result.getUses())
-              if (auto reader = dyn_cast<FusedOp>(further.getOwner()))
-                return getLayout(result, reader.getBlock().getArgument(further.getOperandNumber()));
-      }
-    return "";
-  }
+  if (isa<CacheType>(input.getType()))
+    return caches.get(input).str();
   SmallVector<StateOp> parts = getWeightParts(input);
   auto type = dyn_cast<RankedTensorType>(input.getType());
   if (parts.empty() || type.getRank() != 2)
@@ -147,18 +133,14 @@ FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef l
                                              Operation *user) {
   auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(user, name);
   auto known = states.find(name.getValue());
-  if (known != states.end()) {
-    if (!layout.empty() && cacheLayouts[name.getValue()] != layout)
-      return user->emitOpError() << "reads cache " << name << " as " << layout
-                                 << ", which is kept as " << cacheLayouts[name.getValue()]
-                                 << "; one cache holds keys or values, not both";
+  if (known != states.end())
     return known->second;
-  }
   Type elementType;
   int64_t bytes;
   if (auto cache = dyn_cast<CacheType>(state.getType())) {
     if (layout.empty())
-      return user->emitOpError() << "appends to cache " << name << ", which no attention reads";
+      return user->emitOpError() << "appends to cache " << name
+                                 << ", which no attention of any entry point reads";
     elementType = cache.getElementType();
     int64_t width =
         layout == "value_rows" ? llvm::alignTo(cache.getWidth(), kPanelWidth) : cache.getWidth();
@@ -169,7 +151,6 @@ FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef l
     elementType = tensor.getElementType();
     bytes = tensor.getNumElements() * getElementBytes(elementType);
   }
-  cacheLayouts[name.getValue()] = layout.str();
   OperandAttr operand = place(Space::State, stateBytes, bytes);
   program::StateOp::create(builder, state.getLoc(), ("state." + name.getValue()).str(), elementType,
                            operand.getOffset(), bytes);

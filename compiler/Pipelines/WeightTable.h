@@ -6,6 +6,7 @@
 #ifndef ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
 #define ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
 
+#include "compiler/Pipelines/CacheUse.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "llvm/ADT/StringMap.h"
@@ -22,8 +23,8 @@ public:
       : module(module), builder(module.getBody(), module.getBody()->end()) {}
 
   /// Finds which parameters products read in panels, so that lookups in the same tables read them
-  /// too.
-  void collectPanels(mlir::func::FuncOp function);
+  /// too, and how attention reads its caches. To be called with every entry point first.
+  mlir::LogicalResult collectLayouts(mlir::func::FuncOp function);
 
   /// The layout in which a region reads its input: of a weight, or of a cache; empty for row-major.
   std::string getLayout(mlir::Value input, mlir::BlockArgument use);
@@ -44,7 +45,7 @@ private:
   mlir::ModuleOp module;
   mlir::OpBuilder builder;
   llvm::StringMap<program::OperandAttr> weights, states;
-  llvm::StringMap<std::string> cacheLayouts;
+  CacheLayouts caches;
   llvm::DenseMap<mlir::Attribute, program::OperandAttr> constants;
   llvm::StringSet<> panelTables; // parameters [N, K] that some product reads in panels
   int64_t weightBytes = 0, constantBytes = 0, stateBytes = 0;

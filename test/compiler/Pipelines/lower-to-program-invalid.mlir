@@ -78,3 +78,59 @@ func.func @f(%x: tensor<1x1x1x4xf32> {graph.name = "x"}) -> (tensor<1x1x1x4xf32>
   graph.write %d, @k : !graph.cache<1x8x1x4xf32>
   return %y : tensor<1x1x1x4xf32>
 }
+
+// -----
+
+// An append changes memory: nobody may leave that unsaid.
+graph.state cache session @k : !graph.cache<1x8x1x4xf32>
+graph.state cache session @v : !graph.cache<1x8x1x4xf32>
+graph.state counter session @n : tensor<1xi64>
+func.func @f(%x: tensor<1x1x1x4xf32> {graph.name = "x"}) -> (tensor<1x1x1x4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  // expected-note @+1 {{write the result of the last append to @k}}
+  %k = graph.read @k : !graph.cache<1x8x1x4xf32>
+  %v = graph.read @v : !graph.cache<1x8x1x4xf32>
+  %n = graph.read @n : tensor<1xi64>
+  // expected-error @+1 {{changes its cache in place, but no graph.write says so}}
+  %d = graph.cache_append %k, %x, %n : !graph.cache<1x8x1x4xf32>, tensor<1x1x1x4xf32>, tensor<1xi64>
+  %y, %l = graph.attention %x, %d, %v offsets %n lengths %n scale 1.0 : tensor<1x1x1x4xf32>, !graph.cache<1x8x1x4xf32>, !graph.cache<1x8x1x4xf32> offsets tensor<1xi64> lengths tensor<1xi64>
+  return %y : tensor<1x1x1x4xf32>
+}
+
+// -----
+
+// One cache has one layout.
+graph.state cache session @k : !graph.cache<1x8x1x4xf32>
+graph.state counter session @n : tensor<1xi64>
+func.func @f(%x: tensor<1x1x1x4xf32> {graph.name = "x"}) -> (tensor<1x1x1x4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %k = graph.read @k : !graph.cache<1x8x1x4xf32>
+  %n = graph.read @n : tensor<1xi64>
+  // expected-error @+1 {{reads cache @k as value_rows, which is kept as key_panels; one cache holds keys or values, not both}}
+  %y, %l = graph.attention %x, %k, %k offsets %n lengths %n scale 1.0 : tensor<1x1x1x4xf32>, !graph.cache<1x8x1x4xf32>, !graph.cache<1x8x1x4xf32> offsets tensor<1xi64> lengths tensor<1xi64>
+  return %y : tensor<1x1x1x4xf32>
+}
+
+// -----
+
+// Extents come from the inputs' shapes.
+// expected-note @+1 {{it is declared here}}
+graph.dim @rows from 1 to 4
+graph.state counter session @n : tensor<4xi64>
+func.func @f() -> (tensor<?xi64, #graph.dims<[rows]>> {graph.name = "y"}) attributes {graph.entry} {
+  // expected-error @+1 {{has dimension @rows, which no input of entry point @f has; the runtime takes extents from the inputs' shapes}}
+  %n = graph.read @n : tensor<?xi64, #graph.dims<[rows]>>
+  return %n : tensor<?xi64, #graph.dims<[rows]>>
+}
+
+// -----
+
+graph.dim @past from 0 to 4
+graph.dim @seq from 1 to 4
+// expected-note @+1 {{it is derived here, and only a dimension of an input may be used; give it one}}
+graph.dim @total from 1 to 8 sum [@past, @seq]
+func.func @f(%x: tensor<?xf32, #graph.dims<[past]>> {graph.name = "x"}, %y: tensor<?xf32, #graph.dims<[seq]>> {graph.name = "y"}, %i: tensor<1xi64> {graph.name = "i"})
+    -> (tensor<?xi64, #graph.dims<[total]>> {graph.name = "z"}) attributes {graph.entry} {
+  // expected-error @+1 {{has dimension @total, which no input of entry point @f has}}
+  %z = graph.iota axis 0 : tensor<?xi64, #graph.dims<[total]>>
+  %w = graph.add %z, %i : tensor<?xi64, #graph.dims<[total]>>, tensor<1xi64>
+  return %w : tensor<?xi64, #graph.dims<[total]>>
+}
