@@ -169,16 +169,31 @@ bool FusionGroups::joinSiblings(FusionGroup *group, Value value, MatmulOp produc
   return found;
 }
 
-/// Adds the ops behind `frontier` while it has one user that can take it.
+/// The first reader of `frontier`, where the group may stand in its place: every other reader of
+/// what the group computes comes later. Null where there is none.
+Operation *FusionGroups::getNextConsumer(FusionGroup *group, Value frontier) const {
+  Operation *next = nullptr;
+  for (Operation *user : frontier.getUsers())
+    if (!next || user->isBeforeInBlock(next))
+      next = user;
+  if (!next || isFree(next) || isAssigned(next))
+    return nullptr;
+  for (Operation *op : group->ops)
+    for (Value result : op->getResults())
+      for (Operation *user : getRealUsers(result))
+        if (!group->ops.contains(user) && user->isBeforeInBlock(next))
+          return nullptr;
+  return next;
+}
+
+/// Adds the ops behind `frontier` one after the other. Elements stand one to one, so that nothing
+/// is computed twice, and every op that joins saves a launch and at least one pass over memory: by
+/// the roofline, max(f + f', b + b' - saved) <= max(f, b) + max(f', b'), it never costs. A value
+/// that others read too becomes a result on the way.
 void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
-  while (true) {
-    SmallVector<Operation *> users(frontier.getUsers().begin(), frontier.getUsers().end());
-    llvm::SmallPtrSet<Operation *, 4> distinct(users.begin(), users.end());
-    if (distinct.size() != 1)
-      return;
-    Operation *user = users.front();
+  while (Operation *user = getNextConsumer(group, frontier)) {
     bool fits = group->kind == GroupKind::Rows ? isRowOp(user) : isa<ElementwiseOpInterface>(user);
-    if (!fits || isCopy(user) || isAssigned(user) || user->getNumResults() != 1 ||
+    if (!fits || isCopy(user) || user->getNumResults() != 1 ||
         dimsOf(user->getResult(0)) != dimsOf(frontier))
       return;
     if (isa<LayerNormOp, RmsNormOp>(user) && user->getOperand(0) != frontier)

@@ -2,7 +2,9 @@
 //
 // Decides which ops of a function become one kernel. A group grows from an op that gives it its
 // shape (a product, an attention, an append, or any other op that computes) to the ops behind it
-// and before it, as long as every value that others need is one of its results.
+// and before it, as long as every value that others need is one of its results. Ops behind it over
+// the same elements only ever save traffic; ops before it may have to be computed several times,
+// and the cost model decides whether that is cheaper than storing what they make.
 //
 // "Free" ops (slices, reshapes, transposes, broadcasts, splat constants, index counts) belong to no
 // group; each group that reads through one repeats it.
@@ -50,6 +52,7 @@ private:
   void formRows();
 
   void growConsumers(FusionGroup *group, mlir::Value frontier);
+  mlir::Operation *getNextConsumer(FusionGroup *group, mlir::Value frontier) const;
   bool joinSiblings(FusionGroup *group, mlir::Value value, graph::MatmulOp product,
                     llvm::SetVector<mlir::Operation *> &chain);
   void pullProducers(FusionGroup *group, mlir::Operation *op);

@@ -51,6 +51,14 @@ std::vector<ModuleCase> getCases() {
                     product = "tensor<5x5xf32>, tensor<5x5xf32>\n",
                     end = "return %r : tensor<5x5xf32>";
   return {
+      {"ProductStoredOnTheWay", square,
+       "(%x: tensor<5x5xf32> {graph.name = \"x\"}) -> (tensor<5x5xf32> {graph.name = \"r\"}, "
+       "tensor<5x5xf32> {graph.name = \"s\"})",
+       readSquare + "%m = graph.matmul %x, %w : " + product +
+           "%r = graph.tanh %m : tensor<5x5xf32>\n%n = graph.neg %r : tensor<5x5xf32>\n"
+           "%s = graph.softmax %m : tensor<5x5xf32>\n%t = graph.add %s, %n : " +
+           product + "%u = graph.add %t, %r : " + product +
+           "return %r, %u : tensor<5x5xf32>, tensor<5x5xf32>"},
       {"WeightAlsoAdded", square, x5,
        readSquare + "%m = graph.matmul %x, %w : " + product + "%r = graph.add %m, %w : " + product +
            end},

@@ -95,6 +95,21 @@ func.func @shared(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}, !x {grap
   return %1, %2 : !x, !x
 }
 
+// Its elementwise reader still joins it where it comes first; the value is stored on the way.
+// CHECK-LABEL: func.func @stored_on_the_way
+// CHECK: %[[R:.*]]:2 = graph.fused "matmul_exp"
+// CHECK: graph.yield %[[M:.*]], %[[E:.*]] :
+// CHECK: graph.fused "softmax" (%{{.*}} = %[[R]]#0
+// CHECK-NOT: graph.fused
+// CHECK: return
+func.func @stored_on_the_way(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}, !x {graph.name = "z"}) attributes {graph.entry} {
+  %w = graph.read @w : tensor<8x8xf32>
+  %0 = graph.matmul %x, %w transpose_b : !x, tensor<8x8xf32>
+  %1 = graph.exp %0 : !x
+  %2 = graph.softmax %0 : !x
+  return %1, %2 : !x, !x
+}
+
 // A result that is an argument is copied, and a written state is written last.
 // CHECK-LABEL: func.func @ends
 // CHECK: graph.fused "add"
