@@ -3,6 +3,10 @@
 // Makes a module that shows a fault smaller while a test script still finds the fault in it:
 //
 //   ashlar-reduce model.mlir --reduction-tree='traversal-mode=0 test=./fails.sh'
+//   ashlar-reduce model.mlir --opt-reduction-pass='opt-pass=canonicalize test=./fails.sh'
+//
+// The first takes functions and declarations out, the second keeps what a pass makes of the module
+// where that is smaller. The script gets a file and exits with 1 where the fault is still there.
 
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Transforms/Passes.h"
