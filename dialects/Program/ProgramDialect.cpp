@@ -47,7 +47,14 @@ Attribute ExtentAttr::parse(AsmParser &parser, Type) {
     return {};
   if (parser.parseGreater())
     return {};
-  return ExtentAttr::get(parser.getContext(), scale, dims, divisor);
+  return parser.getChecked<ExtentAttr>(parser.getContext(), scale, dims, divisor);
+}
+
+LogicalResult ExtentAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t,
+                                 ArrayRef<StringAttr>, int64_t divisor) {
+  if (divisor < 1)
+    return emitError() << "an extent is divided by at least 1, found " << divisor;
+  return success();
 }
 
 void ExtentAttr::print(AsmPrinter &printer) const {

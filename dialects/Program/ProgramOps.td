@@ -67,6 +67,7 @@ def Program_ExtentAttr : Program_Attr<"Extent", "extent"> {
   let description = "`#program.extent<12 * batch * seq ceildiv 64>`; the only arithmetic that the runtime does.";
   let parameters = (ins "int64_t":$scale, ArrayRefParameter<"::mlir::StringAttr">:$dims, "int64_t":$divisor);
   let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
   let extraClassDeclaration = [{
     /// The value at the given extents, or nothing where it overflows.
     std::optional<int64_t> evaluate(::llvm::function_ref<int64_t(::mlir::StringAttr)> extent) const;

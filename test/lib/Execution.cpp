@@ -188,4 +188,38 @@ std::optional<std::vector<NamedArray>> CompiledModule::run(StringRef entry,
   return results;
 }
 
+//===----------------------------------------------------------------------===//
+// Parts of arrays
+//===----------------------------------------------------------------------===//
+
+Array take(const Array &array, size_t dim, int64_t from, int64_t count) {
+  std::vector<int64_t> shape = array.shape;
+  shape[dim] = count;
+  Array taken(array.elementType, shape);
+  int64_t outer = array.count(0, dim), inner = array.count(dim + 1, array.shape.size());
+  for (int64_t o = 0; o < outer; ++o)
+    for (int64_t i = 0; i < count * inner; ++i)
+      taken.copyElement(o * count * inner + i, array, (o * array.shape[dim] + from) * inner + i);
+  return taken;
+}
+
+std::vector<NamedArray> take(ArrayRef<NamedArray> arrays, size_t dim, int64_t from, int64_t count) {
+  std::vector<NamedArray> taken;
+  for (const NamedArray &each : arrays)
+    taken.push_back(
+        {each.name, std::make_shared<const Array>(take(*each.array, dim, from, count))});
+  return taken;
+}
+
+void expectSameBits(ArrayRef<NamedArray> found, ArrayRef<NamedArray> expected,
+                    const std::string &what) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].array->shape, expected[i].array->shape) << found[i].name << ", " << what;
+    EXPECT_TRUE(found[i].array->floats == expected[i].array->floats &&
+                found[i].array->integers == expected[i].array->integers)
+        << found[i].name << ", " << what;
+  }
+}
+
 } // namespace ashlar::test

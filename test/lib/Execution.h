@@ -48,6 +48,15 @@ private:
 /// (Higham and Mary, 2019), with a factor for the few layers that tests stack.
 double getTolerance(int64_t length);
 
+/// Indices [from, from + count) of a dimension.
+interpreter::Array take(const interpreter::Array &array, size_t dim, int64_t from, int64_t count);
+std::vector<interpreter::NamedArray> take(llvm::ArrayRef<interpreter::NamedArray> arrays,
+                                          size_t dim, int64_t from, int64_t count);
+
+/// Expects equal shapes and equal elements, without any tolerance.
+void expectSameBits(llvm::ArrayRef<interpreter::NamedArray> found,
+                    llvm::ArrayRef<interpreter::NamedArray> expected, const std::string &what);
+
 } // namespace ashlar::test
 
 #endif

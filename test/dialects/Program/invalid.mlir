@@ -69,3 +69,10 @@ program.entry @f arena 256 lower_bound 0 {
   // expected-error @+1 {{runs @missing, which is no program.kernel}}
   program.launch @missing [] extents [] flops [] bytes []
 }
+
+// -----
+
+program.entry @f arena 256 lower_bound 0 {
+  // expected-error @+1 {{an extent is divided by at least 1, found 0}}
+  program.output "y" f32 [#program.extent<16 ceildiv 0>] at 0 bytes 64
+}
