@@ -34,12 +34,20 @@ static bool isCopy(Operation *op) {
   return cast && cast.getX().getType() == cast.getY().getType();
 }
 
-/// How often a broadcast repeats the producer's elements in the consumer: the ratio of their
-/// numbers, where a name counts as many.
-static double getRepeats(Value producer, Value consumer) {
-  auto many = [](StringAttr) -> int64_t { return 64; };
-  double elements = getElementCount(dimsOf(producer)).evaluate(many);
-  return std::max(1.0, getElementCount(dimsOf(consumer)).evaluate(many) / std::max(1.0, elements));
+/// A name counts as many.
+static int64_t getUsualExtent(StringAttr) { return 64; }
+
+/// How often the consumer asks for each of the producer's elements: for a product that is computed
+/// element by element as many times as there are rows or columns on the other side, else as often
+/// as a broadcast repeats it.
+static double getRepeats(Value producer, Operation *consumer) {
+  if (consumer->getNumResults() == 0 || !isa<RankedTensorType>(consumer->getResult(0).getType()))
+    return 1.0;
+  double elements = std::max(1.0, getElementCount(dimsOf(producer)).evaluate(getUsualExtent));
+  double reads = getElementCount(dimsOf(consumer->getResult(0))).evaluate(getUsualExtent);
+  if (isa<MatmulOp>(consumer))
+    reads = cast<CostOpInterface>(consumer).getFlops().evaluate(getUsualExtent) / 2;
+  return std::max(1.0, reads / elements);
 }
 
 FusionGroups::FusionGroups(func::FuncOp function) : function(function) {
@@ -226,18 +234,13 @@ bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *c
   for (Operation *user : getRealUsers(value))
     if (!group->ops.contains(user))
       return false;
-  auto cost = dyn_cast<CostOpInterface>(producer);
-  auto many = [](StringAttr) -> int64_t { return 64; };
   Work work;
-  if (cost)
-    work.flops = cost.getFlops().evaluate(many);
+  if (auto cost = dyn_cast<CostOpInterface>(producer))
+    work.flops = cost.getFlops().evaluate(getUsualExtent);
   for (Value operand : producer->getOperands())
-    work.bytes += getByteSize(operand.getType()).evaluate(many);
-  double repeats =
-      consumer->getNumResults() > 0 && isa<RankedTensorType>(consumer->getResult(0).getType())
-          ? getRepeats(value, consumer->getResult(0))
-          : 1.0;
-  return isRecomputingCheaper(work, repeats, getByteSize(value.getType()).evaluate(many));
+    work.bytes += getByteSize(operand.getType()).evaluate(getUsualExtent);
+  return isRecomputingCheaper(work, getRepeats(value, consumer),
+                              getByteSize(value.getType()).evaluate(getUsualExtent));
 }
 
 void FusionGroups::pullProducers(FusionGroup *group, Operation *op) {

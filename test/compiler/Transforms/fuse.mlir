@@ -110,6 +110,17 @@ func.func @stored_on_the_way(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"
   return %1, %2 : !x, !x
 }
 
+// A product of activations asks for each element once per column: an expensive one is stored first.
+// CHECK-LABEL: func.func @activations
+// CHECK: graph.fused "erf"
+// CHECK: graph.fused "matmul"
+func.func @activations(%x: tensor<?x32xf32, #graph.dims<[batch, _]>> {graph.name = "x"}, %y: tensor<32x64xf32> {graph.name = "y"})
+    -> (tensor<?x64xf32, #graph.dims<[batch, _]>> {graph.name = "z"}) attributes {graph.entry} {
+  %0 = graph.erf %x : tensor<?x32xf32, #graph.dims<[batch, _]>>
+  %1 = graph.matmul %0, %y : tensor<?x32xf32, #graph.dims<[batch, _]>>, tensor<32x64xf32>
+  return %1 : tensor<?x64xf32, #graph.dims<[batch, _]>>
+}
+
 // A result that is an argument is copied, and a written state is written last.
 // CHECK-LABEL: func.func @ends
 // CHECK: graph.fused "add"
