@@ -61,6 +61,8 @@ private:
   void packKeys(KernelContext &c, const Item &item) const;
   void packQueries(KernelContext &c, const Item &item) const;
   void emitKeyBlocks(KernelContext &c, const Item &item) const;
+  void emitScores(KernelContext &c, const Item &item, Value firstKey, Value panels) const;
+  void emitWeighted(KernelContext &c, const Item &item, Value firstKey, Value keys) const;
   void emitSoftmax(KernelContext &c, const Item &item, Value firstKey, Value panels) const;
   Value visible(KernelContext &c, const Item &item, Value key, Value position, Value end) const;
   void emitOutput(KernelContext &c, const Item &item) const;
@@ -282,21 +284,57 @@ void AttentionKernel::emitKeyBlocks(KernelContext &c, const Item &item) const {
                 {e.model.lanes, nullptr});
       });
     });
-    e.loop(e.constant(0), panels, 1, [&](Value panel) {
-      Value keyPanel =
-          e.offset(item.keys, e.f32, e.add(e.mul(firstKey, width), e.mul(panel, width * kPanel)));
-      Value scores = e.offset(item.scores, e.f32, e.mul(panel, kPanel));
-      emitTiles(e, c.module, WeightType::F32, item.queries, e.constant(width), keyPanel,
-                e.constant(kPanel), scores, e.constant(kKeyBlock), e.constant(width), item.rows);
-    });
+    emitScores(c, item, firstKey, panels);
     emitSoftmax(c, item, firstKey, panels);
-    Value valueRows = e.offset(item.values, e.f32, e.mul(firstKey, item.valueStride));
-    e.loop(e.constant(0), e.constant(paddedWidth), kPanel, [&](Value column) {
-      emitTiles(e, c.module, WeightType::F32, item.scores, e.constant(kKeyBlock),
-                e.offset(valueRows, e.f32, column), item.valueStride,
-                e.offset(item.output, e.f32, column), e.constant(paddedWidth), keys, item.rows);
-    });
+    emitWeighted(c, item, firstKey, keys);
   });
+}
+
+/// S += Q K for a block's panels of keys, two at a time.
+void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value firstKey,
+                                 Value panels) const {
+  Emitter &e = c.e;
+  Value keys = e.offset(item.keys, e.f32, e.mul(firstKey, width));
+  TileProduct tiles;
+  tiles.type = WeightType::F32;
+  tiles.a = item.queries;
+  tiles.lda = tiles.depth = e.constant(width);
+  tiles.ldb = e.constant(kPanel);
+  tiles.runStride = e.constant(width * kPanel);
+  tiles.ldc = e.constant(kKeyBlock);
+  tiles.rows = item.rows;
+  auto emitPanels = [&](Value panel, int64_t count) {
+    tiles.columns = count * kPanel;
+    tiles.b = e.offset(keys, e.f32, e.mul(panel, width * kPanel));
+    tiles.c = e.offset(item.scores, e.f32, e.mul(panel, kPanel));
+    emitTiles(e, c.module, tiles);
+  };
+  Value last = e.sub(panels, e.constant(1));
+  e.loop(e.constant(0), last, 2, [&](Value panel) { emitPanels(panel, 2); });
+  e.when(e.equal(e.rem(panels, e.constant(2)), e.constant(1)), [&] { emitPanels(last, 1); });
+}
+
+/// O += S V.
+void AttentionKernel::emitWeighted(KernelContext &c, const Item &item, Value firstKey,
+                                   Value keys) const {
+  Emitter &e = c.e;
+  Value rows = e.offset(item.values, e.f32, e.mul(firstKey, item.valueStride));
+  for (int64_t column = 0, columns; column < paddedWidth; column += columns) {
+    columns = std::min(paddedWidth - column, 2 * kPanel);
+    TileProduct tiles;
+    tiles.type = WeightType::F32;
+    tiles.columns = columns;
+    tiles.a = item.scores;
+    tiles.lda = e.constant(kKeyBlock);
+    tiles.b = e.offset(rows, e.f32, e.constant(column));
+    tiles.ldb = item.valueStride;
+    tiles.runStride = e.constant(kPanel);
+    tiles.c = e.offset(item.output, e.f32, e.constant(column));
+    tiles.ldc = e.constant(paddedWidth);
+    tiles.depth = keys;
+    tiles.rows = item.rows;
+    emitTiles(e, c.module, tiles);
+  }
 }
 
 /// Which of the keys `key`, `key` + 1, ... a query at `position` sees; `end` is one past the last

@@ -20,8 +20,8 @@ namespace ashlar::cpu {
 struct CpuModel {
   llvm::StringRef name;                     // what --cpu takes, and LLVM's name of the CPU
   int64_t lanes;                            // f32 elements of a vector register
-  int64_t tileRows;                         // most rows of a register tile
-  int64_t tileColumns;                      // columns of a register tile: two registers
+  int64_t accumulators;                     // registers that hold sums in a register tile
+  int64_t tileRegisters;                    // registers of a row of the tile, at most
   llvm::ArrayRef<llvm::StringRef> features; // what the machine must have
 };
 

@@ -41,6 +41,10 @@ Value Emitter::less(Value x, Value y) {
 Value Emitter::equal(Value x, Value y) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
 }
+Value Emitter::isNot(Value condition) {
+  return arith::XOrIOp::create(b, condition, arith::ConstantOp::create(b, b.getBoolAttr(true)));
+}
+
 Value Emitter::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
 }
@@ -130,6 +134,10 @@ static unsigned alignmentOf(Type element) {
 
 Value Emitter::offset(Value base, Type element, Value index) {
   return LLVM::GEPOp::create(b, pointer, storageType(element), base, ValueRange{index});
+}
+
+void Emitter::prefetch(Value pointer, Value bytes, int level) {
+  LLVM::Prefetch::create(b, offset(pointer, i8, bytes), /*rw=*/0, /*hint=*/level, /*cache=*/1);
 }
 
 Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {

@@ -49,6 +49,7 @@ public:
   Value max(Value x, Value y);
   Value less(Value x, Value y);
   Value equal(Value x, Value y);
+  Value isNot(Value condition);
   Value select(Value condition, Value x, Value y);
 
   // f32 scalars and vectors.
@@ -63,6 +64,10 @@ public:
   Value offset(Value pointer, mlir::Type element, Value index);
   Value load(mlir::Type element, Value pointer, Value index, Lanes lanes = {});
   void store(mlir::Type element, Value value, Value pointer, Value index, Lanes lanes = {});
+
+  /// Asks for the cache line at `pointer` + `bytes`: 3 into the first-level cache, 2 into the
+  /// second. Any address will do.
+  void prefetch(Value pointer, Value bytes, int level);
 
   /// The value as storing it in `element` and loading it again would give it.
   Value round(mlir::Type element, Value value) { return widen(element, narrow(element, value)); }

@@ -2,10 +2,10 @@
 //
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
-// A work item is a block of kRowBlock rows times one panel. Its sums live in scratch ([rows][32]
-// per product, in the first-level cache); depth is cut in blocks of kDepthBlock so that a panel's
-// part stays in cache while the rows pass over it; the epilogue then reads the finished sums row by
-// row. Neighbouring items share the rows of a.
+// A work item is a block of kRowBlock rows times two panels. Its sums live in scratch ([rows][64]
+// per product); depth is cut in blocks of kDepthBlock so that the panels' part stays in cache while
+// the rows pass over it; the epilogue then reads the finished sums row by row. Neighbouring items
+// share the rows of a.
 
 #include "codegen/CPU/Kernels.h"
 #include "codegen/CPU/Tiles.h"
@@ -18,7 +18,8 @@ using namespace ashlar::graph;
 namespace ashlar::cpu {
 
 static constexpr int64_t kRowBlock = 192;
-static constexpr int64_t kDepthBlock = 512;
+static constexpr int64_t kDepthBlock = 256;
+static constexpr int64_t kItemColumns = 2 * kPanel;
 
 namespace {
 
@@ -29,16 +30,17 @@ public:
   KernelDescription describe() const override {
     KernelDescription description;
     description.grid.push_back(asExtent(rows, kRowBlock));
-    description.grid.push_back(Extent{columns, {}, kPanel});
+    description.grid.push_back(Extent{columns, {}, kItemColumns});
     description.scratchBytes =
-        Polynomial(static_cast<int64_t>(products.size()) * kRowBlock * kPanel * 4);
+        Polynomial(static_cast<int64_t>(products.size()) * kRowBlock * kItemColumns * 4);
     return description;
   }
   void emit(KernelContext &context) const override;
 
 private:
-  void emitProducts(KernelContext &c, Value firstRow, Value count, Value panel) const;
-  void emitEpilogue(KernelContext &c, Value firstRow, Value count, Value panel) const;
+  void emitProducts(KernelContext &c, Value firstRow, Value count, Value block) const;
+  void emitColumns(KernelContext &c, TileProduct &tiles, Value block) const;
+  void emitEpilogue(KernelContext &c, Value firstRow, Value count, Value block) const;
 
   mutable func::FuncOp kernel; // an op is a handle; its accessors are not const
   mutable SmallVector<MatmulOp> products;
@@ -112,50 +114,74 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
 
 void ProductKernel::emit(KernelContext &c) const {
   Emitter &e = c.e;
-  int64_t panels = llvm::divideCeil(columns, kPanel);
+  int64_t blocks = llvm::divideCeil(columns, kItemColumns);
   Value total = c.evaluator.product(rows);
   e.loop(c.begin, c.end, 1, [&](Value item) {
-    Value panel = e.rem(item, e.constant(panels));
-    Value firstRow = e.mul(e.div(item, e.constant(panels)), kRowBlock);
+    Value block = e.rem(item, e.constant(blocks)); // of columns
+    Value firstRow = e.mul(e.div(item, e.constant(blocks)), kRowBlock);
     Value count = e.min(e.constant(kRowBlock), e.sub(total, firstRow));
-    emitProducts(c, firstRow, count, panel);
-    emitEpilogue(c, firstRow, count, panel);
+    emitProducts(c, firstRow, count, block);
+    emitEpilogue(c, firstRow, count, block);
   });
 }
 
-void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, Value panel) const {
+void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, Value block) const {
   Emitter &e = c.e;
   Value stride = c.evaluator.product(rowStride);
   Value leftRows = e.offset(c.evaluator.buffer(left.buffer.getArgNumber()), e.f32,
                             e.add(e.mul(firstRow, stride), left.offset));
   Value zero = e.f32Constant(0.0, e.model.lanes);
   for (auto [index, product] : llvm::enumerate(products)) {
-    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kPanel));
-    e.loop(e.constant(0), e.mul(count, kPanel), e.model.lanes,
+    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
+    e.loop(e.constant(0), e.mul(count, kItemColumns), e.model.lanes,
            [&](Value i) { e.store(e.f32, zero, sums, i, {e.model.lanes, nullptr}); });
     auto weight = cast<BlockArgument>(product.getB());
-    Value pointer = c.evaluator.buffer(weight.getArgNumber());
     bool isBf16 = getLayout(weight) == "panel_bf16";
-    int64_t pairs = llvm::divideCeil(depth, 2);
+    // In elements: a run of columns over the whole depth, and a step of depth in it.
+    int64_t step = isBf16 ? 16 : kPanel, run = step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
+    int64_t blockElements = kItemColumns / step * run;
+    Type element = isBf16 ? e.b.getBF16Type() : e.f32;
+    Value panels =
+        e.offset(c.evaluator.buffer(weight.getArgNumber()), element, e.mul(block, blockElements));
     e.loop(e.constant(0), e.constant(depth), kDepthBlock, [&](Value k) {
       Value length = e.min(e.constant(kDepthBlock), e.sub(e.constant(depth), k));
-      Value a = e.offset(leftRows, e.f32, k);
-      if (isBf16) {
-        // Two panels of 16 columns make one of 32; a block starts at an even row.
-        Value b =
-            e.offset(pointer, e.b.getBF16Type(), e.add(e.mul(panel, 2 * pairs * 32), e.mul(k, 16)));
-        emitTiles(e, c.module, WeightType::BF16, a, stride, b, e.constant(pairs * 32), sums,
-                  e.constant(kPanel), length, count);
-      } else {
-        Value b = e.offset(pointer, e.f32, e.add(e.mul(panel, depth * kPanel), e.mul(k, kPanel)));
-        emitTiles(e, c.module, WeightType::F32, a, stride, b, e.constant(kPanel), sums,
-                  e.constant(kPanel), length, count);
-      }
+      Value isLast = e.equal(e.add(k, length), e.constant(depth));
+      TileProduct tiles;
+      tiles.type = isBf16 ? WeightType::BF16 : WeightType::F32;
+      tiles.a = e.offset(leftRows, e.f32, k);
+      tiles.lda = stride;
+      tiles.b = e.offset(panels, element, e.mul(k, step));
+      tiles.ldb = e.constant(step);
+      tiles.runStride = e.constant(run);
+      tiles.c = sums;
+      tiles.ldc = e.constant(kItemColumns);
+      tiles.depth = length;
+      tiles.rows = count;
+      tiles.next =
+          e.offset(panels, element,
+                   e.select(isLast, e.constant(blockElements), e.mul(e.add(k, length), step)));
+      emitColumns(c, tiles, block);
     });
   }
 }
 
-void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, Value panel) const {
+/// Two panels, or the one that is left at the end.
+void ProductKernel::emitColumns(KernelContext &c, TileProduct &tiles, Value block) const {
+  Emitter &e = c.e;
+  auto emitWidth = [&](int64_t width) {
+    tiles.columns = width;
+    emitTiles(e, c.module, tiles);
+  };
+  int64_t panels = llvm::divideCeil(columns, kPanel);
+  if (panels % 2 == 0)
+    return emitWidth(2 * kPanel);
+  Value isWhole = e.less(block, e.constant(panels / 2));
+  if (panels > 1)
+    e.when(isWhole, [&] { emitWidth(2 * kPanel); });
+  e.when(e.isNot(isWhole), [&] { emitWidth(kPanel); });
+}
+
+void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, Value block) const {
   Emitter &e = c.e;
   Dims dims = getDims(products.front().getType());
   ArrayRef<Dim> leading = ArrayRef(dims).drop_back();
@@ -164,21 +190,22 @@ void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, 
   // Sums are read at the row and column of this item, whatever index they are asked for by.
   Value row, sumColumn;
   for (auto [index, product] : llvm::enumerate(products)) {
-    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kPanel));
+    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
     c.evaluator.provide(product.getResult(), [&, sums](Evaluator::Index, Lanes lanes) {
-      return e.load(e.f32, sums, e.add(e.mul(row, kPanel), sumColumn), {lanes.width, nullptr});
+      return e.load(e.f32, sums, e.add(e.mul(row, kItemColumns), sumColumn),
+                    {lanes.width, nullptr});
     });
   }
   for (Value value : terminator->getOperands())
     vectorised &= c.evaluator.isVectorisable(stripReshapes(value));
-  Value firstColumn = e.mul(panel, kPanel);
+  Value firstColumn = e.mul(block, kItemColumns);
   e.loop(e.constant(0), count, 1, [&](Value localRow) {
     row = localRow;
     Value globalRow = e.add(firstRow, localRow);
     SmallVector<Value> at = c.evaluator.delinearise(globalRow, leading);
     at.push_back(nullptr);
-    Value width = e.min(e.constant(kPanel), e.sub(e.constant(columns), firstColumn));
-    Value extent = columns % kPanel == 0 ? e.constant(kPanel) : width;
+    Value width = e.min(e.constant(kItemColumns), e.sub(e.constant(columns), firstColumn));
+    Value extent = columns % kItemColumns == 0 ? e.constant(kItemColumns) : width;
     e.columns(extent, vectorised, [&](Value column, Lanes lanes) {
       sumColumn = column;
       at.back() = e.add(firstColumn, column);

@@ -4,7 +4,6 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
@@ -12,43 +11,73 @@ namespace ashlar::cpu {
 
 namespace {
 
-/// The arguments of a tile function, by name.
+/// How far ahead a kernel asks for what it will read itself, in bytes.
+constexpr int64_t kStreamAhead = 2048;
+/// A step of depth of this many columns fills a cache line of f32, or shares one of bf16 with the
+/// next.
+constexpr int64_t kLineColumns = 16;
+/// The pair of rows of a bf16 run.
+constexpr int64_t kPairElements = 32;
+
+/// What a kernel asks for ahead of time.
+enum class Ahead { Nothing, Own, Next };
+
+/// A kernel or a function over them: for B's kind and columns.
+struct TileShape {
+  WeightType type;
+  int64_t columns;
+  Ahead ahead;
+
+  int64_t elementBytes() const { return type == WeightType::F32 ? 4 : 2; }
+  /// Bytes of a step of depth in kLineColumns columns.
+  int64_t stepBytes() const { return kLineColumns * elementBytes(); }
+  std::string getName() const {
+    return (type == WeightType::F32 ? "tile_f32_" : "tile_bf16_") + std::to_string(columns) +
+           (ahead == Ahead::Nothing ? ""
+            : ahead == Ahead::Own   ? "_stream"
+                                    : "_next");
+  }
+};
+
+/// The arguments of a kernel, by name; `next` is null unless the kernel asks for it.
 struct TileArguments {
-  Value a, lda, b, ldb, c, ldc, depth;
+  Value a, lda, b, ldb, runStride, c, ldc, depth, next;
 };
 
 /// Emits the straight-line kernel for a fixed number of rows.
 class TileEmitter {
 public:
-  TileEmitter(Emitter &e, WeightType type, int64_t rows, TileArguments args)
-      : e(e), type(type), rows(rows), args(args), registers(e.model.tileColumns / e.model.lanes) {}
+  TileEmitter(Emitter &e, const TileShape &shape, int64_t rows, const TileArguments &args)
+      : e(e), shape(shape), rows(rows), args(args), registers(shape.columns / e.model.lanes) {}
 
   void emit() {
     SmallVector<Value> sums;
-    forEachAccumulator([&](Value position) {
+    forEachSum([&](Value position) {
       sums.push_back(e.load(e.f32, args.c, position, {e.model.lanes, nullptr}));
     });
     for (int64_t row = 0; row < rows; ++row)
       rowPointers.push_back(e.offset(args.a, e.f32, e.mul(args.lda, row)));
-    if (type == WeightType::F32)
-      sums = e.loop(e.constant(0), args.depth, 1, sums,
-                    [&](Value k, ValueRange carried) { return step(k, loadRow(k), carried); });
+    if (shape.type == WeightType::F32)
+      sums = e.loop(e.constant(0), args.depth, 1, sums, [&](Value k, ValueRange carried) {
+        prefetch(k);
+        return step(k, loadRow(k), carried);
+      });
     else
       sums = emitPairs(sums);
     size_t next = 0;
-    forEachAccumulator([&](Value position) {
+    forEachSum([&](Value position) {
       e.store(e.f32, sums[next++], args.c, position, {e.model.lanes, nullptr});
     });
   }
 
 private:
-  void forEachAccumulator(llvm::function_ref<void(Value)> body) {
+  void forEachSum(llvm::function_ref<void(Value)> body) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t i = 0; i < registers; ++i)
         body(e.add(e.mul(args.ldc, row), i * e.model.lanes));
   }
 
-  /// One step of depth: every accumulator takes A[row, k] times its register of B's row k.
+  /// One step of depth: every sum takes A[row, k] times its register of B's row k.
   SmallVector<Value> step(Value k, ArrayRef<Value> bRow, ValueRange carried) {
     SmallVector<Value> sums(carried);
     for (int64_t row = 0; row < rows; ++row) {
@@ -59,52 +88,48 @@ private:
     return sums;
   }
 
+  /// Where the run of a column begins, in elements.
+  Value getRun(int64_t column) { return e.mul(args.runStride, column / getRunColumns(shape.type)); }
+
   SmallVector<Value> loadRow(Value k) {
     SmallVector<Value> bRow;
-    for (int64_t i = 0; i < registers; ++i)
-      bRow.push_back(e.load(e.f32, args.b, e.add(e.mul(k, args.ldb), i * e.model.lanes),
-                            {e.model.lanes, nullptr}));
+    for (int64_t column = 0; column < shape.columns; column += e.model.lanes) {
+      Value row = e.add(getRun(column), e.mul(k, args.ldb));
+      bRow.push_back(e.load(e.f32, args.b, e.add(row, column % kPanel), {e.model.lanes, nullptr}));
+    }
     return bRow;
   }
 
-  /// Two steps of depth from panels of bf16 pairs: a 32-bit lane holds rows k (low half) and k + 1
-  /// of one column.
+  /// Two steps of depth at once: a 32-bit lane holds rows k (low half) and k + 1 of one column. An
+  /// odd depth ends with half a pair.
   SmallVector<Value> emitPairs(ArrayRef<Value> initial) {
-    Value pairs = e.div(args.depth, e.constant(2));
+    Value evenEnd = e.mul(e.div(args.depth, e.constant(2)), 2);
+    SmallVector<Value> even, odd;
     SmallVector<Value> sums =
-        e.loop(e.constant(0), pairs, 1, initial, [&](Value pair, ValueRange carried) {
-          Value k = e.mul(pair, 2);
-          SmallVector<Value> even, odd;
-          loadPairs(pair, even, odd);
+        e.loop(e.constant(0), evenEnd, 2, initial, [&](Value k, ValueRange carried) {
+          prefetch(k);
+          loadPairs(k, even, odd);
           SmallVector<Value> half = step(k, even, carried);
           return step(e.add(k, 1), odd, half);
         });
-    // An odd depth ends with half a pair.
-    SmallVector<Type> types(sums.size(), sums.front().getType());
-    Value isOdd = e.equal(e.rem(args.depth, e.constant(2)), e.constant(1));
-    auto branch = scf::IfOp::create(e.b, types, isOdd, true, true);
-    OpBuilder::InsertionGuard guard(e.b);
-    e.b.setInsertionPointToStart(branch.thenBlock());
-    SmallVector<Value> even, odd;
-    loadPairs(pairs, even, odd);
-    scf::YieldOp::create(e.b, step(e.mul(pairs, 2), even, sums));
-    e.b.setInsertionPointToStart(branch.elseBlock());
-    scf::YieldOp::create(e.b, sums);
-    return SmallVector<Value>(branch.getResults());
+    return e.loop(evenEnd, args.depth, 1, sums, [&](Value k, ValueRange carried) {
+      loadPairs(k, even, odd);
+      return step(k, even, carried);
+    });
   }
 
-  void loadPairs(Value pair, SmallVectorImpl<Value> &even, SmallVectorImpl<Value> &odd) {
+  /// Rows k and k + 1, for an even k.
+  void loadPairs(Value k, SmallVectorImpl<Value> &even, SmallVectorImpl<Value> &odd) {
     auto words = VectorType::get({e.model.lanes}, e.i32);
     auto splat = [&](uint32_t value) -> Value {
       return arith::ConstantOp::create(e.b, SplatElementsAttr::get(words, APInt(32, value)));
     };
     Type floats = VectorType::get({e.model.lanes}, e.f32);
-    for (int64_t i = 0; i < registers; ++i) {
-      int64_t column = i * e.model.lanes;
-      // Panels are 16 columns wide; in 32-bit words a pair is one element.
-      Value panel = e.mul(args.ldb, column / 16);
-      Value position = e.add(panel, e.add(e.mul(pair, 32), (column % 16) * 2));
-      Value address = e.offset(args.b, e.b.getBF16Type(), position);
+    even.clear();
+    odd.clear();
+    for (int64_t column = 0; column < shape.columns; column += e.model.lanes) {
+      Value pair = e.add(getRun(column), e.mul(k, kPairElements / 2));
+      Value address = e.offset(args.b, e.b.getBF16Type(), e.add(pair, column % 16 * 2));
       Value raw = e.load(e.i32, address, e.constant(0), {e.model.lanes, nullptr});
       even.push_back(
           arith::BitcastOp::create(e.b, floats, arith::ShLIOp::create(e.b, raw, splat(16))));
@@ -113,18 +138,33 @@ private:
     }
   }
 
+  /// Asks for lines, at step k.
+  void prefetch(Value k) {
+    if (shape.ahead == Ahead::Next)
+      e.prefetch(args.next, e.mul(k, shape.stepBytes()), 2);
+    if (shape.ahead != Ahead::Own)
+      return;
+    bool isF32 = shape.type == WeightType::F32;
+    Value row = e.mul(k, isF32 ? args.ldb : e.constant(kPairElements / 2));
+    for (int64_t column = 0; column < shape.columns; column += kLineColumns) {
+      Value position = e.add(e.add(getRun(column), row), isF32 ? column % kPanel : 0);
+      e.prefetch(args.b, e.add(e.mul(position, shape.elementBytes()), kStreamAhead), 3);
+    }
+  }
+
   Emitter &e;
-  WeightType type;
+  TileShape shape;
   int64_t rows;
   TileArguments args;
   int64_t registers;
   SmallVector<Value> rowPointers;
 };
 
-} // namespace
-
-static LLVM::LLVMFuncOp createFunction(Emitter &e, ModuleOp module, const Twine &name,
-                                       ArrayRef<Type> inputs) {
+/// Returns the function of this name, and where it is new has its body emitted.
+LLVM::LLVMFuncOp getFunction(Emitter &e, ModuleOp module, const Twine &name, ArrayRef<Type> inputs,
+                             llvm::function_ref<void(ValueRange)> emitBody) {
+  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name.str()))
+    return existing;
   OpBuilder::InsertionGuard guard(e.b);
   e.b.setInsertionPointToEnd(module.getBody());
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.b.getContext()), inputs);
@@ -133,71 +173,109 @@ static LLVM::LLVMFuncOp createFunction(Emitter &e, ModuleOp module, const Twine 
   for (auto [index, input] : llvm::enumerate(inputs))
     if (isa<LLVM::LLVMPointerType>(input))
       function.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(), e.b.getUnitAttr());
-  return function;
-}
-
-/// The kernel for exactly `rows` rows.
-static LLVM::LLVMFuncOp getRowKernel(Emitter &e, ModuleOp module, WeightType type, int64_t rows) {
-  std::string name = (type == WeightType::F32 ? "tile_f32_" : "tile_bf16_") + std::to_string(rows);
-  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return existing;
-  auto function = createFunction(e, module, name,
-                                 {e.pointer, e.i64, e.pointer, e.i64, e.pointer, e.i64, e.i64});
-  OpBuilder::InsertionGuard guard(e.b);
   Block *entry = function.addEntryBlock(e.b);
   e.b.setInsertionPointToStart(entry);
-  auto args = entry->getArguments();
-  TileEmitter(e, type, rows, {args[0], args[1], args[2], args[3], args[4], args[5], args[6]})
-      .emit();
+  emitBody(entry->getArguments());
   LLVM::ReturnOp::create(e.b, ValueRange{});
   return function;
 }
 
-/// The function for any number of rows and kPanel columns: balanced groups of rows, one register
-/// tile of columns after the other.
-static LLVM::LLVMFuncOp getTileFunction(Emitter &e, ModuleOp module, WeightType type) {
-  StringRef name = type == WeightType::F32 ? "tile_f32" : "tile_bf16";
-  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name))
-    return existing;
-  auto function = createFunction(
-      e, module, name, {e.pointer, e.i64, e.pointer, e.i64, e.pointer, e.i64, e.i64, e.i64});
-  OpBuilder::InsertionGuard guard(e.b);
-  Block *entry = function.addEntryBlock(e.b);
-  e.b.setInsertionPointToStart(entry);
-  Value a = entry->getArgument(0), lda = entry->getArgument(1), b = entry->getArgument(2),
-        ldb = entry->getArgument(3);
-  Value c = entry->getArgument(4), ldc = entry->getArgument(5), depth = entry->getArgument(6),
-        rows = entry->getArgument(7);
-  Value groups = e.ceilDiv(rows, e.model.tileRows);
-  Value least = e.div(rows, e.max(groups, e.constant(1))),
-        larger = e.sub(rows, e.mul(least, groups));
-  e.loop(e.constant(0), groups, 1, [&](Value group) {
-    Value first = e.add(e.mul(group, least), e.min(group, larger));
-    Value count = e.add(least, e.select(e.less(group, larger), e.constant(1), e.constant(0)));
-    Value aRows = e.offset(a, e.f32, e.mul(first, lda)),
-          cRows = e.offset(c, e.f32, e.mul(first, ldc));
-    for (int64_t size = e.model.tileRows; size >= 1; --size) {
-      auto kernel = getRowKernel(e, module, type, size);
-      e.when(e.equal(count, e.constant(size)), [&] {
-        for (int64_t column = 0; column < kPanel; column += e.model.tileColumns) {
-          Value bColumn = type == WeightType::F32
-                              ? e.offset(b, e.f32, e.constant(column))
-                              : e.offset(b, e.b.getBF16Type(), e.mul(ldb, column / 16));
-          Value cColumn = e.offset(cRows, e.f32, e.constant(column));
-          LLVM::CallOp::create(e.b, kernel,
-                               ValueRange{aRows, lda, bColumn, ldb, cColumn, ldc, depth});
-        }
+SmallVector<Type> getTypes(ArrayRef<Value> values) {
+  return llvm::map_to_vector(values, [](Value value) { return value.getType(); });
+}
+
+/// Emits the function for any number of rows: balanced groups, one register tile of columns after
+/// the other.
+class TileFunction {
+public:
+  TileFunction(Emitter &e, ModuleOp module, const TileShape &shape, const TileArguments &args,
+               Value rows)
+      : e(e), module(module), shape(shape), args(args), rows(rows),
+        tileColumns(std::min(shape.columns, e.model.tileRegisters * e.model.lanes)),
+        mostRows(e.model.accumulators / (tileColumns / e.model.lanes)) {}
+
+  void emit() {
+    Value groups = e.ceilDiv(rows, mostRows);
+    Value least = e.div(rows, e.max(groups, e.constant(1))),
+          larger = e.sub(rows, e.mul(least, groups));
+    Value isOnly = e.less(groups, e.constant(2));
+    e.loop(e.constant(0), groups, 1, [&](Value group) {
+      Value first = e.add(e.mul(group, least), e.min(group, larger));
+      Value count = e.add(least, e.select(e.less(group, larger), e.constant(1), e.constant(0)));
+      for (int64_t size = mostRows; size >= 1; --size)
+        e.when(e.equal(count, e.constant(size)), [&] {
+          if (shape.ahead == Ahead::Nothing)
+            return emitGroup(group, first, size, Ahead::Nothing);
+          e.when(isOnly, [&] { emitGroup(group, first, size, Ahead::Own); });
+          // Groups are balanced: where there are several, each is at least half full.
+          if (2 * size >= mostRows)
+            e.when(e.isNot(isOnly), [&] { emitGroup(group, first, size, Ahead::Next); });
+        });
+    });
+  }
+
+private:
+  void emitGroup(Value group, Value first, int64_t size, Ahead ahead) {
+    Value a = e.offset(args.a, e.f32, e.mul(first, args.lda)),
+          c = e.offset(args.c, e.f32, e.mul(first, args.ldc));
+    TileShape tile{shape.type, tileColumns, ahead};
+    std::string name = tile.getName() + "_" + std::to_string(size);
+    for (int64_t column = 0; column < shape.columns; column += tileColumns) {
+      SmallVector<Value> inputs = {a,        args.lda,       getColumn(column),
+                                   args.ldb, args.runStride, e.offset(c, e.f32, e.constant(column)),
+                                   args.ldc, args.depth};
+      if (ahead == Ahead::Next)
+        inputs.push_back(getNext(group, column / tileColumns));
+      auto kernel = getFunction(e, module, name, getTypes(inputs), [&](ValueRange in) {
+        Value next = ahead == Ahead::Next ? in[8] : Value();
+        TileEmitter(e, tile, size, {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], next})
+            .emit();
       });
+      LLVM::CallOp::create(e.b, kernel, inputs);
     }
-  });
-  LLVM::ReturnOp::create(e.b, ValueRange{});
-  return function;
-}
+  }
 
-void emitTiles(Emitter &e, ModuleOp module, WeightType type, Value a, Value lda, Value b, Value ldb,
-               Value c, Value ldc, Value depth, Value rows) {
-  auto function = getTileFunction(e, module, type);
-  LLVM::CallOp::create(e.b, function, ValueRange{a, lda, b, ldb, c, ldc, depth, rows});
+  Value getColumn(int64_t column) {
+    int64_t run = column / getRunColumns(shape.type), rest = column % getRunColumns(shape.type);
+    Value position = e.add(e.mul(args.runStride, run), shape.type == WeightType::F32 ? rest : 0);
+    return e.offset(args.b, e.i8, e.mul(position, shape.elementBytes()));
+  }
+
+  /// Where one call asks for lines: the calls of the first groups go through the next part in
+  /// pieces of kLineColumns columns, all later ones ask for the last piece again, which costs
+  /// little.
+  Value getNext(Value group, int64_t tile) {
+    Value call = e.min(e.add(e.mul(group, shape.columns / tileColumns), tile),
+                       e.constant(shape.columns / kLineColumns - 1));
+    int64_t pieces = getRunColumns(shape.type) / kLineColumns; // of a run
+    Value run = e.div(call, e.constant(pieces)), piece = e.rem(call, e.constant(pieces));
+    Value bytes = e.add(e.mul(e.mul(run, args.runStride), shape.elementBytes()),
+                        e.mul(e.mul(piece, args.depth), shape.stepBytes()));
+    return e.offset(args.next, e.i8, bytes);
+  }
+
+  Emitter &e;
+  ModuleOp module;
+  TileShape shape;
+  TileArguments args;
+  Value rows;
+  int64_t tileColumns, mostRows;
+};
+
+} // namespace
+
+void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p) {
+  TileShape shape{p.type, p.columns, p.next ? Ahead::Next : Ahead::Nothing};
+  SmallVector<Value> inputs = {p.a, p.lda, p.b, p.ldb, p.runStride, p.c, p.ldc, p.depth, p.rows};
+  if (p.next)
+    inputs.push_back(p.next);
+  auto function = getFunction(e, module, shape.getName(), getTypes(inputs), [&](ValueRange in) {
+    Value next = p.next ? in[9] : Value();
+    TileFunction(e, module, shape, {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], next},
+                 in[8])
+        .emit();
+  });
+  LLVM::CallOp::create(e.b, function, inputs);
 }
 
 } // namespace ashlar::cpu

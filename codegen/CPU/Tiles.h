@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The register tiles that every product runs on, products of matrices and of attention alike. One
-// function per image and weight type:
+// The register tiles that every product runs on, products of matrices and of attention alike:
 //
-//   tile_f32 (A, lda, B, ldb, C, ldc, K, M)   C[M, columns] += A[M, K] B[K, columns], row m of A at
-//   A + m lda
+//   C[rows, columns] += A[rows, depth] B[depth, columns]
 //
-// with columns = CpuModel::tileColumns (two registers). For f32 row k of B lies at B + k ldb;
-// tile_bf16 reads two-byte weights as [K / 2][16][2] panels, ldb being the distance of two
-// neighbouring panels in elements. Rows are cut into balanced groups of at most tileRows, and each
-// group size has its own straight-line kernel whose accumulators stay in registers: per k one load
-// of a row of B, one broadcast and two fused multiply-adds per row of A.
+// for one panel or two side by side (columns = kPanel or 2 kPanel). There is a function for each
+// kind of B, number of columns and kind of prefetch, as each is needed. It cuts rows into balanced
+// groups, and each group size has its own straight-line kernel whose sums stay in registers: per
+// step of depth a row of B in CpuModel::tileRegisters registers, and per row of A one broadcast and
+// a fused multiply-add with each of them.
 //
-// Each element of C is one chain of fused multiply-adds in order of k, whatever M and the
-// instruction set are.
+// Weights come from memory once per block of rows. While groups of rows pass over a part of B that
+// lies in cache, they ask for the lines of the part that comes next; a single group, which has no
+// time to spare, asks for what it will read itself a few steps later.
+//
+// Each element of C is one chain of fused multiply-adds in order of depth, whatever the number of
+// rows and the instruction set are.
 
 #ifndef ASHLAR_CODEGEN_CPU_TILES_H
 #define ASHLAR_CODEGEN_CPU_TILES_H
@@ -23,14 +25,26 @@
 
 namespace ashlar::cpu {
 
+/// What B holds: f32, or bf16 with rows 2i and 2i + 1 of one column side by side.
 enum class WeightType { F32, BF16 };
 
-/// Calls the tile function for C[rows, kPanel] += A[rows, depth] B[depth, kPanel], creating it in
-/// the module where it is called for the first time. `b` is f32 rows at stride `ldb`, or a pair of
-/// bf16 panels at distance `ldb`.
-void emitTiles(Emitter &e, mlir::ModuleOp module, WeightType type, mlir::Value a, mlir::Value lda,
-               mlir::Value b, mlir::Value ldb, mlir::Value c, mlir::Value ldc, mlir::Value depth,
-               mlir::Value rows);
+/// The columns of B that lie side by side in memory.
+inline int64_t getRunColumns(WeightType type) { return type == WeightType::F32 ? kPanel : 16; }
+
+/// One product of tiles. Strides are in elements. Row m of A lies at a + m lda, of C at c + m ldc.
+/// Column j of B lies in run j / getRunColumns(), which begins at b + run * runStride; an f32 run
+/// has a row every ldb, a bf16 run a pair of rows every 32 elements.
+struct TileProduct {
+  WeightType type;
+  int64_t columns; // kPanel or 2 * kPanel
+  mlir::Value a, lda, b, ldb, runStride, c, ldc, depth, rows;
+  /// The part of B, as deep and with the same runs, that will be needed after this one, its rows
+  /// without gaps; null where all of B is in cache.
+  mlir::Value next;
+};
+
+/// Calls the function that computes the product.
+void emitTiles(Emitter &e, mlir::ModuleOp module, const TileProduct &product);
 
 } // namespace ashlar::cpu
 
