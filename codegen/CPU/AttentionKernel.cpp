@@ -1,25 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//
-// softmax(scale q k^T + mask) v with an online softmax: memory does not grow with the number of
-// keys.
-//
-// A work item is a block of kQueryBlock query rows of one sequence and one key-value head; the
-// query heads that share the head are rows of the same block, so keys and values are read once for
-// all of them. Per item:
-//
-//   Q [rows][width] = scale queries      evaluated in place: slices of a merged product, rotations
-//   per block of kKeyBlock keys that some row may see:
-//     S [rows][keys]  = Q K              K in panels [position / 32][width][32]
-//     row by row: mask, new maximum m, S = exp(S - m), l = l exp(m_old - m) + sum S,
-//                 O *= exp(m_old - m)
-//     O [rows][value width] += S V       V in rows padded to 32
-//   output = O / l, logsumexp = m + ln l
-//
-// Keys and values that are no cache are packed into scratch once per sequence and head;
-// neighbouring items share them. Key blocks start at multiples of kKeyBlock, so a row's result does
-// not depend on the rows beside it.
 
-#include "codegen/CPU/Kernels.h"
+#include "codegen/CPU/AttentionKernel.h"
+
 #include "codegen/CPU/Tiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -32,48 +14,9 @@ using namespace ashlar::graph;
 
 namespace ashlar::cpu {
 
-static constexpr int64_t kQueryBlock = 64;
-static constexpr int64_t kKeyBlock = 128;
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-namespace {
-
-Dims dimsOf(Value value) { return getDims(cast<RankedTensorType>(value.getType())); }
-
-class AttentionKernel : public KernelShape {
-public:
-  static FailureOr<std::unique_ptr<KernelShape>> create(func::FuncOp kernel);
-  KernelDescription describe() const override;
-  void emit(KernelContext &context) const override;
-
-private:
-  /// Pointers into scratch, and what one item works on.
-  struct Item {
-    Value queries, scores, output, largest, sums, keys, values; // f32 arrays
-    Value valueStride;                                          // elements between rows of values
-    Value batch, head, firstRow, rows, keyCount, offset;
-  };
-
-  bool isCached() const { return isa<CacheType>(op.getKeys().getType()); }
-  int64_t cacheWidthOf(bool keys) const { return keys ? width : llvm::alignTo(valueWidth, kPanel); }
-  void locateScratch(KernelContext &c, Item &item) const;
-  void locateKeys(KernelContext &c, Item &item) const;
-  void packKeys(KernelContext &c, const Item &item) const;
-  void packQueries(KernelContext &c, const Item &item) const;
-  void emitKeyBlocks(KernelContext &c, const Item &item) const;
-  void emitScores(KernelContext &c, const Item &item, Value firstKey, Value panels) const;
-  void emitWeighted(KernelContext &c, const Item &item, Value firstKey, Value keys) const;
-  void emitSoftmax(KernelContext &c, const Item &item, Value firstKey, Value panels) const;
-  Value visible(KernelContext &c, const Item &item, Value key, Value position, Value end) const;
-  void emitOutput(KernelContext &c, const Item &item) const;
-  /// The query's position in the sequence's rows, and its head, of a row of the block.
-  std::pair<Value, Value> splitRow(KernelContext &c, const Item &item, Value row) const;
-
-  mutable AttentionOp op;                      // an op is a handle; its accessors are not const
-  int outputResult = -1, logsumexpResult = -1; // which results of the kernel they are
-  Dim batch, queryCount, keyRoom;
-  int64_t heads = 0, keyHeads = 0, group = 0, width = 0, valueWidth = 0, paddedWidth = 0;
-};
+static Dims dimsOf(Value value) { return getDims(cast<RankedTensorType>(value.getType())); }
 
 FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp kernel) {
   auto shape = std::make_unique<AttentionKernel>();
@@ -123,7 +66,7 @@ KernelDescription AttentionKernel::describe() const {
   Monomial rows = getElementCount({queryCount}).terms.front();
   rows.scale *= group;
   description.grid.push_back(asExtent(rows, kQueryBlock));
-  Polynomial floats(kQueryBlock * (width + kKeyBlock + paddedWidth + 2));
+  Polynomial floats(kQueryBlock * (width + kKeyBlock + paddedWidth + 2) + kKeyBlock);
   if (!isCached()) {
     Polynomial room = getElementCount({keyRoom});
     room += Polynomial(kPanel);
@@ -147,6 +90,7 @@ void AttentionKernel::locateScratch(KernelContext &c, Item &item) const {
   item.output = take(kQueryBlock * paddedWidth);
   item.largest = take(kQueryBlock);
   item.sums = take(kQueryBlock);
+  item.flags = take(kKeyBlock);
   if (isCached())
     return;
   item.keys = take(0);
@@ -203,62 +147,12 @@ void AttentionKernel::emit(KernelContext &c) const {
          });
 }
 
-void AttentionKernel::packKeys(KernelContext &c, const Item &item) const {
-  Emitter &e = c.e;
-  bool vectorKeys = c.evaluator.isVectorisable(op.getKeys()),
-       vectorValues = c.evaluator.isVectorisable(op.getValues());
-  e.loop(e.constant(0), c.evaluator.size(keyRoom), 1, [&](Value key) {
-    Value panel = e.add(e.mul(e.div(key, e.constant(kPanel)), width * kPanel),
-                        e.rem(key, e.constant(kPanel)));
-    e.columns(e.constant(width), vectorKeys, [&](Value column, Lanes lanes) {
-      Value elements =
-          c.evaluator.evaluate(op.getKeys(), {item.batch, key, item.head, column}, lanes);
-      Value at = e.add(panel, e.mul(column, kPanel));
-      if (lanes.isScalar())
-        e.store(e.f32, elements, item.keys, at);
-      else
-        e.scatter(elements, item.keys, at, kPanel, lanes);
-    });
-    Value row = e.mul(key, paddedWidth);
-    e.columns(e.constant(valueWidth), vectorValues, [&](Value column, Lanes lanes) {
-      Value elements =
-          c.evaluator.evaluate(op.getValues(), {item.batch, key, item.head, column}, lanes);
-      e.store(e.f32, elements, item.values, e.add(row, column), lanes);
-    });
-    e.loop(e.constant(valueWidth), e.constant(paddedWidth), 1, [&](Value column) {
-      e.store(e.f32, e.f32Constant(0.0), item.values, e.add(row, column));
-    });
-  });
-}
-
 std::pair<Value, Value> AttentionKernel::splitRow(KernelContext &c, const Item &item,
                                                   Value row) const {
   Value global = c.e.add(item.firstRow, row);
   Value position = c.e.div(global, c.e.constant(group));
   Value head = c.e.add(c.e.mul(item.head, group), c.e.rem(global, c.e.constant(group)));
   return {position, head};
-}
-
-void AttentionKernel::packQueries(KernelContext &c, const Item &item) const {
-  Emitter &e = c.e;
-  bool vectorised = c.evaluator.isVectorisable(op.getQueries());
-  double scale = op.getScale().convertToDouble();
-  e.loop(e.constant(0), item.rows, 1, [&](Value row) {
-    auto [position, head] = splitRow(c, item, row);
-    e.columns(e.constant(width), vectorised,
-              [&, position = position, head = head](Value column, Lanes lanes) {
-                Value elements = c.evaluator.evaluate(op.getQueries(),
-                                                      {item.batch, position, head, column}, lanes);
-                Value scaled =
-                    arith::MulFOp::create(e.b, elements, e.f32Constant(scale, lanes.width));
-                e.store(e.f32, scaled, item.queries, e.add(e.mul(row, width), column), lanes);
-              });
-    e.store(e.f32, e.f32Constant(kMinusInfinity), item.largest, row);
-    e.store(e.f32, e.f32Constant(0.0), item.sums, row);
-  });
-  e.columns(e.mul(item.rows, paddedWidth), true, [&](Value at, Lanes lanes) {
-    e.store(e.f32, e.f32Constant(0.0, lanes.width), item.output, at, lanes);
-  });
 }
 
 void AttentionKernel::emitKeyBlocks(KernelContext &c, const Item &item) const {
@@ -277,20 +171,14 @@ void AttentionKernel::emitKeyBlocks(KernelContext &c, const Item &item) const {
   e.loop(from, to, kKeyBlock, [&](Value firstKey) {
     Value keys = e.min(e.constant(kKeyBlock), e.sub(to, firstKey));
     Value panels = e.ceilDiv(keys, kPanel);
-    e.loop(e.constant(0), item.rows, 1, [&](Value row) {
-      Value start = e.mul(row, kKeyBlock);
-      e.loop(e.constant(0), e.mul(panels, kPanel), e.model.lanes, [&](Value at) {
-        e.store(e.f32, e.f32Constant(0.0, e.model.lanes), item.scores, e.add(start, at),
-                {e.model.lanes, nullptr});
-      });
-    });
+    Block block{firstKey, e.mul(panels, kPanel), e.equal(firstKey, from)};
     emitScores(c, item, firstKey, panels);
-    emitSoftmax(c, item, firstKey, panels);
+    emitSoftmax(c, item, block);
     emitWeighted(c, item, firstKey, keys);
   });
 }
 
-/// S += Q K for a block's panels of keys, two at a time.
+/// S = Q K for a block's panels of keys, two at a time.
 void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value firstKey,
                                  Value panels) const {
   Emitter &e = c.e;
@@ -303,6 +191,7 @@ void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value first
   tiles.runStride = e.constant(width * kPanel);
   tiles.ldc = e.constant(kKeyBlock);
   tiles.rows = item.rows;
+  tiles.accumulate = e.boolean(false);
   auto emitPanels = [&](Value panel, int64_t count) {
     tiles.columns = count * kPanel;
     tiles.b = e.offset(keys, e.f32, e.mul(panel, width * kPanel));
@@ -332,83 +221,10 @@ void AttentionKernel::emitWeighted(KernelContext &c, const Item &item, Value fir
     tiles.c = e.offset(item.output, e.f32, e.constant(column));
     tiles.ldc = e.constant(paddedWidth);
     tiles.depth = keys;
+    tiles.accumulate = e.boolean(true);
     tiles.rows = item.rows;
     emitTiles(e, c.module, tiles);
   }
-}
-
-/// Which of the keys `key`, `key` + 1, ... a query at `position` sees; `end` is one past the last
-/// valid key.
-Value AttentionKernel::visible(KernelContext &c, const Item &item, Value key, Value position,
-                               Value end) const {
-  Emitter &e = c.e;
-  int64_t lanes = e.model.lanes;
-  Value keys = e.sequence(key, lanes);
-  auto compare = [&](arith::CmpIPredicate predicate, Value bound) {
-    return arith::CmpIOp::create(e.b, predicate, keys, e.splat(bound, lanes));
-  };
-  Value mask = compare(arith::CmpIPredicate::slt, end);
-  if (op.getCausal())
-    mask = arith::AndIOp::create(e.b, mask, compare(arith::CmpIPredicate::sle, position));
-  if (op.getWindow())
-    mask = arith::AndIOp::create(
-        e.b, mask,
-        compare(arith::CmpIPredicate::sgt, e.sub(position, e.constant(*op.getWindow()))));
-  if (op.getKeyMask()) {
-    Value flags = c.evaluator.evaluate(op.getKeyMask(), {item.batch, key},
-                                       {lanes, compare(arith::CmpIPredicate::slt, end)});
-    Value zero = arith::ConstantOp::create(e.b, e.b.getZeroAttr(flags.getType()));
-    mask = arith::AndIOp::create(e.b, mask,
-                                 arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, flags, zero));
-  }
-  return mask;
-}
-
-void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, Value firstKey,
-                                  Value panels) const {
-  Emitter &e = c.e;
-  int64_t lanes = e.model.lanes;
-  Lanes whole{lanes, nullptr};
-  Value columns = e.mul(panels, kPanel);
-  e.loop(e.constant(0), item.rows, 1, [&](Value row) {
-    Value position = e.add(item.offset, splitRow(c, item, row).first);
-    Value scores = e.offset(item.scores, e.f32, e.mul(row, kKeyBlock));
-    Value hidden = e.f32Constant(kMinusInfinity, lanes);
-    Value blockMax = e.loop(e.constant(0), columns, lanes, hidden,
-                            [&](Value at, ValueRange carried) -> SmallVector<Value> {
-                              Value mask =
-                                  visible(c, item, e.add(firstKey, at), position, item.keyCount);
-                              Value x = e.select(mask, e.load(e.f32, scores, at, whole), hidden);
-                              e.store(e.f32, x, scores, at, whole);
-                              return {arith::MaximumFOp::create(e.b, carried[0], x)};
-                            })
-                         .front();
-    Value before = e.load(e.f32, item.largest, row);
-    Value after = arith::MaximumFOp::create(e.b, before, e.horizontalMax(blockMax));
-    // A row that has seen no key yet has no maximum; any number will do to subtract.
-    Value none =
-        arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
-    Value shift = e.select(none, e.f32Constant(0.0), after);
-    Value correction = e.exp(arith::SubFOp::create(e.b, before, shift));
-    Value shifts = e.splat(shift, lanes);
-    Value sum = e.loop(e.constant(0), columns, lanes, e.f32Constant(0.0, lanes),
-                       [&](Value at, ValueRange carried) -> SmallVector<Value> {
-                         Value power = e.exp(
-                             arith::SubFOp::create(e.b, e.load(e.f32, scores, at, whole), shifts));
-                         e.store(e.f32, power, scores, at, whole);
-                         return {arith::AddFOp::create(e.b, carried[0], power)};
-                       })
-                    .front();
-    Value total = e.fma(e.load(e.f32, item.sums, row), correction, e.horizontalSum(sum));
-    e.store(e.f32, total, item.sums, row);
-    e.store(e.f32, after, item.largest, row);
-    Value factor = e.splat(correction, lanes);
-    e.loop(e.constant(0), e.constant(paddedWidth), lanes, [&](Value column) {
-      Value at = e.add(e.mul(row, paddedWidth), column);
-      e.store(e.f32, arith::MulFOp::create(e.b, e.load(e.f32, item.output, at, whole), factor),
-              item.output, at, whole);
-    });
-  });
 }
 
 void AttentionKernel::emitOutput(KernelContext &c, const Item &item) const {
@@ -438,8 +254,6 @@ void AttentionKernel::emitOutput(KernelContext &c, const Item &item) const {
     }
   });
 }
-
-} // namespace
 
 FailureOr<std::unique_ptr<KernelShape>> createAttentionKernel(func::FuncOp kernel) {
   return AttentionKernel::create(kernel);

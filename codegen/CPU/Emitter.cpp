@@ -2,6 +2,8 @@
 
 #include "codegen/CPU/Emitter.h"
 
+#include "codegen/CPU/MathApproximation.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -41,9 +43,9 @@ Value Emitter::less(Value x, Value y) {
 Value Emitter::equal(Value x, Value y) {
   return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, x, y);
 }
-Value Emitter::isNot(Value condition) {
-  return arith::XOrIOp::create(b, condition, arith::ConstantOp::create(b, b.getBoolAttr(true)));
-}
+Value Emitter::boolean(bool value) { return arith::ConstantOp::create(b, b.getBoolAttr(value)); }
+
+Value Emitter::isNot(Value condition) { return arith::XOrIOp::create(b, condition, boolean(true)); }
 
 Value Emitter::select(Value condition, Value x, Value y) {
   return arith::SelectOp::create(b, condition, x, y);
@@ -74,11 +76,21 @@ Value Emitter::splat(Value scalar, int64_t width) {
 Value Emitter::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, x, y, z); }
 Value Emitter::exp(Value x) { return math::ExpOp::create(b, x); }
 
-Value Emitter::horizontalSum(Value x) {
+Value Emitter::expNotPositive(Value x) {
+  auto op = math::ExpOp::create(b, x);
+  op->setAttr(kNotPositiveAttr, b.getUnitAttr());
+  return op;
+}
+
+Value Emitter::larger(Value x, Value y) {
+  return select(arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, y), x, y);
+}
+
+/// Combines halves until one element is left: an order that depends on the register's width alone.
+static Value reduce(ImplicitLocOpBuilder &b, Value x,
+                    llvm::function_ref<Value(Value, Value)> combine) {
   if (!isa<VectorType>(x.getType()))
     return x;
-  // Halves are added until one element is left: an order that depends on the register's width
-  // alone.
   int64_t width = cast<VectorType>(x.getType()).getDimSize(0);
   while (width > 1) {
     width /= 2;
@@ -88,16 +100,28 @@ Value Emitter::horizontalSum(Value x) {
       high.push_back(i + width);
     }
     Value a = vector::ShuffleOp::create(b, x, x, low), c = vector::ShuffleOp::create(b, x, x, high);
-    x = isa<FloatType>(getElementTypeOrSelf(x.getType())) ? Value(arith::AddFOp::create(b, a, c))
-                                                          : Value(arith::AddIOp::create(b, a, c));
+    x = combine(a, c);
   }
   return vector::ExtractOp::create(b, x, 0);
 }
 
+Value Emitter::horizontalSum(Value x) {
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(x.getType()));
+  return reduce(b, x, [&](Value x, Value y) {
+    return isFloat ? Value(arith::AddFOp::create(b, x, y)) : Value(arith::AddIOp::create(b, x, y));
+  });
+}
+
 Value Emitter::horizontalMax(Value x) {
-  if (!isa<VectorType>(x.getType()))
-    return x;
-  return vector::ReductionOp::create(b, vector::CombiningKind::MAXIMUMF, x);
+  return reduce(b, x, [&](Value x, Value y) { return larger(x, y); });
+}
+
+Value Emitter::compareLanes(arith::CmpIPredicate predicate, Value bound, int64_t width) {
+  SmallVector<int32_t> steps = llvm::to_vector(llvm::seq<int32_t>(0, static_cast<int32_t>(width)));
+  auto type = VectorType::get({width}, i32);
+  Value lane = arith::ConstantOp::create(b, DenseIntElementsAttr::get(type, steps));
+  return arith::CmpIOp::create(b, predicate, lane,
+                               splat(arith::TruncIOp::create(b, i32, bound), width));
 }
 
 Value Emitter::maskBelow(Value count, int64_t width) {
@@ -162,15 +186,22 @@ void Emitter::store(Type element, Value value, Value base, Value index, Lanes la
     LLVM::StoreOp::create(b, raw, address, alignment);
 }
 
-void Emitter::scatter(Value value, Value base, Value index, int64_t stride, Lanes lanes) {
-  for (int64_t lane = 0; lane < lanes.width; ++lane) {
-    auto storeLane = [&] {
-      store(f32, vector::ExtractOp::create(b, value, lane), base, add(index, lane * stride));
-    };
-    if (!lanes.mask)
-      storeLane();
-    else
-      when(vector::ExtractOp::create(b, lanes.mask, lane), storeLane);
+void Emitter::transpose(MutableArrayRef<Value> rows) {
+  int64_t n = rows.size();
+  // Blocks of d x d elements off the diagonal change places, for d = n / 2, ..., 1.
+  for (int64_t d = n / 2; d >= 1; d /= 2) {
+    SmallVector<int64_t> upper, lower; // of [a; c], lanes of c from n on
+    for (int64_t j = 0; j < n; ++j) {
+      upper.push_back(j & d ? n + j - d : j);
+      lower.push_back(j & d ? n + j : j + d);
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      if (i & d)
+        continue;
+      Value a = rows[i], c = rows[i + d];
+      rows[i] = vector::ShuffleOp::create(b, a, c, upper);
+      rows[i + d] = vector::ShuffleOp::create(b, a, c, lower);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
 #define ASHLAR_CODEGEN_CPU_EMITTER_H
 
 #include "codegen/CPU/CpuTarget.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
@@ -50,6 +51,7 @@ public:
   Value less(Value x, Value y);
   Value equal(Value x, Value y);
   Value isNot(Value condition);
+  Value boolean(bool value);
   Value select(Value condition, Value x, Value y);
 
   // f32 scalars and vectors.
@@ -58,6 +60,10 @@ public:
   Value splat(Value scalar, int64_t width);
   Value fma(Value x, Value y, Value z);
   Value exp(Value x);
+  /// exp for arguments that are not positive (or NaN), which takes a few operations less.
+  Value expNotPositive(Value x);
+  /// x > y ? x : y, one instruction; where one of them is not a number, y.
+  Value larger(Value x, Value y);
 
   // Memory. Elements of f16 and bf16 are widened when loaded and rounded to nearest even when
   // stored; i1 takes a byte.
@@ -71,8 +77,8 @@ public:
 
   /// The value as storing it in `element` and loading it again would give it.
   Value round(mlir::Type element, Value value) { return widen(element, narrow(element, value)); }
-  /// Stores the lanes of an f32 register `stride` elements apart.
-  void scatter(Value value, Value pointer, Value index, int64_t stride, Lanes lanes);
+  /// Transposes as many f32 registers as each has lanes.
+  void transpose(llvm::MutableArrayRef<Value> rows);
 
   // Control flow.
   void loop(Value from, Value to, int64_t step, Body body);
@@ -92,6 +98,8 @@ public:
 
   /// A mask of the lanes below `count`.
   Value maskBelow(Value count, int64_t width);
+  /// Compares 0, 1, ... with a bound that 32 bits hold.
+  Value compareLanes(mlir::arith::CmpIPredicate predicate, Value bound, int64_t width);
   /// start, start + 1, ... in i64.
   Value sequence(Value start, int64_t width);
   /// The sum (or maximum) of all lanes; a scalar is returned as it is.

@@ -65,19 +65,22 @@ public:
   Value powerOfTwo(Value n) { return fromBits(shl(addi(n, integer(127)), 23)); }
 };
 
-Value buildExp(Shape &s, Value x) {
+Value buildExp(Shape &s, Value x, bool isNotPositive = false) {
   // Comparisons are written so that a NaN passes through.
   Value tooSmall = s.less(x, s.real(-87.33));
-  Value clamped =
-      s.select(s.less(s.real(89.0), x), s.real(89.0), s.select(tooSmall, s.real(-87.33), x));
+  Value clamped = s.select(tooSmall, s.real(-87.33), x);
+  if (!isNotPositive)
+    clamped = s.select(s.less(s.real(89.0), clamped), s.real(89.0), clamped);
   Value n = math::RoundEvenOp::create(s.b, s.mul(clamped, s.real(1.44269504088896341)));
   Value r = s.fma(n, s.real(-0.693359375), clamped);
   r = s.fma(n, s.real(2.12194440054690583e-4), r);
   Value p = s.polynomial(r, {0.4999999403953552, 0.1666651964187622, 0.041668400168418884,
                              0.008368851616978645, 0.0013814318226650357});
   Value result = s.add(s.fma(s.mul(r, r), p, r), s.real(1.0));
-  // 2^128 is no f32; two factors reach it, and overflow to infinity beyond.
   Value whole = arith::FPToSIOp::create(s.b, s.i32, n);
+  if (isNotPositive)
+    return s.select(tooSmall, s.real(0.0), s.mul(result, s.powerOfTwo(whole)));
+  // 2^128 is no f32; two factors reach it, and overflow to infinity beyond.
   Value half = s.shr(whole, 1);
   result = s.mul(s.mul(result, s.powerOfTwo(half)), s.powerOfTwo(s.subi(whole, half)));
   return s.select(tooSmall, s.real(0.0), result);
@@ -129,7 +132,7 @@ Value buildErf(Shape &s, Value x) {
       s.polynomial(t, {5.364941120147705, 4.418160915374756, 0.9237510561943054,
                        0.016465911641716957, -0.0035707149654626846, 0.0007296906551346183,
                        -0.00013782107271254063, 2.208937621617224e-05, 2.2417468414914765e-07});
-  Value large = s.sub(s.real(1.0), buildExp(s, arith::NegFOp::create(s.b, q)));
+  Value large = s.sub(s.real(1.0), buildExp(s, arith::NegFOp::create(s.b, q), true));
   return s.select(s.less(a, s.real(1.0)), small, s.copySign(large, x));
 }
 
@@ -174,7 +177,7 @@ void approximateMath(Operation *root) {
     Shape s(b, x);
     Value y;
     if (isa<math::ExpOp>(op))
-      y = buildExp(s, x);
+      y = buildExp(s, x, op->hasAttr(kNotPositiveAttr));
     else if (isa<math::LogOp>(op))
       y = buildLog(s, x);
     else if (isa<math::TanhOp>(op))

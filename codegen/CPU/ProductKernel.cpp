@@ -130,11 +130,8 @@ void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, 
   Value stride = c.evaluator.product(rowStride);
   Value leftRows = e.offset(c.evaluator.buffer(left.buffer.getArgNumber()), e.f32,
                             e.add(e.mul(firstRow, stride), left.offset));
-  Value zero = e.f32Constant(0.0, e.model.lanes);
   for (auto [index, product] : llvm::enumerate(products)) {
     Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
-    e.loop(e.constant(0), e.mul(count, kItemColumns), e.model.lanes,
-           [&](Value i) { e.store(e.f32, zero, sums, i, {e.model.lanes, nullptr}); });
     auto weight = cast<BlockArgument>(product.getB());
     bool isBf16 = getLayout(weight) == "panel_bf16";
     // In elements: a run of columns over the whole depth, and a step of depth in it.
@@ -160,6 +157,7 @@ void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, 
       tiles.next =
           e.offset(panels, element,
                    e.select(isLast, e.constant(blockElements), e.mul(e.add(k, length), step)));
+      tiles.accumulate = e.isNot(e.equal(k, e.constant(0)));
       emitColumns(c, tiles, block);
     });
   }

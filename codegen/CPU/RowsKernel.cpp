@@ -145,9 +145,8 @@ Value RowsKernel::fold(KernelContext &c, Value x, ArrayRef<Value> row, double in
 void RowsKernel::emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row,
                              Value slot) const {
   Emitter &e = c.e;
-  Value lanesMax =
-      fold(c, op.getX(), row, -std::numeric_limits<double>::infinity(), slot,
-           [&](Value x, Lanes, Value sum) { return arith::MaximumFOp::create(e.b, sum, x); });
+  Value lanesMax = fold(c, op.getX(), row, -std::numeric_limits<double>::infinity(), slot,
+                        [&](Value x, Lanes, Value largest) { return e.larger(largest, x); });
   Value largest = e.horizontalMax(lanesMax);
   auto kept = [&c, slot](Evaluator::Index index, Lanes lanes) {
     return c.e.load(c.e.f32, slot, index.back(), lanes);
@@ -156,8 +155,8 @@ void RowsKernel::emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row
   Value total = e.columns(c.evaluator.size(last), true, e.f32Constant(0.0, e.model.lanes),
                           [&](Value at, Lanes lanes, ValueRange carried) -> SmallVector<Value> {
                             Value x = e.load(e.f32, slot, at, lanes);
-                            Value power =
-                                e.exp(arith::SubFOp::create(e.b, x, e.splat(largest, lanes.width)));
+                            Value power = e.expNotPositive(
+                                arith::SubFOp::create(e.b, x, e.splat(largest, lanes.width)));
                             e.store(e.f32, power, slot, at, lanes);
                             Value next = arith::AddFOp::create(e.b, carried[0], power);
                             return {lanes.mask ? e.select(lanes.mask, next, carried[0]) : next};

@@ -4,6 +4,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 
@@ -41,7 +42,7 @@ struct TileShape {
 
 /// The arguments of a kernel, by name; `next` is null unless the kernel asks for it.
 struct TileArguments {
-  Value a, lda, b, ldb, runStride, c, ldc, depth, next;
+  Value a, lda, b, ldb, runStride, c, ldc, depth, accumulate, next;
 };
 
 /// Emits the straight-line kernel for a fixed number of rows.
@@ -51,10 +52,7 @@ public:
       : e(e), shape(shape), rows(rows), args(args), registers(shape.columns / e.model.lanes) {}
 
   void emit() {
-    SmallVector<Value> sums;
-    forEachSum([&](Value position) {
-      sums.push_back(e.load(e.f32, args.c, position, {e.model.lanes, nullptr}));
-    });
+    SmallVector<Value> sums = emitStart();
     for (int64_t row = 0; row < rows; ++row)
       rowPointers.push_back(e.offset(args.a, e.f32, e.mul(args.lda, row)));
     if (shape.type == WeightType::F32)
@@ -71,6 +69,23 @@ public:
   }
 
 private:
+  /// The sums that C has, or zeros.
+  SmallVector<Value> emitStart() {
+    SmallVector<Type> types(rows * registers, e.vector(e.f32, e.model.lanes));
+    auto branch = scf::IfOp::create(e.b, types, args.accumulate, true, true);
+    OpBuilder::InsertionGuard guard(e.b);
+    e.b.setInsertionPointToStart(branch.thenBlock());
+    SmallVector<Value> sums;
+    forEachSum([&](Value position) {
+      sums.push_back(e.load(e.f32, args.c, position, {e.model.lanes, nullptr}));
+    });
+    scf::YieldOp::create(e.b, sums);
+    e.b.setInsertionPointToStart(branch.elseBlock());
+    sums.assign(sums.size(), e.f32Constant(0.0, e.model.lanes));
+    scf::YieldOp::create(e.b, sums);
+    return SmallVector<Value>(branch.getResults());
+  }
+
   void forEachSum(llvm::function_ref<void(Value)> body) {
     for (int64_t row = 0; row < rows; ++row)
       for (int64_t i = 0; i < registers; ++i)
@@ -223,12 +238,13 @@ private:
     for (int64_t column = 0; column < shape.columns; column += tileColumns) {
       SmallVector<Value> inputs = {a,        args.lda,       getColumn(column),
                                    args.ldb, args.runStride, e.offset(c, e.f32, e.constant(column)),
-                                   args.ldc, args.depth};
+                                   args.ldc, args.depth,     args.accumulate};
       if (ahead == Ahead::Next)
         inputs.push_back(getNext(group, column / tileColumns));
       auto kernel = getFunction(e, module, name, getTypes(inputs), [&](ValueRange in) {
-        Value next = ahead == Ahead::Next ? in[8] : Value();
-        TileEmitter(e, tile, size, {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], next})
+        Value next = ahead == Ahead::Next ? in[9] : Value();
+        TileEmitter(e, tile, size,
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next})
             .emit();
       });
       LLVM::CallOp::create(e.b, kernel, inputs);
@@ -266,13 +282,14 @@ private:
 
 void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p) {
   TileShape shape{p.type, p.columns, p.next ? Ahead::Next : Ahead::Nothing};
-  SmallVector<Value> inputs = {p.a, p.lda, p.b, p.ldb, p.runStride, p.c, p.ldc, p.depth, p.rows};
+  SmallVector<Value> inputs = {p.a, p.lda, p.b,     p.ldb,        p.runStride,
+                               p.c, p.ldc, p.depth, p.accumulate, p.rows};
   if (p.next)
     inputs.push_back(p.next);
   auto function = getFunction(e, module, shape.getName(), getTypes(inputs), [&](ValueRange in) {
-    Value next = p.next ? in[9] : Value();
-    TileFunction(e, module, shape, {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], next},
-                 in[8])
+    Value next = p.next ? in[10] : Value();
+    TileFunction(e, module, shape,
+                 {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next}, in[9])
         .emit();
   });
   LLVM::CallOp::create(e.b, function, inputs);

@@ -2,7 +2,7 @@
 //
 // The register tiles that every product runs on, products of matrices and of attention alike:
 //
-//   C[rows, columns] += A[rows, depth] B[depth, columns]
+//   C[rows, columns] (+)= A[rows, depth] B[depth, columns]
 //
 // for one panel or two side by side (columns = kPanel or 2 kPanel). There is a function for each
 // kind of B, number of columns and kind of prefetch, as each is needed. It cuts rows into balanced
@@ -41,6 +41,8 @@ struct TileProduct {
   /// The part of B, as deep and with the same runs, that will be needed after this one, its rows
   /// without gaps; null where all of B is in cache.
   mlir::Value next;
+  /// Whether C has sums already (i1); where not, it is only written.
+  mlir::Value accumulate;
 };
 
 /// Calls the function that computes the product.

@@ -24,7 +24,7 @@ def Program_Dialect : Dialect {
     program.weight @dense.weight f32 panel_f32 [768, 3072] at 0 bytes 9437184
       [#program.part<"dense.weight", f32, [3072, 768], transposed, normal, 0.02>]
     program.kernel @dense_gelu of ["matmul", "add", "gelu"] operands [read, read, read, write] extents [@batch]
-      grid [#program.extent<1 * batch ceildiv 192>, #program.extent<3072 ceildiv 32>] scratch 24576 body @dense_gelu_body
+      grid [#program.extent<1 * batch ceildiv 192>, #program.extent<3072 ceildiv 64>] scratch 49152 body @dense_gelu_body
     program.entry @forward arena 65536 lower_bound 65536 {
       program.input "x" f32 [#program.extent<1 * batch>, #program.extent<768>] at 0 bytes 24576
       program.launch @dense_gelu [#program.operand<arena, 0, 24576>, ...] extents [#program.extent<1 * batch>]

@@ -20,7 +20,7 @@ graph.state counter session @steps : tensor<2xi64>
 // The panels' columns are padded from 8 to 32.
 // CHECK: program.weight @a.weight.panels f32 panel_f32 [8, 8] at 0 bytes 1024 [#program.part<"stored.name", f32, [8, 8], transposed, normal, 5.000000e-01>]
 // Both products are one kernel.
-// CHECK: program.kernel @matmul of ["matmul"] accesses [0, 0, 1] extents [@batch] grid [#program.extent<1 * batch ceildiv 192>, #program.extent<8 ceildiv 32>]
+// CHECK: program.kernel @matmul of ["matmul"] accesses [0, 0, 1] extents [@batch] grid [#program.extent<1 * batch ceildiv 192>, #program.extent<8 ceildiv 64>]
 // CHECK: func.func private @matmul_body(%{{.*}}, %{{.*}}: tensor<8x8xf32> {ashlar.layout = "panel_f32"})
 // CHECK: program.weight @b.weight.panels f32 panel_f32 [8, 8] at 1024 bytes 1024
 // CHECK-NOT: program.kernel @matmul_1
