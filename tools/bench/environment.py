@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Makes the peers' private Python environment, once for each requirements.txt:
 
-    tools/bench/environment.py .cache/bench-venv [--cc gcc --cxx g++]
+    tools/bench/environment.py .cache/bench-venv
 
 Packages are wheels, but for llama-cpp-python, which is compiled for this machine (some minutes). A peer that cannot be
 installed does not stop the others: it is noted, and the bench shows the reason in its place.
@@ -52,7 +52,7 @@ def install(python, requirements):
 
 def build_llama_cpp(python, options):
     """Returns None, or why it was not built."""
-    flags = ["-DLLAVA_BUILD=OFF", "-DMTMD_BUILD=OFF", "-DGGML_CCACHE=OFF", "-DLLAMA_CURL=OFF", *options]
+    flags = ["-DLLAVA_BUILD=OFF", *options]
     done = pip(python, "install", "--no-binary", "llama-cpp-python", "--no-cache-dir", "--force-reinstall", "--no-deps",
                LLAMA_CPP, env=os.environ | {"CMAKE_ARGS": " ".join(flags)}, stdout=subprocess.PIPE,
                stderr=subprocess.STDOUT, text=True)
@@ -62,28 +62,32 @@ def build_llama_cpp(python, options):
     return next((line.strip() for line in lines if "error:" in line.lower()), lines[-1] if lines else "no message")
 
 
-def llama_cpp_works(python):
-    """Runs a tiny random model: instructions that the CPU lacks end a process, so it is one of its own."""
+def try_llama_cpp(python):
+    """Runs a tiny random model in a process of its own; returns (exit code, the last line that it says)."""
     done = subprocess.run([str(python), str(HERE / "try_llama_cpp.py")], stdout=subprocess.DEVNULL,
                           stderr=subprocess.PIPE, text=True)
-    return done.returncode == 0, (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return done.returncode, (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
 def install_llama_cpp(python):
-    """Builds with llama.cpp's own choice of instructions, else with those that the kernel names."""
-    reason = None
+    """Builds with llama.cpp's own choice of instructions, or, where that crashes, with those that the kernel names.
+
+    Returns None, or why there is none.
+    """
     present = cpu_flags()
     by_name = ["-DGGML_NATIVE=OFF", *[f"-D{option}={'ON' if flag in present else 'OFF'}"
                                       for flag, option in FEATURES.items()]]
     for options in ([], by_name):
-        reason = build_llama_cpp(python, options)
-        if reason is None:
-            works, reason = llama_cpp_works(python)
-            if works:
-                return None
-        print(f"llama.cpp ({'its own choice of instructions' if not options else 'native flag off'}): {reason}",
+        if reason := build_llama_cpp(python, options):
+            return reason
+        code, said = try_llama_cpp(python)
+        if code == 0:
+            return None
+        if code > 0:
+            return said
+        print(f"llama.cpp crashes (signal {-code})" + (", again with its native flag off" if not options else ""),
               file=sys.stderr)
-    return reason
+    return f"crashes (signal {-code})"
 
 
 def main():

@@ -38,8 +38,8 @@ class Process:
     def start(self):
         with open(self.log, "a") as log:
             self.child = subprocess.Popen(
-                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=self.environment,
-                preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+                self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, bufsize=0,
+                env=self.environment, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
         self.buffer = b""
         self.ready = self._answer(self.ready_seconds)
         self._signal(signal.SIGSTOP)
@@ -48,7 +48,6 @@ class Process:
         self._signal(signal.SIGCONT)
         try:
             self.child.stdin.write((json.dumps(what) + "\n").encode())
-            self.child.stdin.flush()
         except BrokenPipeError:
             raise PeerError(self._why_dead()) from None
         answer = self._answer(timeout)

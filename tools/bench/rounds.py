@@ -72,7 +72,7 @@ def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
             if answer:
                 contender.rounds.append(answer["ms"])
                 contender.cores.append(answer["cores"])
-            if len(present) > resident:
+            if len(contenders) > resident:
                 contender.process.stop()
         say(f"  round {number + 1} of {rounds}")
     peaks.append(measure_peaks())
@@ -86,7 +86,7 @@ def run_cell(contenders, reference, folder, options, measure_peaks, load, say):
             if not contender.reason:
                 say(f"  starting {contender.title}")
                 enter(contender, reference, folder, load)
-                if sum(c.process is not None and c.process.running() for c in contenders) > options.resident:
+                if len(contenders) > options.resident:
                     contender.process.stop()
             if contender.reason:
                 say(f"  {contender.title}: {contender.reason}")

@@ -48,7 +48,8 @@ class Peer:
                         runtime.create_hal_module(config.vm_instance, config.device),
                         runtime.VmModule.mmap(config.vm_instance, str(module))])
         functions = [bound for bound in context.modules.values() if hasattr(bound, "vm_module")][-1]
-        self.function = functions[functions.vm_module.function_names[0]]
+        name = next(name for name in functions.vm_module.function_names if "$" not in name and name != "__init")
+        self.function = functions[name]
         self.arguments = [runtime.asdevicearray(config.device, array) for array in arrays.values()]
         import importlib.metadata
         self.version = f"iree {importlib.metadata.version('iree-base-runtime')}"

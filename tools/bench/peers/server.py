@@ -76,7 +76,7 @@ class Server:
 def main(name, description):
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
     from peers import PEERS
     cell = json.loads(pathlib.Path(description).read_text())
     entry = next(peer for peer in PEERS if peer.name == name)
