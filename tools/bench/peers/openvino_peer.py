@@ -35,6 +35,8 @@ class Peer:
         if variant == "bf16" and "BF16" not in capabilities:
             raise RuntimeError("OpenVINO does not compute in bf16 on this CPU")
         model = core.read_model(path)
+        if cell["dtype"] == "bf16":
+            narrow_weights(model)
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cell["threads"], "NUM_STREAMS": 1,
                  "INFERENCE_PRECISION_HINT": "bf16" if bf16 and "BF16" in capabilities else "f32"}
         compiled = core.compile_model(model, "CPU", hints)
