@@ -182,6 +182,7 @@ def main(words):
                                 lambda path: np.load(path).ravel().tolist(), say)
         run["cells"].append(dataclasses.asdict(cell) | dict(
             name=cell.name, bound=cell.bound, operations=models.operations(cell), bytes=models.bytes_read(cell)) | entry)
+        report.raise_limits(run["peaks"], entry["peaks"])
         say(report.cell_table(run["cells"][-1], run["peaks"]))
         clean_up(folder)
         path = report.write(run, options.results)

@@ -27,6 +27,13 @@ def one_cpu_per_core():
     return chosen
 
 
+def busy_seconds():
+    """Returns the seconds that all CPUs together have worked, for anyone, since the machine started."""
+    fields = list(map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
+    idle, waiting = fields[3], fields[4]
+    return (sum(fields) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+
+
 class Process:
     """One server (peers/server.py says what it speaks). Raises PeerError when it fails, dies or is silent too long."""
 

@@ -4,8 +4,10 @@
 Each round begins with another, and the machine's limits are measured again in each, so that what else the machine does
 falls on all alike.
 """
+import time
+
 import stats
-from processes import PeerError
+from processes import PeerError, busy_seconds
 
 # How far outputs may be from PyTorch's in f32 (relative, root mean square): rounding through a dozen layers, not more.
 # llama.cpp's cache is f16, and int8 weights are another model nearly.
@@ -55,11 +57,11 @@ def enter(contender, reference, folder, load):
 
 
 def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
-    """Fills the contenders' rounds; returns the peaks of each round.
+    """Fills the contenders' rounds; returns the peaks of each round, and for each turn how many cores others used.
 
     `resident`: how many processes may be kept; beyond that each is started for its turn.
     """
-    peaks = []
+    peaks, others = [], []
     for number in range(rounds):
         peaks.append(measure_peaks())
         present = [contender for contender in contenders if not contender.reason]
@@ -67,16 +69,19 @@ def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
             contender = present[(i + number) % len(present)]
             if not contender.process.running():
                 contender.attempt(contender.process.start)
+            busy, begin = busy_seconds(), time.monotonic()
             answer = contender.attempt(
                 lambda: contender.process.request(op="time", seconds=seconds, calls=3, timeout=600))
             if answer:
                 contender.rounds.append(answer["ms"])
                 contender.cores.append(answer["cores"])
+                busy, wall = busy_seconds() - busy, time.monotonic() - begin
+                others.append(max(0, busy / wall - answer["cores"]) if wall > 0.1 else 0)
             if len(contenders) > resident:
                 contender.process.stop()
         say(f"  round {number + 1} of {rounds}")
     peaks.append(measure_peaks())
-    return peaks
+    return peaks, others
 
 
 def run_cell(contenders, reference, folder, options, measure_peaks, load, say):
@@ -90,12 +95,13 @@ def run_cell(contenders, reference, folder, options, measure_peaks, load, say):
                     contender.process.stop()
             if contender.reason:
                 say(f"  {contender.title}: {contender.reason}")
-        peaks = take_turns(contenders, options.rounds, options.seconds, measure_peaks, options.resident, say)
+        peaks, others = take_turns(contenders, options.rounds, options.seconds, measure_peaks, options.resident, say)
     finally:
         for contender in contenders:
             if contender.process:
                 contender.process.stop()
-    return dict(results={contender.name: contender.as_json() for contender in contenders}, peaks=best_of(peaks))
+    return dict(results={contender.name: contender.as_json() for contender in contenders}, peaks=best_of(peaks),
+                others_cores=round(stats.quantile(others, 0.75), 2) if others else 0)
 
 
 def best_of(peaks):

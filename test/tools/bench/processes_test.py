@@ -5,7 +5,7 @@ import tempfile
 import time
 import unittest
 
-from processes import PeerError, Process, one_cpu_per_core
+from processes import PeerError, Process, busy_seconds, one_cpu_per_core
 
 SERVER = """
 import json, os, sys, time
@@ -84,6 +84,12 @@ class Start(unittest.TestCase):
         with self.assertRaisesRegex(PeerError, "ended with exit code 4"):
             process.start()
         process.stop()
+
+    def test_work_is_seen(self):
+        busy, end = busy_seconds(), time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        self.assertGreater(busy_seconds() - busy, 0.2)
 
     def test_one_cpu_of_each_core(self):
         cpus = one_cpu_per_core()

@@ -36,14 +36,22 @@ class Figures(unittest.TestCase):
     def test_share_of_the_read_bandwidth(self):
         self.assertAlmostEqual(report.share(MEMORY, RUN["peaks"], 62.5), 0.8)
 
-    def test_bf16_is_held_against_tiles_where_there_are_tiles(self):
+    def test_bf16_is_held_against_its_fastest_arithmetic(self):
         cell = dict(COMPUTE, dtype="bf16")
         self.assertEqual(report.limit_of(cell, RUN["peaks"])[:2], ("f32", 400.0))
+        # Dot products at half the pace of f32, as some CPUs have them, are not what it is held against.
+        peaks = dict(RUN["peaks"], bf16_dot=dict(all_cores=200.0))
+        self.assertEqual(report.limit_of(cell, peaks)[:2], ("f32", 400.0))
         peaks = dict(RUN["peaks"], bf16_tile=dict(all_cores=4000.0))
         self.assertEqual(report.limit_of(cell, peaks)[:2], ("bf16_tile", 4000.0))
 
     def test_an_unknown_limit_gives_no_share(self):
-        self.assertIsNone(report.share(dict(COMPUTE, peaks={}), {}, 100))
+        self.assertIsNone(report.share(COMPUTE, {}, 100))
+
+    def test_limits_only_rise(self):
+        peaks = copy.deepcopy(RUN["peaks"])
+        report.raise_limits(peaks, {"f32": 390.0, "read": 21.0})
+        self.assertEqual((peaks["f32"]["all_cores"], peaks["read"]["all_cores"]), (400.0, 21.0))
 
     def test_best_peer_is_a_rival(self):
         self.assertEqual(report.best_peer(COMPUTE), "openvino")
@@ -68,6 +76,11 @@ class Text(unittest.TestCase):
 
     def test_limits_with_their_reasons(self):
         self.assertIn("bf16_tile: none, the CPU lacks amx-tile", report.peak_lines(RUN["peaks"]))
+
+    def test_a_busy_machine_is_named(self):
+        self.assertNotIn("not quiet", report.cell_table(dict(COMPUTE, others_cores=0.05), RUN["peaks"]))
+        self.assertIn("not quiet: in a quarter of the turns others used 0.8 cores",
+                      report.cell_table(dict(COMPUTE, others_cores=0.8), RUN["peaks"]))
 
     def test_without_ashlar_there_is_no_ratio(self):
         cell = copy.deepcopy(COMPUTE)
