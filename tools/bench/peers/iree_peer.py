@@ -9,7 +9,9 @@ import numpy as np
 from peers.onnx_file import onnx_step
 
 COMPILE = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu",
-           "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3"]
+           "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3",
+           # BERT-base's tiles take more than the 32 KiB that are allowed by default.
+           "--iree-llvmcpu-stack-allocation-limit=262144"]
 
 
 def tool(name, *arguments):
