@@ -131,11 +131,9 @@ def prepare(cell, options):
     """Makes the model, the inputs and PyTorch's answer; returns (checkpoint, the cell's folder)."""
     checkpoint = options.work / "models" / f"{cell.model}-{cell.dtype}"
     folder = options.work / "cells" / cell.file_name
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "reference.npy").exists():
-        # In a process of its own: its memory is given back.
-        subprocess.run([sys.executable, str(HERE / "prepare.py"), json.dumps(dataclasses.asdict(cell)), str(checkpoint),
-                        str(folder)], check=True, stdout=subprocess.DEVNULL)
+    # In a process of its own: its memory is given back.
+    subprocess.run([sys.executable, str(HERE / "prepare.py"), json.dumps(dataclasses.asdict(cell)), str(checkpoint),
+                    str(folder)], check=True, stdout=subprocess.DEVNULL)
     return checkpoint, folder
 
 
@@ -149,7 +147,7 @@ def resident_processes(cell, machine):
 
 def clean_up(folder):
     """Removes what can be made again and is large."""
-    for pattern in ("*.onnx*", "*.irpa", "*.mlir", "*.vmfb", "step-inputs.npz"):
+    for pattern in ("*.onnx*", "*.irpa", "*.mlir", "*.vmfb", "*.partial", "step-inputs.npz"):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -7,6 +7,7 @@ the products' (a multiply-add is two), bytes are what a step must read at least 
 import dataclasses
 import json
 import pathlib
+import shutil
 
 ENCODER, PREFILL, DECODE = "encode", "prefill", "decode"
 BYTES = {"f32": 4, "bf16": 2}
@@ -143,26 +144,34 @@ def choose_cells(patterns, has_bf16, quick):
 
 
 # ---- Files (these need the environment's packages) -----------------------------------------------------------------
+def holds(folder, what):
+    """True when `complete` was written with the same words last; else the folder is made anew, empty."""
+    folder = pathlib.Path(folder)
+    if (folder / "complete").exists() and (folder / "complete").read_text() == what:
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return False
+
+
 def make_checkpoint(model, dtype, folder):
     """Writes config.json and model.safetensors with random weights from a fixed seed, unless they are there."""
     import torch
     import transformers
-    folder = pathlib.Path(folder)
-    if (folder / "complete").exists():
+    folder, what = pathlib.Path(folder), json.dumps([CONFIGS[model], dtype])
+    if holds(folder, what):
         return
-    folder.mkdir(parents=True, exist_ok=True)
     config = transformers.AutoConfig.for_model(**CONFIGS[model])
     torch.manual_seed(0)
     made = getattr(transformers, CONFIGS[model]["architectures"][0])(config)
     made.to({"f32": torch.float32, "bf16": torch.bfloat16}[dtype]).save_pretrained(folder)
-    (folder / "complete").write_text("")
+    (folder / "complete").write_text(what)
 
 
 def make_inputs(cell, folder):
     """Writes inputs.npz, for decoding also prompt.npz, with ids from a fixed seed."""
     import numpy as np
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
     vocabulary = CONFIGS[cell.model]["vocab_size"]
     inputs = {"input_ids": rng.integers(0, vocabulary, (cell.batch, cell.seq))}

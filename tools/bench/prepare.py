@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Makes a cell's checkpoint, inputs and reference: prepare.py CELL-AS-JSON CHECKPOINT FOLDER."""
+"""Makes a cell's checkpoint, inputs and reference, unless they are there: prepare.py CELL-AS-JSON CHECKPOINT FOLDER."""
 import dataclasses
 import json
 import os
@@ -7,13 +7,20 @@ import pathlib
 import sys
 
 import models
-from peers.torch_peer import write_reference
 
-cell = models.Cell(**json.loads(sys.argv[1]))
-checkpoint, folder = map(pathlib.Path, sys.argv[2:4])
-models.make_checkpoint(cell.model, cell.dtype, checkpoint)
-models.make_inputs(cell, folder)
-partial = folder / "reference.partial.npy"
-write_reference(dataclasses.asdict(cell) | dict(checkpoint=str(checkpoint), folder=str(folder), threads=os.cpu_count()),
-                partial)
-partial.rename(folder / "reference.npy")
+
+def main(description, checkpoint, folder):
+    cell = models.Cell(**json.loads(description))
+    what = json.dumps([models.CONFIGS[cell.model], dataclasses.asdict(cell)])
+    if models.holds(folder, what) and (checkpoint / "complete").exists():
+        return
+    from peers.torch_peer import write_reference
+    models.make_checkpoint(cell.model, cell.dtype, checkpoint)
+    models.make_inputs(cell, folder)
+    write_reference(dataclasses.asdict(cell) | dict(checkpoint=str(checkpoint), folder=str(folder),
+                                                    threads=os.cpu_count()), folder / "reference.npy")
+    (folder / "complete").write_text(what)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))

@@ -11,5 +11,5 @@ for dtype in ("f32", "bf16"):
     cell = models.Cell("tiny-llama", models.PREFILL, 1, 16, dtype=dtype)
     with tempfile.TemporaryDirectory() as folder:
         models.make_checkpoint(cell.model, dtype, pathlib.Path(folder) / "model")
-        models.make_inputs(cell, folder)
+        models.make_inputs(cell, pathlib.Path(folder))
         Peer(dataclasses.asdict(cell) | dict(checkpoint=f"{folder}/model", folder=folder, threads=2)).run()

@@ -1,3 +1,5 @@
+import pathlib
+import tempfile
 import unittest
 
 import models
@@ -32,6 +34,21 @@ class Counts(unittest.TestCase):
         elements = 973078528 + 2048 * 128256 + 2 * 16 * 512 * 128
         self.assertEqual(models.bytes_read(Cell("llama-1b", DECODE, 1, 1, 128)), 4 * elements)
         self.assertEqual(models.bytes_read(Cell("llama-1b", DECODE, 1, 1, 128, "bf16")), 2 * elements)
+
+
+class Files(unittest.TestCase):
+    def test_a_folder_is_kept_as_long_as_it_holds_what_is_wanted(self):
+        with tempfile.TemporaryDirectory() as parent:
+            folder = pathlib.Path(parent) / "a" / "b"
+            self.assertFalse(models.holds(folder, "this"))
+            (folder / "file").write_text("")
+            self.assertFalse(models.holds(folder, "this"), "it is not complete")
+            (folder / "file").write_text("")
+            (folder / "complete").write_text("this")
+            self.assertTrue(models.holds(folder, "this"))
+            self.assertTrue((folder / "file").exists())
+            self.assertFalse(models.holds(folder, "that"))
+            self.assertFalse((folder / "file").exists())
 
 
 class Choice(unittest.TestCase):
