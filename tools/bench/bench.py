@@ -76,7 +76,9 @@ def environment(machine):
     """Variables that hold every library to the same number of threads."""
     threads = str(machine.threads)
     return os.environ | {name: threads for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")} | {
-        "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1",
+        # torch.compile: with another compiler its code brings a second OpenMP with it.
+        "CXX": "g++"}
 
 
 def compile_artifact(options, machine, cell, checkpoint):
