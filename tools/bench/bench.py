@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Measures the machine's limits, then Ashlar and its peers side by side; `make bench` runs it in the peers' environment.
+"""Measures the machine's limits, then Ashlar and its peers side by side; `make bench` runs it in their environment.
 
     .cache/bench-venv/bin/python tools/bench/bench.py [--quick] [--cells NAME,...] [--peers NAME,...]
 """
@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -27,19 +28,24 @@ def parse_options(words):
     def listed(text):
         return [word for word in text.split(",") if word]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="where ashlar-peaks lies (bin/)")
-    parser.add_argument("--ashlar", type=pathlib.Path, help="the driver (default: BUILD/bin/ashlar)")
-    parser.add_argument("--work", type=pathlib.Path, default=ROOT / ".cache" / "bench", help="models and what is made of them")
-    parser.add_argument("--results", type=pathlib.Path, default=HERE / "results", help="where the dated file goes")
-    parser.add_argument("--cells", type=listed, default=[], metavar="NAME,...", help="cells whose names contain one of these")
-    parser.add_argument("--peers", type=listed, default=[], metavar="NAME,...", help="these only; `none` for Ashlar alone")
-    parser.add_argument("--threads", type=int, default=0, help="for everyone (default: one per physical core)")
-    parser.add_argument("--rounds", type=int, help="(default: 7, quick 3)")
-    parser.add_argument("--seconds", type=float, help="of a turn (default: 2, quick 0.5)")
+    def add(name, kind, default, text, **more):
+        parser.add_argument(name, type=kind, default=default, help=text, **more)
+    add("--build", pathlib.Path, ROOT / "build", "where ashlar-peaks and ashlar-bench-server lie (bin/)")
+    add("--ashlar", pathlib.Path, None, "the driver (default: BUILD/bin/ashlar)")
+    add("--work", pathlib.Path, ROOT / ".cache" / "bench", "models, and what is made of them")
+    add("--results", pathlib.Path, None, "where the dated file goes (default: tools/bench/results for a whole run, "
+        "WORK/results for a part)")
+    add("--cells", listed, [], "cells whose names contain one of these", metavar="NAME,...")
+    add("--peers", listed, [], "these only; `none`: Ashlar alone", metavar="NAME,...")
+    add("--threads", int, 0, "for everyone (default: one per physical core)")
+    add("--rounds", int, None, "(default: 7, quick 3)")
+    add("--seconds", float, None, "of a turn (default: 2, quick 0.5)")
     parser.add_argument("--quick", action="store_true", help="small cells, few rounds")
     parser.add_argument("--markdown", action="store_true", help="print the README's table too")
     options = parser.parse_args(words)
     options.ashlar = options.ashlar or options.build / "bin" / "ashlar"
+    part = options.quick or options.cells or options.peers
+    options.results = options.results or (options.work if part else HERE) / "results"
     options.rounds = options.rounds or (3 if options.quick else 7)
     options.seconds = options.seconds or (0.5 if options.quick else 2.0)
     return options
@@ -63,7 +69,7 @@ class Machine:
 
     def measure(self, *words):
         done = subprocess.run([str(self.program), "--threads", str(self.threads), *words], check=True,
-                              stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+                              stdout=subprocess.PIPE, preexec_fn=lambda: processes.bind(self.cpus))
         return json.loads(done.stdout)
 
     def limits(self):
@@ -106,7 +112,7 @@ def ashlar_process(options, machine, cell, checkpoint, folder):
 
 
 def contenders_of(options, machine, cell, checkpoint, folder, chosen, missing):
-    """Ashlar first, then the peers; those that have no part in the cell are left out."""
+    """Ashlar first, then the peers; those that have no part in the cell with the reason."""
     tolerance = rounds.TOLERANCE[cell.dtype]
     ours = rounds.Contender("ashlar", "Ashlar", None, tolerance)
     try:
@@ -116,14 +122,11 @@ def contenders_of(options, machine, cell, checkpoint, folder, chosen, missing):
     everyone = [ours]
     description = models.describe(cell, checkpoint, folder, machine.threads)
     for peer in chosen:
-        reason = peers.why_not(peer, cell)
-        if reason and not options.peers:
-            continue
         command = [sys.executable, str(HERE / "peers" / "server.py"), peer.name, str(description)]
         process = processes.Process(command, machine.cpus, folder / f"{peer.name}.log", environment(machine))
         allowed = peer.tolerance.get(cell.dtype, tolerance)
         contender = rounds.Contender(peer.name, peer.title, process, allowed, rival=not peer.other_arithmetic)
-        contender.reason = reason or next((f"not installed: {why}" for package, why in missing.items()
+        contender.reason = peers.why_not(peer, cell) or next((f"not installed: {why}" for package, why in missing.items()
                                            if package in peer.packages), None)
         everyone.append(contender)
     return everyone
@@ -134,30 +137,45 @@ def prepare(cell, options):
     checkpoint = options.work / "models" / f"{cell.model}-{cell.dtype}"
     folder = options.work / "cells" / cell.file_name
     # In a process of its own: its memory is given back.
-    subprocess.run([sys.executable, str(HERE / "prepare.py"), json.dumps(dataclasses.asdict(cell)), str(checkpoint),
-                    str(folder)], check=True, stdout=subprocess.DEVNULL)
+    description = json.dumps(dataclasses.asdict(cell))
+    subprocess.run([sys.executable, str(HERE / "prepare.py"), description, str(checkpoint), str(folder)], check=True,
+                   stdout=subprocess.DEVNULL)
     return checkpoint, folder
 
 
-def resident_processes(cell, machine):
-    """How many processes may be kept: twice the weights each, within two thirds of the memory that is free."""
-    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable"):
-            available = int(line.split()[1]) * 1024
-    return max(1, int(available * 2 / 3 / (2.2 * models.bytes_read(cell) + (1 << 29))))
+def resident_processes(cell):
+    """How many processes may be kept in two thirds of what is free: each takes its weights twice, mostly in f32."""
+    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    weights = models.bytes_read(dataclasses.replace(cell, dtype="f32"))
+    return max(1, int(available * 2 / 3 / (2.2 * weights + (1 << 29))))
 
 
 def clean_up(folder):
     """Removes what can be made again and is large."""
-    for pattern in ("*.onnx*", "*.irpa", "*.mlir", "*.vmfb", "*.partial", "step-inputs.npz"):
+    for pattern in ("*.onnx*", ".*.onnx*", "*.irpa", "*.mlir", "*.vmfb", "*.partial", "step-inputs.npz"):
         for path in folder.glob(pattern):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def measure_cell(options, machine, cell, chosen, missing):
+    """Returns the cell's entry for the report."""
+    import numpy as np
+
+    def load(path):
+        return np.load(path).ravel().tolist()
+    checkpoint, folder = prepare(cell, options)
+    options.resident = resident_processes(cell)
+    contenders = contenders_of(options, machine, cell, checkpoint, folder, chosen, missing)
+    entry = rounds.run_cell(contenders, load(folder / "reference.npy"), folder, options, machine.limits, load, say)
+    clean_up(folder)
+    return dataclasses.asdict(cell) | dict(name=cell.name, bound=cell.bound, operations=models.operations(cell),
+                                           bytes=models.bytes_read(cell)) | entry
 
 
 def main(words):
     options = parse_options(words)
     machine = Machine(options)
-    import numpy as np
     try:
         chosen = [] if options.peers == ["none"] else peers.choose_peers(options.peers)
         say("Measuring the machine's limits ...")
@@ -174,23 +192,15 @@ def main(words):
                seconds=options.seconds, peaks=limits["peaks"], cells=[])
     for index, cell in enumerate(cells):
         say(f"[{index + 1}/{len(cells)}] {cell.name}")
-        checkpoint, folder = prepare(cell, options)
-        options.resident = resident_processes(cell, machine)
-        contenders = contenders_of(options, machine, cell, checkpoint, folder, chosen, missing)
-        reference = np.load(folder / "reference.npy").ravel().tolist()
-        entry = rounds.run_cell(contenders, reference, folder, options, machine.limits,
-                                lambda path: np.load(path).ravel().tolist(), say)
-        run["cells"].append(dataclasses.asdict(cell) | dict(
-            name=cell.name, bound=cell.bound, operations=models.operations(cell), bytes=models.bytes_read(cell)) | entry)
-        report.raise_limits(run["peaks"], entry["peaks"])
+        run["cells"].append(measure_cell(options, machine, cell, chosen, missing))
+        report.raise_limits(run["peaks"], run["cells"][-1]["peaks"])
         say(report.cell_table(run["cells"][-1], run["peaks"]))
-        clean_up(folder)
         path = report.write(run, options.results)
     print(report.full_text(run))
     if options.markdown:
         print("\n" + report.markdown(run))
     say(f"written: {path}")
-    return 0
+    return 0 if all("ms" in cell["results"]["ashlar"] for cell in run["cells"]) else 1
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def peak_lines(peaks):
 
 def full_text(run):
     tables = [cell_table(cell, run["peaks"]) for cell in run["cells"]]
-    notes = "Ashlar is N x: as many times as fast, the other's median by ours; with the quartiles of the rounds' ratios."
+    notes = "Ashlar is N x: as many times as fast, the other's median by ours; with quartiles of the rounds' ratios."
     if any(not entry["rival"] for cell in run["cells"] for entry in cell["results"].values()):
         notes += "\n* computes in another type than the cell's: shown, and no rival."
     return "\n\n".join([machine_line(run), peak_lines(run["peaks"]), *tables, notes])

@@ -52,12 +52,13 @@ def enter(contender, reference, folder, load):
     contender.error = stats.relative_error(output, reference)
     contender.version = contender.process.ready.get("version", "")
     if not contender.error <= contender.tolerance:
-        contender.reason = f"wrong: {contender.error:.1e} from PyTorch's output, at most {contender.tolerance:.0e} passes"
+        contender.reason = (f"wrong: {contender.error:.1e} from PyTorch's output, "
+                            f"at most {contender.tolerance:.0e} passes")
         contender.process.stop()
 
 
 def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
-    """Fills the contenders' rounds; returns the peaks of each round, and for each turn how many cores others used.
+    """Fills the contenders' rounds; returns each round's peaks, and for each turn how many cores others used.
 
     `resident`: how many processes may be kept; beyond that each is started for its turn.
     """

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -79,6 +80,20 @@ class Processes(unittest.TestCase):
 
 
 class Start(unittest.TestCase):
+    def test_ends_with_its_parent(self):
+        script = ("import sys; sys.path[:0] = %r; import os, processes;"
+                  " p = processes.Process([sys.executable, '-c', %r], {%d}, os.devnull, None); p.start();"
+                  " print(p.child.pid, flush=True); os._exit(0)"
+                  % (sys.path, SERVER, one_cpu_per_core()[0]))
+        child = int(subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=True).stdout)
+        end = time.monotonic() + 5
+        while os.path.exists(f"/proc/{child}") and time.monotonic() < end:
+            if ") Z " in pathlib.Path(f"/proc/{child}/stat").read_text():
+                break
+            time.sleep(0.01)
+        else:
+            self.assertFalse(os.path.exists(f"/proc/{child}"))
+
     def test_what_dies_before_it_is_ready(self):
         process = Process([sys.executable, "-c", "raise SystemExit(4)"], one_cpu_per_core(), os.devnull, None)
         with self.assertRaisesRegex(PeerError, "ended with exit code 4"):

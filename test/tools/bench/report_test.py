@@ -15,8 +15,8 @@ def entry(title, medians, rival=True):
 
 
 COMPUTE = dict(
-    name="bert-base f32 1x128", model="bert-base", kind="encode", dtype="f32", batch=1, seq=128, context=0, bound="compute",
-    operations=20e9, bytes=1, peaks={"f32": 400.0, "read": 20.0}, results={
+    name="bert-base f32 1x128", model="bert-base", kind="encode", dtype="f32", batch=1, seq=128, context=0,
+    bound="compute", operations=20e9, bytes=1, peaks={"f32": 400.0, "read": 20.0}, results={
         "ashlar": entry("Ashlar", [100, 110, 100]), "torch": entry("PyTorch eager", [200, 220, 250]),
         "openvino": entry("OpenVINO", [120, 110, 150]), "int8": entry("int8", [10, 10, 10], rival=False),
         "iree": dict(title="IREE", rival=True, reason="not installed: no wheel")})

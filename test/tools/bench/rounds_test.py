@@ -16,7 +16,8 @@ class FakeProcess:
 
     def __init__(self, name, turns, output=(1.0, 2.0), milliseconds=5.0, fail_on=None, fail_start=False):
         self.name, self.turns, self.output, self.milliseconds = name, turns, output, milliseconds
-        self.fail_on, self.fail_start, self.alive, self.starts, self.ready = fail_on, fail_start, False, 0, {"version": "1"}
+        self.fail_on, self.fail_start, self.alive, self.starts = fail_on, fail_start, False, 0
+        self.ready = {"version": "1"}
 
     def start(self):
         if self.fail_start:

@@ -16,7 +16,8 @@ COMPILE = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-bac
 
 def tool(name, *arguments):
     path = pathlib.Path(sys.executable).parent / name
-    done = subprocess.run([str(path), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([str(path), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True)
     if done.returncode:
         sys.stderr.write(done.stdout)
         errors = [line for line in done.stdout.splitlines() if "error" in line.lower()] or done.stdout.splitlines()
@@ -28,7 +29,8 @@ def compiled(path):
     module, parameters = path.with_suffix(".vmfb"), path.with_suffix(".irpa")
     if not module.exists():
         text = path.with_suffix(".mlir")
-        tool("iree-import-onnx", path, "-o", text, "--data-prop", "--externalize-params", "--save-params-to", parameters)
+        tool("iree-import-onnx", path, "-o", text, "--data-prop", "--externalize-params",
+             "--save-params-to", parameters)
         partial = module.with_suffix(".partial")
         tool("iree-compile", text, "-o", partial, *COMPILE)
         partial.rename(module)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """OpenVINO with the latency hint, from the cell's ONNX file with exact extents.
 
-Arithmetic is f32 for cells in f32, bf16 for cells in bf16 where the CPU has that. Where it has not, they are computed in
-f32 from weights kept in f32: stored in 16 bits they are widened when the model is loaded, and nothing is gained. The
-variant bf16 computes an f32 cell in bf16.
+Arithmetic is f32 for cells in f32, bf16 for cells in bf16 where the CPU has that. Where it has not, they are computed
+in f32 from weights kept in f32: stored in 16 bits they are widened when the model is loaded, and nothing is gained.
+The variant bf16 computes an f32 cell in bf16.
 """
 import openvino
 

@@ -7,7 +7,8 @@ A line of JSON in on stdin, a line of JSON out on what was stdout (the peer's ow
     {"event": "ready", "load_s": ..., "threads": ..., "version": ...}   or   {"event": "error", "reason": ...}
 then, on request,
     {"op": "outputs", "path": P}               writes the step's output to P.npy; {"event": "outputs"}
-    {"op": "time", "seconds": S, "calls": N}   steps for S seconds, at least N; {"event": "times", "ms": [...], "cores": C}
+    {"op": "time", "seconds": S, "calls": N}   steps for S seconds, at least N;
+                                               {"event": "times", "ms": [...], "cores": C}
 where `cores` is processor time by wall time: how many cores the steps really kept busy.
 """
 import gc

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """A cell's step as a PyTorch module without state, for PyTorch itself and for all that take models from it.
 
-An encoder's step maps (input_ids, attention_mask) to (last hidden state, pooled). A decoder's maps (input_ids, then keys
-and values of each layer) to (the last token's logits, then keys and values with the step's own at their end).
+An encoder's step maps (input_ids, attention_mask) to (last hidden state, pooled). A decoder's maps (input_ids, then
+keys and values of each layer) to (the last token's logits, then keys and values with the step's own at their end).
 """
 import numpy as np
 import torch
@@ -34,13 +34,13 @@ class DecoderStep(torch.nn.Module):
         return (output.logits[:, -1], *present)
 
 
-def load_step(cell, dtype=None):
-    """Returns the module in evaluation mode, in `dtype` (default: the cell's)."""
+def load_step(cell, dtype=None, attention="sdpa"):
+    """Returns the module in evaluation mode, in `dtype` (default: the cell's); `attention` as transformers names it."""
     torch.set_num_threads(cell["threads"])
     torch.manual_seed(0)
     dtype = dtype or {"f32": torch.float32, "bf16": torch.bfloat16}[cell["dtype"]]
     maker = transformers.AutoModel if cell["kind"] == "encode" else transformers.AutoModelForCausalLM
-    model = maker.from_pretrained(cell["checkpoint"], dtype=dtype, attn_implementation="sdpa").eval()
+    model = maker.from_pretrained(cell["checkpoint"], dtype=dtype, attn_implementation=attention).eval()
     return (EncoderStep if cell["kind"] == "encode" else DecoderStep)(model).eval()
 
 
