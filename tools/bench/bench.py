@@ -126,8 +126,8 @@ def contenders_of(options, machine, cell, checkpoint, folder, chosen, missing):
         process = processes.Process(command, machine.cpus, folder / f"{peer.name}.log", environment(machine))
         allowed = peer.tolerance.get(cell.dtype, tolerance)
         contender = rounds.Contender(peer.name, peer.title, process, allowed, rival=not peer.other_arithmetic)
-        contender.reason = peers.why_not(peer, cell) or next((f"not installed: {why}" for package, why in missing.items()
-                                           if package in peer.packages), None)
+        not_installed = [f"not installed: {why}" for package, why in missing.items() if package in peer.packages]
+        contender.reason = peers.why_not(peer, cell) or next(iter(not_installed), None)
         everyone.append(contender)
     return everyone
 
@@ -141,14 +141,6 @@ def prepare(cell, options):
     subprocess.run([sys.executable, str(HERE / "prepare.py"), description, str(checkpoint), str(folder)], check=True,
                    stdout=subprocess.DEVNULL)
     return checkpoint, folder
-
-
-def resident_processes(cell):
-    """How many processes may be kept in two thirds of what is free: each takes its weights twice, mostly in f32."""
-    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
-    available = int(fields["MemAvailable"].split()[0]) * 1024
-    weights = models.bytes_read(dataclasses.replace(cell, dtype="f32"))
-    return max(1, int(available * 2 / 3 / (2.2 * weights + (1 << 29))))
 
 
 def clean_up(folder):
@@ -165,7 +157,7 @@ def measure_cell(options, machine, cell, chosen, missing):
     def load(path):
         return np.load(path).ravel().tolist()
     checkpoint, folder = prepare(cell, options)
-    options.resident = resident_processes(cell)
+    options.memory = 0.8 * processes.available_memory()
     contenders = contenders_of(options, machine, cell, checkpoint, folder, chosen, missing)
     entry = rounds.run_cell(contenders, load(folder / "reference.npy"), folder, options, machine.limits, load, say)
     clean_up(folder)

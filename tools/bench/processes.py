@@ -41,6 +41,11 @@ def bind(cpus):
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
+def available_memory():
+    fields = dict(line.split(":") for line in pathlib.Path("/proc/meminfo").read_text().splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
 class Process:
     """One server (peers/server.py says what it speaks). Raises PeerError when it fails, dies or is silent too long."""
 
@@ -70,6 +75,13 @@ class Process:
 
     def running(self):
         return self.child is not None and self.child.poll() is None
+
+    def memory(self):
+        """Returns the bytes that it holds and that no file backs; what is mapped from files the system can take back."""
+        for line in pathlib.Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon"):
+                return int(line.split()[1]) * 1024
+        return 0
 
     def stop(self):
         if self.child is None:

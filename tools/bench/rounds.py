@@ -20,6 +20,7 @@ class Contender:
     def __init__(self, name, title, process, tolerance, rival=True):
         self.name, self.title, self.process, self.tolerance, self.rival = name, title, process, tolerance, rival
         self.rounds, self.cores, self.reason, self.error, self.version = [], [], None, None, ""
+        self.memory, self.load_seconds = 0, 0
 
     def attempt(self, action):
         """Runs an action of the process; notes the reason when it fails, and is out from then on."""
@@ -51,18 +52,41 @@ def enter(contender, reference, folder, load):
     path.unlink()
     contender.error = stats.relative_error(output, reference)
     contender.version = contender.process.ready.get("version", "")
+    contender.load_seconds = contender.process.ready.get("load_s", 0)
+    contender.memory = contender.process.memory()
     if not contender.error <= contender.tolerance:
         contender.reason = (f"wrong: {contender.error:.1e} from PyTorch's output, "
                             f"at most {contender.tolerance:.0e} passes")
         contender.process.stop()
 
 
-def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
+def choose_resident(contenders, memory):
+    """Returns those that stay loaded between their turns: all, or those that fit, the slowest to load first.
+
+    Each of the others must then fit beside them with twice what it holds in the end: loading takes more.
+    """
+    if sum(contender.memory for contender in contenders) <= memory:
+        return contenders
+    kept, rest = [], sorted(contenders, key=lambda contender: contender.load_seconds)
+    while rest:
+        candidate = rest.pop()
+        others = [contender for contender in contenders if contender not in kept and contender is not candidate]
+        beside = max((2 * contender.memory for contender in others), default=0)
+        if sum(contender.memory for contender in [*kept, candidate]) + beside <= memory:
+            kept.append(candidate)
+    return kept
+
+
+def take_turns(contenders, rounds, seconds, measure_peaks, memory, say):
     """Fills the contenders' rounds; returns each round's peaks, and for each turn how many cores others used.
 
-    `resident`: how many processes may be kept; beyond that each is started for its turn.
+    Who does not fit in `memory` bytes beside the others is started for each turn.
     """
     peaks, others = [], []
+    resident = choose_resident([contender for contender in contenders if not contender.reason], memory)
+    for contender in contenders:
+        if contender.process and contender not in resident:
+            contender.process.stop()
     for number in range(rounds):
         peaks.append(measure_peaks())
         present = [contender for contender in contenders if not contender.reason]
@@ -78,7 +102,7 @@ def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
                 contender.cores.append(answer["cores"])
                 busy, wall = busy_seconds() - busy, time.monotonic() - begin
                 others.append(max(0, busy / wall - answer["cores"]) if wall > 0.1 else 0)
-            if len(contenders) > resident:
+            if contender not in resident:
                 contender.process.stop()
         say(f"  round {number + 1} of {rounds}")
     peaks.append(measure_peaks())
@@ -86,17 +110,19 @@ def take_turns(contenders, rounds, seconds, measure_peaks, resident, say):
 
 
 def run_cell(contenders, reference, folder, options, measure_peaks, load, say):
-    """Returns the cell's entry for the report. `options`: rounds, seconds, resident."""
+    """Returns the cell's entry for the report. `options`: rounds, seconds, memory (bytes)."""
     try:
         for contender in contenders:
             if not contender.reason:
                 say(f"  starting {contender.title}")
                 enter(contender, reference, folder, load)
-                if len(contenders) > options.resident:
+                # Half for those that are loaded, half for the next one's loading.
+                running = [c for c in contenders if c.process and c.process.running()]
+                if sum(c.memory for c in running) > options.memory / 2:
                     contender.process.stop()
             if contender.reason:
                 say(f"  {contender.title}: {contender.reason}")
-        peaks, others = take_turns(contenders, options.rounds, options.seconds, measure_peaks, options.resident, say)
+        peaks, others = take_turns(contenders, options.rounds, options.seconds, measure_peaks, options.memory, say)
     finally:
         for contender in contenders:
             if contender.process:

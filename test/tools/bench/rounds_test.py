@@ -8,7 +8,7 @@ import unittest
 import rounds
 from processes import PeerError
 
-OPTIONS = types.SimpleNamespace(rounds=3, seconds=0.1, resident=9)
+OPTIONS = types.SimpleNamespace(rounds=3, seconds=0.1, memory=100)
 
 
 class FakeProcess:
@@ -24,6 +24,9 @@ class FakeProcess:
             raise PeerError("no such package")
         self.alive, self.starts = True, self.starts + 1
 
+    def memory(self):
+        return 10
+
     def running(self):
         return self.alive
 
@@ -38,6 +41,24 @@ class FakeProcess:
         if self.turns.count(self.name) == self.fail_on:
             raise PeerError("ended by signal SIGSEGV")
         return {"event": "times", "ms": [self.milliseconds] * 3, "cores": 2.0}
+
+
+class Resident(unittest.TestCase):
+    def chosen(self, memory, **contenders):
+        everyone = [rounds.Contender(name, name, None, 0) for name in contenders]
+        for contender in everyone:
+            contender.memory, contender.load_seconds = contenders[contender.name]
+        return "".join(contender.name for contender in rounds.choose_resident(everyone, memory))
+
+    def test_all_where_all_fit(self):
+        self.assertEqual(self.chosen(30, a=(10, 1), b=(10, 3), c=(10, 2)), "abc")
+
+    def test_else_the_slowest_to_load_beside_the_others_loading(self):
+        self.assertEqual(self.chosen(39, a=(10, 1), b=(10, 4), c=(10, 2), d=(10, 3)), "b")
+        self.assertEqual(self.chosen(41, a=(20, 1), b=(21, 3), c=(1, 2)), "c")
+
+    def test_none_where_none_fits(self):
+        self.assertEqual(self.chosen(5, a=(10, 1), b=(10, 3)), "")
 
 
 class Cell(unittest.TestCase):
@@ -83,7 +104,7 @@ class Cell(unittest.TestCase):
     def test_with_little_memory_each_is_started_for_its_turn(self):
         turns = []
         processes = [FakeProcess(name, turns) for name in "ab"]
-        self.run_cell(*processes, options=types.SimpleNamespace(rounds=3, seconds=0.1, resident=1))
+        self.run_cell(*processes, options=types.SimpleNamespace(rounds=3, seconds=0.1, memory=9))
         self.assertEqual([process.starts for process in processes], [4, 4])
         self.assertEqual("".join(turns), "ab" "ba" "ab")
 
