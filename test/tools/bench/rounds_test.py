@@ -55,7 +55,7 @@ class Resident(unittest.TestCase):
 
     def test_else_the_slowest_to_load_beside_the_others_loading(self):
         self.assertEqual(self.chosen(39, a=(10, 1), b=(10, 4), c=(10, 2), d=(10, 3)), "b")
-        self.assertEqual(self.chosen(41, a=(20, 1), b=(21, 3), c=(1, 2)), "c")
+        self.assertEqual(self.chosen(45, a=(20, 1), b=(20, 3), c=(1, 2), d=(20, 0)), "c")
 
     def test_none_where_none_fits(self):
         self.assertEqual(self.chosen(5, a=(10, 1), b=(10, 3)), "")
