@@ -129,18 +129,21 @@ def full_text(run):
 
 
 def markdown(run):
-    """The README's table: a line for each cell, a column for each contender that was measured anywhere."""
+    """The README's table: a line for each cell, a column for each contender that was measured anywhere.
+
+    "Ashlar is 1.20 x X" compares with the fastest rival: as many times as fast.
+    """
     names = [name for cell in run["cells"] for name, entry in cell["results"].items() if "ms" in entry]
     columns = ["ashlar", *[name for name in dict.fromkeys(names) if name != "ashlar"]]
     titles = {name: entry["title"] for cell in run["cells"] for name, entry in cell["results"].items()}
-    head = ["cell", "Ashlar, ms", "of the limit", "best peer", *[titles[name] for name in columns[1:]]]
+    head = ["cell", "Ashlar, ms", "of the limit", "Ashlar is", *[titles[name] for name in columns[1:]]]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" + " ---: |" * (len(head) - 1)]
     for cell in run["cells"]:
         ours, best = measured(cell, "ashlar"), best_peer(cell)
         compared = ratio(cell, best) if best else None
         row = [cell["name"], number(ours["median"]) if ours else "-",
                percent(share(cell, run["peaks"], ours["median"])) if ours else "-",
-               f"{compared[0]:.2f} x" if compared else "-"]
+               f"{compared[0]:.2f} x {titles[best]}" if compared else "-"]
         for name in columns[1:]:
             theirs = measured(cell, name)
             row.append(number(theirs["median"]) if theirs else "-")
@@ -153,11 +156,12 @@ def markdown(run):
 
 # ---- Files ---------------------------------------------------------------------------------------------------------
 def file_name(run):
-    """YYYY-MM-DD-machine.json, the machine's name in lower case without marks."""
+    """YYYY-MM-DD-machine.json: the machine's name without marks, its widest instructions, the threads."""
     cpu = re.sub(r"\(r\)|\(tm\)|@.*|\bcpu\b|\bprocessor\b|\d+-core", " ", run["machine"]["cpu"].lower())
-    feature = "amx" if "amx-tile" in run["machine"]["features"] else ""
-    words = re.findall(r"[a-z0-9]+", cpu) + [feature, f"{run['threads']}t"]
-    return f"{run['date'][:10]}-{'-'.join(word for word in words if word)}.json"
+    widest = next((short for name, short in (("amx-tile", "amx"), ("avx512f", "avx512"), ("avx2", "avx2"))
+                   if name in run["machine"]["features"]), "sse")
+    words = [*re.findall(r"[a-z0-9]+", cpu), widest, f"{run['threads']}t"]
+    return f"{run['date'][:10]}-{'-'.join(words)}.json"
 
 
 def write(run, folder):
