@@ -161,7 +161,7 @@ def measure_cell(options, machine, cell, chosen, missing):
     contenders = contenders_of(options, machine, cell, checkpoint, folder, chosen, missing)
     entry = rounds.run_cell(contenders, load(folder / "reference.npy"), folder, options, machine.limits, load, say)
     clean_up(folder)
-    return dataclasses.asdict(cell) | dict(name=cell.name, bound=cell.bound, operations=models.operations(cell),
+    return dataclasses.asdict(cell) | dict(name=cell.name, operations=models.operations(cell),
                                            bytes=models.bytes_read(cell)) | entry
 
 

@@ -55,11 +55,6 @@ class Cell:
     def file_name(self):
         return self.name.replace(" ", "-")
 
-    @property
-    def bound(self):
-        """What limits it in principle: "memory" for decoding, else "compute"."""
-        return "memory" if self.kind == DECODE else "compute"
-
 
 def shape_of(model):
     """Returns (width, layers, heads, heads of keys, width of a head, inner width, vocabulary, matrices between)."""

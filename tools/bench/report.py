@@ -22,12 +22,15 @@ def gigabytes(cell, milliseconds):
 
 
 def limit_of(cell, peaks):
-    """Returns (kind, the limit or None, unit): of what bounds the cell, in the fastest arithmetic of its type."""
+    """Returns (kind, the limit or None, unit) of what takes longer at the least.
+
+    That is the operations, in the fastest arithmetic of the cell's type, or reading: a few tokens through many weights.
+    """
     figures = {kind: peak["all_cores"] for kind, peak in peaks.items() if peak["all_cores"]}
-    if cell["bound"] == "memory":
-        return "read", figures.get("read"), "GB/s"
     kinds = ("f32", "bf16_dot", "bf16_tile") if cell["dtype"] == "bf16" else ("f32",)
     kind = max(kinds, key=lambda kind: figures.get(kind, 0))
+    if "read" in figures and kind in figures and cell["bytes"] / figures["read"] > cell["operations"] / figures[kind]:
+        return "read", figures["read"], "GB/s"
     return kind, figures.get(kind), "GFLOP/s"
 
 
