@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: all setup configure build demo test docs format clean
+.PHONY: all setup configure build demo test bench docs format clean
 all: build
 
 setup:
@@ -21,6 +21,12 @@ demo: build
 
 test: build
 	@tools/scripts/run_tests.sh $(BUILD)
+
+# BENCH_FLAGS: --quick, --cells, --peers, ... (tools/bench/README.md)
+BENCH_ENV ?= .cache/bench-venv
+bench: build
+	@python3 tools/bench/environment.py $(BENCH_ENV)
+	@$(BENCH_ENV)/bin/python tools/bench/bench.py --build $(BUILD) $(BENCH_FLAGS)
 
 docs: configure
 	@cmake --build $(BUILD) --target docs

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "tools/bench/machine_peaks.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "runtime/device/cpu/cpu_features.h"
+
+namespace ashlar {
+namespace {
+
+bool CanRun(const std::vector<std::string>& features) {
+  for (const std::string& feature : features)
+    if (!HostFeatures().count(feature)) return false;
+  return true;
+}
+
+// Loose bounds that any x86-64 core of the last fifteen years keeps, even a busy one; an
+// optimised-away loop or a wrong unit does not.
+TEST(MachinePeaks, ArePlausibleOrHaveAReason) {
+  ThreadPool one(1), all(2);
+  std::vector<Peak> peaks = MeasureMachinePeaks(one, all, {}, 3, int64_t{32} << 20);
+  std::vector<std::string> kinds;
+  for (const Peak& peak : peaks) {
+    SCOPED_TRACE(peak.kind);
+    kinds.push_back(peak.kind);
+    if (!peak.reason.empty()) {
+      EXPECT_EQ(peak.reason.rfind("the CPU lacks ", 0), 0u) << peak.reason;
+      EXPECT_EQ(peak.one_core, 0);
+      EXPECT_EQ(peak.all_cores, 0);
+      continue;
+    }
+    EXPECT_FALSE(peak.instruction.empty());
+    bool memory = peak.unit == "GB/s";
+    EXPECT_GT(peak.one_core, memory ? 0.3 : 2);
+    EXPECT_LT(peak.one_core, memory ? 500 : 30000);
+    EXPECT_GT(peak.all_cores, memory ? 0.3 : 2);
+    EXPECT_LT(peak.all_cores, memory ? 1000 : 60000);
+  }
+  EXPECT_EQ(kinds, (std::vector<std::string>{"f32", "bf16_dot", "int8_dot", "bf16_tile",
+                                             "int8_tile", "read", "copy"}));
+}
+
+TEST(MachinePeaks, AFigureExactlyWhereTheCpuHasAWay) {
+  ThreadPool one(1);
+  for (const Peak& peak : MeasureMachinePeaks(one, one, {}, 0, int64_t{8} << 20)) {
+    bool can = false;
+    for (const ComputeKernel& kernel : ComputeKernels())
+      can |= kernel.kind == peak.kind && CanRun(kernel.features);
+    for (const MemoryKernel& kernel : MemoryKernels())
+      can |= kernel.kind == peak.kind && CanRun(kernel.features);
+    EXPECT_EQ(peak.reason.empty(), can) << peak.kind;
+  }
+}
+
+TEST(MachinePeaks, OnlyTheKindsThatAreNamed) {
+  ThreadPool one(1);
+  std::vector<Peak> peaks = MeasureMachinePeaks(one, one, {"f32"}, 0);
+  ASSERT_EQ(peaks.size(), 1u);
+  EXPECT_EQ(peaks[0].kind, "f32");
+}
+
+// Also runs every kernel that this CPU has.
+TEST(MachinePeaks, ComputeKernelsAreDeterministic) {
+  for (const ComputeKernel& kernel : ComputeKernels())
+    if (CanRun(kernel.features)) EXPECT_EQ(kernel.run(), kernel.run()) << kernel.instruction;
+}
+
+TEST(MachinePeaks, CopiesCopyAndReadsReadEverything) {
+  constexpr int64_t kBytes = 4 * kMemoryGranule;
+  auto deleter = [](char* memory) { std::free(memory); };
+  auto make = [&] {
+    return std::unique_ptr<char, decltype(deleter)>(
+        static_cast<char*>(std::aligned_alloc(kMemoryGranule, kBytes)), deleter);
+  };
+  auto from = make(), to = make();
+  for (const MemoryKernel& kernel : MemoryKernels()) {
+    if (!CanRun(kernel.features)) continue;
+    SCOPED_TRACE(kernel.instruction);
+    if (kernel.kind == "copy") {
+      for (int64_t i = 0; i < kBytes; ++i) from.get()[i] = static_cast<char>(i * 7 + 1);
+      std::memset(to.get(), 0, kBytes);
+      kernel.run(from.get(), to.get(), kBytes);
+      EXPECT_EQ(std::memcmp(from.get(), to.get(), kBytes), 0);
+      continue;
+    }
+    // Reads return the disjunction of everything in 64-bit lanes, of which some look at one lane:
+    // a bit in every lane of a line must be seen wherever the line is.
+    for (int64_t line = 0; line < kBytes / 64; ++line) {
+      std::memset(from.get(), 0, kBytes);
+      std::memset(from.get() + line * 64, 1, 64);
+      EXPECT_NE(kernel.run(from.get(), to.get(), kBytes), 0) << "line " << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ashlar
