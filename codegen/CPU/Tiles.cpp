@@ -213,18 +213,20 @@ public:
     Value groups = e.ceilDiv(rows, mostRows);
     Value least = e.div(rows, e.max(groups, e.constant(1))),
           larger = e.sub(rows, e.mul(least, groups));
-    Value isOnly = e.less(groups, e.constant(2));
+    Value areFew = e.less(groups, e.constant(shape.columns / kLineColumns));
     e.loop(e.constant(0), groups, 1, [&](Value group) {
       Value first = e.add(e.mul(group, least), e.min(group, larger));
       Value count = e.add(least, e.select(e.less(group, larger), e.constant(1), e.constant(0)));
+      // Few groups ask for less than all that comes next: the first asks for what it reads, too.
+      Value isOwn = arith::AndIOp::create(e.b, areFew, e.equal(group, e.constant(0)));
       for (int64_t size = mostRows; size >= 1; --size)
         e.when(e.equal(count, e.constant(size)), [&] {
           if (shape.ahead == Ahead::Nothing)
             return emitGroup(group, first, size, Ahead::Nothing);
-          e.when(isOnly, [&] { emitGroup(group, first, size, Ahead::Own); });
+          e.when(isOwn, [&] { emitGroup(group, first, size, Ahead::Own); });
           // Groups are balanced: where there are several, each is at least half full.
           if (2 * size >= mostRows)
-            e.when(e.isNot(isOnly), [&] { emitGroup(group, first, size, Ahead::Next); });
+            e.when(e.isNot(isOwn), [&] { emitGroup(group, first, size, Ahead::Next); });
         });
     });
   }

@@ -11,8 +11,8 @@
 // a fused multiply-add with each of them.
 //
 // Weights come from memory once per block of rows. While groups of rows pass over a part of B that
-// lies in cache, they ask for the lines of the part that comes next; a single group, which has no
-// time to spare, asks for what it will read itself a few steps later.
+// lies in cache, they ask for the lines of the part that comes next; where they are too few to ask
+// for all of it, the first asks for what it will read itself a few steps later.
 //
 // Each element of C is one chain of fused multiply-adds in order of depth, whatever the number of
 // rows and the instruction set are.
