@@ -8,7 +8,7 @@
 
 #include "runtime/device/cpu/cpu_features.h"
 #include "tools/ashlar/options.h"
-#include "tools/bench/machine_peaks.h"
+#include "runtime/device/cpu/machine_peaks.h"
 
 namespace ashlar {
 namespace {

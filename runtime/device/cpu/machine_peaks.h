@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device/cpu/peak_kernels.h"
 #include "runtime/device/cpu/thread_pool.h"
-#include "tools/bench/peak_kernels.h"
 
 namespace ashlar {
 
@@ -22,8 +22,8 @@ struct Peak {
   std::string reason;  // why there is no figure; empty when there is one
 };
 
-// Measures the kinds that are named, all when none is, in the kernels' order. `milliseconds`: how
-// long each kernel is tried.
+// Measures the kinds that are named, all when none is, in the kernels' order, on one core and on
+// all (which may be the same pool). `milliseconds`: how long each kernel is tried.
 // Memory for a read or a copy: `bytes` each for source and destination; 0: four times the last
 // level cache, at least 256 MiB, at most an eighth of the memory.
 std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "tools/bench/machine_peaks.h"
+#include "runtime/device/cpu/machine_peaks.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-#include "tools/bench/machine_peaks.h"
+#include "runtime/device/cpu/machine_peaks.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -54,6 +54,7 @@ double MeasureCompute(ThreadPool& pool, const ComputeKernel& kernel, int millise
 class Buffer {
  public:
   explicit Buffer(int64_t bytes) : bytes_(bytes) {
+    if (bytes == 0) return;
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     madvise(memory, bytes, MADV_HUGEPAGE);
@@ -79,7 +80,7 @@ double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* f
   double seconds = BestSeconds(milliseconds, [&] {
     pool.ParallelFor(blocks, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i)
-        sink.fetch_add(kernel.run(from + i * kBlock, to + i * kBlock, kBlock),
+        sink.fetch_add(kernel.run(from + i * kBlock, to ? to + i * kBlock : nullptr, kBlock),
                        std::memory_order_relaxed);
     });
   });
@@ -101,7 +102,10 @@ Peak& PeakOf(std::vector<Peak>& peaks, const std::string& kind, const char* unit
   return peaks.back();
 }
 
-void Enter(Peak& peak, const std::string& instruction, double one_core, double all_cores) {
+template <typename Measure>
+void Enter(Peak& peak, const std::string& instruction, ThreadPool& one, ThreadPool& all,
+           Measure&& measure) {
+  double all_cores = measure(all), one_core = &one == &all ? all_cores : measure(one);
   peak.reason.clear();
   peak.one_core = std::max(peak.one_core, one_core);
   if (all_cores <= peak.all_cores) return;
@@ -131,21 +135,21 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
     Peak& peak =
         PeakOf(peaks, kernel.kind, kernel.kind.rfind("int8", 0) == 0 ? "GOP/s" : "GFLOP/s");
     if (CanRun(peak, kernel.features))
-      Enter(peak, kernel.instruction, MeasureCompute(one, kernel, milliseconds),
-            MeasureCompute(all, kernel, milliseconds));
+      Enter(peak, kernel.instruction, one, all,
+            [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });
   }
   if (!wanted("read") && !wanted("copy")) return peaks;
   if (bytes == 0) bytes = BufferBytes();
-  Buffer from(bytes), to(bytes);
+  Buffer from(bytes), to(wanted("copy") ? bytes : 0);
   for (const MemoryKernel& kernel : MemoryKernels()) {
     if (!wanted(kernel.kind)) continue;
     Peak& peak = PeakOf(peaks, kernel.kind, "GB/s");
-    if (!from.data() || !to.data())
+    if (!from.data() || (kernel.kind == "copy" && !to.data()))
       peak.reason = "two buffers of " + std::to_string(bytes) + " bytes could not be had";
     else if (CanRun(peak, kernel.features))
-      Enter(peak, kernel.instruction,
-            MeasureMemory(one, kernel, from.data(), to.data(), bytes, milliseconds),
-            MeasureMemory(all, kernel, from.data(), to.data(), bytes, milliseconds));
+      Enter(peak, kernel.instruction, one, all, [&](ThreadPool& pool) {
+        return MeasureMemory(pool, kernel, from.data(), to.data(), bytes, milliseconds);
+      });
   }
   return peaks;
 }

@@ -7,7 +7,7 @@
 
 #include <cstring>
 
-#include "tools/bench/peak_kernels.h"
+#include "runtime/device/cpu/peak_kernels.h"
 
 namespace ashlar {
 namespace {

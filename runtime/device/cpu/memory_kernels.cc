@@ -4,7 +4,7 @@
 // prefetchers follow pages, some like several streams), so there are several of each.
 #include <immintrin.h>
 
-#include "tools/bench/peak_kernels.h"
+#include "runtime/device/cpu/peak_kernels.h"
 
 namespace ashlar {
 namespace {
