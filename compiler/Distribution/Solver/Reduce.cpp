@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiler/Distribution/Solver/Reduce.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <tuple>
+
+#include "compiler/Distribution/Solver/ReduceRows.h"
+
+namespace ashlar::solver::detail {
+namespace {
+
+constexpr int64_t kMostProducts = 200'000'000; // of an elimination of degree two
+constexpr int64_t kMostEntries = 1'000'000;    // of the matrix that it leaves
+
+class Reducer {
+public:
+  explicit Reducer(Graph &graph) : graph(graph), dirty(graph.variables.size(), 1) {}
+
+  int64_t run() {
+    do {
+      while (round())
+        ;
+    } while (!graph.infeasible && reduceRows(graph, dirty));
+    return work + graph.pool.work;
+  }
+
+private:
+  /// Visits each variable that something has happened to; returns whether any was.
+  bool round() {
+    std::vector<int32_t> visits;
+    for (int32_t v = 0; v < int32_t(dirty.size()); ++v)
+      if (dirty[size_t(v)] && graph.variables[size_t(v)].alive)
+        visits.push_back(v);
+    touched.assign(dirty.size(), 0);
+    for (int32_t v : visits) {
+      if (!graph.variables[size_t(v)].alive)
+        continue;
+      if (touched[size_t(v)])
+        continue; // stays dirty
+      dirty[size_t(v)] = 0;
+      visit(v);
+      if (graph.infeasible)
+        return false;
+    }
+    return !visits.empty();
+  }
+
+  void visit(int32_t v) {
+    ++work;
+    Variable &variable = graph.variables[size_t(v)];
+    tidyLinks(v);
+    dropForbidden(v);
+    if (graph.infeasible)
+      return;
+    settleUsage(v);
+    const Cost least = *std::min_element(variable.costs.begin(), variable.costs.end());
+    graph.constant += least;
+    for (Cost &cost : variable.costs)
+      cost -= least;
+    dropDominated(v);
+    if (mergeIntoNeighbour(v) || !variable.usages.empty())
+      return;
+    if (variable.links.empty())
+      eliminateAlone(v);
+    else if (variable.links.size() == 2)
+      eliminateBetween(v);
+  }
+
+  void mark(int32_t v) { dirty[size_t(v)] = 1; }
+  void touch(int32_t v) { dirty[size_t(v)] = touched[size_t(v)] = 1; }
+  void markNeighbours(int32_t v) {
+    for (int32_t link : graph.variables[size_t(v)].links)
+      mark(graph.links[size_t(link)].other(v));
+  }
+
+  /// Adds parallel links, takes common costs out of the links, and removes those that are left
+  /// without any.
+  void tidyLinks(int32_t v) {
+    std::vector<int32_t> &links = graph.variables[size_t(v)].links;
+    links.erase(std::remove_if(links.begin(), links.end(),
+                               [&](int32_t l) { return !graph.links[size_t(l)].alive; }),
+                links.end());
+    std::stable_sort(links.begin(), links.end(), [&](int32_t a, int32_t b) {
+      return graph.links[size_t(a)].other(v) < graph.links[size_t(b)].other(v);
+    });
+    for (size_t i = 1; i < links.size(); ++i) {
+      const int32_t before = links[i - 1], link = links[i];
+      if (graph.links[size_t(before)].other(v) != graph.links[size_t(link)].other(v))
+        continue;
+      graph.links[size_t(before)].alive = false;
+      graph.links[size_t(link)].costs =
+          added(graph.links[size_t(link)].costs,
+                graph.links[size_t(before)].first == graph.links[size_t(link)].first
+                    ? graph.links[size_t(before)].costs
+                    : graph.pool.transpose(graph.links[size_t(before)].costs));
+      mark(graph.links[size_t(link)].other(v));
+    }
+    for (int32_t id : links)
+      if (graph.links[size_t(id)].alive)
+        split(graph.links[size_t(id)]);
+    links.erase(std::remove_if(links.begin(), links.end(),
+                               [&](int32_t l) { return !graph.links[size_t(l)].alive; }),
+                links.end());
+  }
+
+  void split(Link &link) {
+    const MatrixPool::Split &parts = graph.pool.split(link.costs);
+    if (parts.changed) {
+      addCosts(link.first, parts.rowMinima);
+      addCosts(link.second, parts.columnMinima);
+      link.costs = parts.reduced;
+    }
+    if (parts.zero) {
+      link.alive = false;
+      mark(link.first);
+      mark(link.second);
+    }
+  }
+
+  void addCosts(int32_t v, const std::vector<Cost> &costs) {
+    Variable &variable = graph.variables[size_t(v)];
+    for (size_t j = 0; j < costs.size(); ++j) {
+      if (costs[j] != 0)
+        mark(v);
+      variable.costs[j] = add(variable.costs[j], costs[j]);
+    }
+  }
+
+  MatrixId added(MatrixId a, MatrixId b) {
+    auto [known, isNew] = sums.try_emplace({std::min(a, b), std::max(a, b)}, 0);
+    if (isNew) {
+      Matrix result = graph.pool[a];
+      for (size_t k = 0; k < result.costs.size(); ++k)
+        result.costs[k] = add(result.costs[k], graph.pool[b].costs[k]);
+      known->second = graph.pool.intern(std::move(result));
+    }
+    return known->second;
+  }
+
+  /// Keeps the listed strategies of v and forgets the others.
+  void keep(int32_t v, std::vector<int32_t> kept) {
+    Variable &variable = graph.variables[size_t(v)];
+    for (size_t k = 0; k < kept.size(); ++k) {
+      variable.costs[k] = variable.costs[size_t(kept[k])];
+      if (!variable.usages.empty() && size_t(kept[k]) != k)
+        variable.usages[k] = std::move(variable.usages[size_t(kept[k])]);
+    }
+    variable.costs.resize(kept.size());
+    if (!variable.usages.empty())
+      variable.usages.resize(kept.size());
+    for (int32_t id : variable.links) {
+      Link &link = graph.links[size_t(id)];
+      const MatrixId rows = keptRows(graph.costsSeenFrom(id, v), kept);
+      link.costs = link.first == v ? rows : graph.pool.transpose(rows);
+    }
+    markNeighbours(v);
+    mark(v);
+    graph.deduce(v, v, -1, 1, std::move(kept));
+  }
+
+  MatrixId keptRows(MatrixId id, const std::vector<int32_t> &kept) {
+    auto [known, isNew] = selections.try_emplace({id, kept}, 0);
+    if (isNew) {
+      const Matrix &matrix = graph.pool[id];
+      Matrix result{int32_t(kept.size()), matrix.columns, {}};
+      for (int32_t i : kept)
+        result.costs.insert(result.costs.end(), matrix.row(i), matrix.row(i) + matrix.columns);
+      known->second = graph.pool.intern(std::move(result));
+    }
+    return known->second;
+  }
+
+  void dropForbidden(int32_t v) {
+    const Variable &variable = graph.variables[size_t(v)];
+    std::vector<int32_t> kept;
+    for (int32_t j = 0; j < variable.size(); ++j)
+      if (isAllowed(variable.costs[size_t(j)]))
+        kept.push_back(j);
+    if (kept.empty())
+      graph.infeasible = true;
+    else if (int32_t(kept.size()) < variable.size())
+      keep(v, std::move(kept));
+  }
+
+  /// Takes the usage that all strategies share off the limits.
+  void settleUsage(int32_t v) {
+    Variable &variable = graph.variables[size_t(v)];
+    if (variable.usages.empty())
+      return;
+    const Profile common = least(variable.usages);
+    bool empty = true;
+    for (Profile &usage : variable.usages) {
+      if (!common.empty())
+        usage = difference(usage, common);
+      empty &= usage.empty();
+    }
+    for (const Span &span : common)
+      for (int32_t r = span.first; r < span.last; ++r)
+        graph.limits[size_t(r)] -= span.bytes;
+    if (empty)
+      variable.usages.clear();
+  }
+
+  /// Drops each strategy j for which another one, i, costs no more in any surrounding.
+  void dropDominated(int32_t v) {
+    const Variable &variable = graph.variables[size_t(v)];
+    const int32_t size = variable.size();
+    if (size == 1)
+      return;
+    std::vector<MatrixId> key;
+    if (variable.usages.empty()) {
+      for (int32_t link : variable.links)
+        key.push_back(graph.costsSeenFrom(link, v));
+      key.push_back(graph.pool.intern({1, size, variable.costs}));
+      auto known = undominated.find(key);
+      if (known != undominated.end()) {
+        if (int32_t(known->second.size()) < size)
+          keep(v, known->second);
+        return;
+      }
+    }
+    std::vector<const Matrix *> matrices;
+    for (int32_t link : variable.links)
+      matrices.push_back(&graph.pool[graph.costsSeenFrom(link, v)]);
+    std::sort(matrices.begin(), matrices.end(),
+              [](const Matrix *a, const Matrix *b) { return a->columns < b->columns; });
+    std::vector<char> gone(size_t(size), 0);
+    std::vector<int32_t> kept;
+    for (int32_t j = 0; j < size; ++j) {
+      for (int32_t i = 0; i < size && !gone[size_t(j)]; ++i)
+        gone[size_t(j)] = i != j && !gone[size_t(i)] && dominates(variable, matrices, i, j);
+      if (!gone[size_t(j)])
+        kept.push_back(j);
+    }
+    if (variable.usages.empty())
+      undominated.emplace(std::move(key), kept);
+    if (int32_t(kept.size()) < size)
+      keep(v, std::move(kept));
+  }
+
+  bool dominates(const Variable &variable, const std::vector<const Matrix *> &matrices, int32_t i,
+                 int32_t j) {
+    Cost slack = variable.costs[size_t(j)] - variable.costs[size_t(i)];
+    for (const Matrix *matrix : matrices) {
+      const Cost *a = matrix->row(i), *b = matrix->row(j);
+      Cost most = -kInfinity;
+      for (int32_t x = 0; x < matrix->columns; ++x) {
+        ++work;
+        if (isAllowed(b[x]))
+          most = std::max(most, a[x] - b[x]);
+        if (!isAllowed(most))
+          return false;
+      }
+      if (most == -kInfinity)
+        return true; // j has no support and will be dropped
+      slack -= most;
+    }
+    return slack >= 0 && (variable.usages.empty() ||
+                          within(variable.usages[size_t(i)], variable.usages[size_t(j)]));
+  }
+
+  // --- variables whose choice follows from a neighbour's
+
+  bool mergeIntoNeighbour(int32_t v) {
+    for (int32_t link : graph.variables[size_t(v)].links) {
+      const int32_t u = graph.links[size_t(link)].other(v);
+      std::vector<int32_t> map = determined(link, u, v);
+      if (map.empty())
+        continue;
+      if (touched[size_t(u)]) {
+        mark(v); // the next round will do
+        continue;
+      }
+      merge(link, u, v, std::move(map));
+      return true;
+    }
+    return false;
+  }
+
+  /// Returns what v takes for each strategy of u, or nothing if that is not decided.
+  std::vector<int32_t> determined(int32_t link, int32_t u, int32_t v) {
+    const Matrix &matrix = graph.pool[graph.costsSeenFrom(link, u)];
+    const Variable &variable = graph.variables[size_t(v)];
+    const bool leaf = variable.links.size() == 1;
+    std::vector<int32_t> map;
+    for (int32_t i = 0; i < matrix.rows; ++i) {
+      const Cost *row = matrix.row(i);
+      int32_t best = -1;
+      for (int32_t j = 0; j < matrix.columns; ++j)
+        if (isAllowed(row[j])) {
+          if (best >= 0 && !leaf)
+            return {};
+          if (best < 0 || row[j] + variable.costs[size_t(j)] <
+                              row[best] + variable.costs[size_t(best)])
+            best = j;
+        }
+      if (leaf && best >= 0 && !variable.usages.empty()) {
+        // Among equally cheap ones the one that uses least; then it must be below all others.
+        const Cost cost = row[best] + variable.costs[size_t(best)];
+        for (int32_t j = 0; j < matrix.columns; ++j)
+          if (j != best && isAllowed(row[j]) && row[j] + variable.costs[size_t(j)] == cost &&
+              within(variable.usages[size_t(j)], variable.usages[size_t(best)]))
+            best = j;
+        for (int32_t j = 0; j < matrix.columns; ++j)
+          if (j != best && isAllowed(row[j]) &&
+              !within(variable.usages[size_t(best)], variable.usages[size_t(j)]))
+            return {};
+      }
+      map.push_back(std::max(best, 0)); // a strategy of u without support is about to be dropped
+    }
+    return map;
+  }
+
+  void merge(int32_t link, int32_t u, int32_t v, std::vector<int32_t> map) {
+    Variable &from = graph.variables[size_t(v)], &into = graph.variables[size_t(u)];
+    const Matrix &matrix = graph.pool[graph.costsSeenFrom(link, u)];
+    for (size_t i = 0; i < map.size(); ++i)
+      into.costs[i] = add(into.costs[i], add(matrix.row(int32_t(i))[map[i]],
+                                             from.costs[size_t(map[i])]));
+    if (!from.usages.empty()) {
+      into.usages.resize(map.size());
+      for (size_t i = 0; i < map.size(); ++i)
+        into.usages[i] = sum(into.usages[i], from.usages[size_t(map[i])]);
+    }
+    graph.links[size_t(link)].alive = false;
+    for (int32_t id : from.links)
+      if (id != link) {
+        const MatrixId rows = keptRows(graph.costsSeenFrom(id, v), map);
+        const int32_t other = graph.links[size_t(id)].other(v);
+        graph.links[size_t(id)].alive = false;
+        graph.addLink(u, other, rows);
+        mark(other);
+      }
+    mark(u);
+    retire(v);
+    graph.deduce(v, u, -1, 1, std::move(map));
+  }
+
+  void retire(int32_t v) {
+    Variable &variable = graph.variables[size_t(v)];
+    variable = Variable();
+    variable.alive = false;
+  }
+
+  // --- variables without usage
+
+  void eliminateAlone(int32_t v) {
+    Variable &variable = graph.variables[size_t(v)];
+    const auto best = std::min_element(variable.costs.begin(), variable.costs.end());
+    graph.constant += *best;
+    const int32_t choice = int32_t(best - variable.costs.begin());
+    retire(v);
+    graph.deduce(v, -1, -1, 1, {choice});
+  }
+
+  void eliminateBetween(int32_t v) {
+    Variable &variable = graph.variables[size_t(v)];
+    const int32_t ends[2] = {graph.links[size_t(variable.links[0])].other(v),
+                             graph.links[size_t(variable.links[1])].other(v)};
+    if (touched[size_t(ends[0])] || touched[size_t(ends[1])]) {
+      mark(v);
+      return;
+    }
+    const MatrixId a = graph.costsSeenFrom(variable.links[0], ends[0]);
+    const MatrixId b = graph.costsSeenFrom(variable.links[1], ends[1]);
+    const int64_t entries = int64_t(graph.pool[a].rows) * graph.pool[b].rows;
+    if (entries > kMostEntries || entries * variable.size() > kMostProducts)
+      return;
+    const auto key = std::tuple(a, b, graph.pool.intern({1, variable.size(), variable.costs}));
+    auto [known, isNew] = products.try_emplace(key);
+    if (isNew)
+      known->second = product(graph.pool[a], graph.pool[b], variable.costs);
+    for (int32_t id : variable.links)
+      graph.links[size_t(id)].alive = false;
+    const int32_t columns = graph.pool[b].rows;
+    retire(v);
+    graph.trail.push_back({v, ends[0], ends[1], columns, known->second.choices});
+    graph.addLink(ends[0], ends[1], known->second.costs);
+    touch(ends[0]);
+    touch(ends[1]);
+  }
+
+  struct Product {
+    MatrixId costs;
+    std::shared_ptr<const std::vector<int32_t>> choices;
+  };
+
+  Product product(const Matrix &a, const Matrix &b, const std::vector<Cost> &middle) {
+    Matrix result{a.rows, b.rows, {}};
+    std::vector<int32_t> choices;
+    result.costs.reserve(size_t(a.rows) * size_t(b.rows));
+    std::vector<Cost> path(middle.size());
+    for (int32_t i = 0; i < a.rows; ++i) {
+      for (size_t j = 0; j < path.size(); ++j)
+        path[j] = a.row(i)[j] + middle[j];
+      for (int32_t k = 0; k < b.rows; ++k) {
+        int32_t best = 0;
+        Cost least = kInfinity;
+        for (int32_t j = 0; j < b.columns; ++j)
+          if (const Cost cost = path[size_t(j)] + b.row(k)[j]; cost < least)
+            least = cost, best = j;
+        result.costs.push_back(isAllowed(least) ? least : kInfinity);
+        choices.push_back(best);
+      }
+    }
+    work += int64_t(result.costs.size()) * int64_t(middle.size());
+    return {graph.pool.intern(std::move(result)),
+            std::make_shared<std::vector<int32_t>>(std::move(choices))};
+  }
+
+  Graph &graph;
+  std::vector<char> dirty;
+  std::vector<char> touched; // in this round, by an elimination beside
+  int64_t work = 0;
+  std::map<std::pair<MatrixId, MatrixId>, MatrixId> sums;
+  std::map<std::pair<MatrixId, std::vector<int32_t>>, MatrixId> selections;
+  std::map<std::vector<MatrixId>, std::vector<int32_t>> undominated;
+  std::map<std::tuple<MatrixId, MatrixId, MatrixId>, Product> products;
+};
+
+} // namespace
+
+int64_t reduce(Graph &graph) { return Reducer(graph).run(); }
+
+} // namespace ashlar::solver::detail
