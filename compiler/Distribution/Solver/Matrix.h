@@ -39,6 +39,7 @@ public:
   MatrixId intern(Matrix matrix);
   MatrixId transpose(MatrixId id);
   const Matrix &operator[](MatrixId id) const { return entries[size_t(id)].matrix; }
+  size_t size() const { return entries.size(); }
 
   /// Returns the row minima and column minima that `reduced` lacks: a matrix without a positive
   /// common part. A row or column without an allowed cost has the minimum kInfinity.

@@ -82,8 +82,9 @@ private:
     links.erase(std::remove_if(links.begin(), links.end(),
                                [&](int32_t l) { return !graph.links[size_t(l)].alive; }),
                 links.end());
-    std::stable_sort(links.begin(), links.end(), [&](int32_t a, int32_t b) {
-      return graph.links[size_t(a)].other(v) < graph.links[size_t(b)].other(v);
+    std::sort(links.begin(), links.end(), [&](int32_t a, int32_t b) {
+      return std::pair(graph.links[size_t(a)].other(v), a) <
+             std::pair(graph.links[size_t(b)].other(v), b);
     });
     for (size_t i = 1; i < links.size(); ++i) {
       const int32_t before = links[i - 1], link = links[i];
