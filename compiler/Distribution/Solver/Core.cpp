@@ -29,6 +29,7 @@ Core::Core(Graph &graph) : graph(graph) {
     offsets.push_back(int32_t(costs.size()));
   }
   neighbours.resize(variables.size());
+  size_t links = 0;
   for (Link &link : graph.links)
     if (link.alive)
       graph.pool.transpose(link.costs);
@@ -37,6 +38,9 @@ Core::Core(Graph &graph) : graph(graph) {
     if (!link.alive)
       continue;
     const int32_t first = indexOf[size_t(link.first)], second = indexOf[size_t(link.second)];
+    ++links;
+    const int32_t places[2] = {int32_t(neighbours[size_t(first)].size()),
+                               int32_t(neighbours[size_t(second)].size())};
     const MatrixId ids[2] = {link.costs, graph.pool.transpose(link.costs)};
     for (int end = 0; end < 2; ++end) {
       std::vector<double> &values = matrices[size_t(ids[end])];
@@ -45,18 +49,17 @@ Core::Core(Graph &graph) : graph(graph) {
         for (Cost cost : exact.costs)
           values.push_back(toDouble(cost));
       neighbours[size_t(end == 0 ? second : first)].push_back(
-          {end == 0 ? first : second, int32_t(pairs.size()), values.data(), &exact});
+          {end == 0 ? first : second, places[end], values.data(), &exact});
     }
     double highest = 0;
     for (double cost : matrices[size_t(ids[0])])
       if (cost < kInfinite)
         highest = std::max(highest, cost);
     most += highest;
-    pairs.push_back({first, second});
   }
   // Integers up to 2^53 add up exactly.
   constexpr double kExact = 9007199254740992.0;
-  rounding = most < kExact ? 0 : most / kExact * double(2 + variables.size() + pairs.size());
+  rounding = most < kExact ? 0 : most / kExact * double(2 + variables.size() + links);
 }
 
 Cost Core::costOf(const std::vector<int32_t> &choices) const {

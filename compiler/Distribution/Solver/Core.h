@@ -19,14 +19,10 @@ public:
   /// column per strategy of v.
   struct Neighbour {
     int32_t other;
-    int32_t pair; // index into pairs
+    int32_t back; // which of the neighbours of `other` v is
     const double *costs;
     const Matrix *exact;
   };
-  struct Pair {
-    int32_t first, second;
-  };
-
   /// Takes over the living variables of a reduced graph, which must stay as it is.
   explicit Core(Graph &graph);
 
@@ -51,7 +47,6 @@ public:
   std::vector<int32_t> offsets;   // into costs
   std::vector<double> costs;
   std::vector<std::vector<Neighbour>> neighbours;
-  std::vector<Pair> pairs;
   /// Bound on the rounding error of a sum of costs.
   double rounding = 0;
 

@@ -40,11 +40,8 @@ private:
       if (other > m)
         continue; // that one adds the pair
       if (other >= 0) {
-        const Core::Neighbour *back = nullptr;
-        for (const Core::Neighbour &candidate : core.neighbours[size_t(near.other)])
-          if (candidate.other == v)
-            back = &candidate;
-        result.pairs.push_back({other, m, near.costs, back->costs, near.exact});
+        const Core::Neighbour &back = core.neighbours[size_t(near.other)][size_t(near.back)];
+        result.pairs.push_back({other, m, near.costs, back.costs, near.exact});
         continue;
       }
       const int32_t fixed = state.choices[size_t(near.other)];
