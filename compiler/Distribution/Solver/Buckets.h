@@ -1,4 +1,5 @@
-// Bucket elimination of a subproblem without its memory rows: the bound and the guide of the search.
+// Bucket elimination of a subproblem without its memory rows: the bound and the guide of the
+// search.
 //
 // Variables are eliminated one after the other, each with all functions that mention it (its
 // bucket), which leaves a function of its remaining neighbours: a tree decomposition's dynamic
@@ -40,10 +41,10 @@ public:
 private:
   /// A function of a member m and of some that are eliminated later; m's strategies are adjacent.
   struct Function {
-    const double *costs;           // or null: a message
-    int64_t begin;                 // of a message, in tables
-    std::vector<int32_t> scope;    // without m
-    std::vector<int64_t> strides;  // of the scope
+    const double *costs;          // or null: a message
+    int64_t begin;                // of a message, in tables
+    std::vector<int32_t> scope;   // without m
+    std::vector<int64_t> strides; // of the scope
   };
   struct MiniBucket {
     int32_t member;
@@ -64,7 +65,7 @@ private:
   std::vector<int32_t> elimination; // members, in order
   std::vector<int32_t> position;    // of each member, in elimination
   std::vector<int32_t> decisions;
-  std::vector<MiniBucket> buckets;                   // in the order of elimination
+  std::vector<MiniBucket> buckets;                    // in the order of elimination
   std::vector<std::pair<int32_t, int32_t>> bucketsOf; // per member
   std::vector<double> tables;
   std::vector<double> prices; // the unary costs of the last compute()

@@ -21,6 +21,7 @@ Dual::Dual(const Core &core)
       begins[size_t(v)].push_back(size);
       size += core.strategies(v);
       before += near.other < v;
+      ++links;
       work += int64_t(core.strategies(v)) * core.strategies(near.other);
     }
     shares[size_t(v)] =
@@ -39,6 +40,7 @@ double Dual::pass(double target) {
       ambition *= 1.1;
     best = bound;
     bestOf = prices;
+    proven = std::max(proven, bound - rounding(bound));
   } else if (++sinceBest >= 8) { // too far: back, and more modestly
     sinceBest = 0;
     ambition *= 0.5;
@@ -51,6 +53,12 @@ double Dual::pass(double target) {
   if (passes >= kPassesBeforePrices)
     step(bound, target);
   return bound;
+}
+
+/// A bound on the rounding errors of a pass: each variable and link adds some, relative to sums
+/// that count only where they are below the bound.
+double Dual::rounding(double bound) const {
+  return std::ldexp((std::abs(bound) + credit) * double(core.size() + links), -50);
 }
 
 /// Adds the price of memory to the strategies' costs.
@@ -77,7 +85,8 @@ double Dual::sweep(bool forth) {
   for (int32_t i = 0; i < core.size(); ++i) {
     const int32_t v = forth ? i : core.size() - 1 - i;
     const size_t size = size_t(core.strategies(v));
-    sum.assign(unary.begin() + core.offsets[size_t(v)], unary.begin() + core.offsets[size_t(v) + 1]);
+    sum.assign(unary.begin() + core.offsets[size_t(v)],
+               unary.begin() + core.offsets[size_t(v) + 1]);
     const auto &neighbours = core.neighbours[size_t(v)];
     for (size_t k = 0; k < neighbours.size(); ++k) {
       const double *message = incoming(v, k);
@@ -146,7 +155,8 @@ bool Dual::decode(bool withinRows, std::vector<int32_t> &choices) const {
   std::vector<int64_t> left = core.graph.limits;
   std::vector<double> sum;
   for (int32_t v = 0; v < core.size(); ++v) {
-    sum.assign(unary.begin() + core.offsets[size_t(v)], unary.begin() + core.offsets[size_t(v) + 1]);
+    sum.assign(unary.begin() + core.offsets[size_t(v)],
+               unary.begin() + core.offsets[size_t(v) + 1]);
     const auto &neighbours = core.neighbours[size_t(v)];
     for (size_t k = 0; k < neighbours.size(); ++k) {
       const Core::Neighbour &near = neighbours[k];
@@ -169,8 +179,7 @@ bool Dual::decode(bool withinRows, std::vector<int32_t> &choices) const {
       if (usages.empty())
         break;
       const bool fits = std::all_of(usages[j].begin(), usages[j].end(), [&](const Span &span) {
-        return *std::min_element(left.begin() + span.first, left.begin() + span.last) >=
-               span.bytes;
+        return *std::min_element(left.begin() + span.first, left.begin() + span.last) >= span.bytes;
       });
       if (!fits)
         continue;

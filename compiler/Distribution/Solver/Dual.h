@@ -29,12 +29,15 @@ public:
   bool decode(bool withinRows, std::vector<int32_t> &choices) const;
 
   double bestBound() const { return best; }
+  /// The best bound less what rounding may have added to it.
+  double provenBound() const { return proven; }
   /// Prices of the best bound, per row.
   const std::vector<double> &bestPrices() const { return bestOf; }
   int64_t workOfPass() const { return work; }
 
 private:
   void pay();
+  double rounding(double bound) const;
   double sweep(bool forth);
   void step(double bound, double target);
   double *incoming(int32_t v, size_t k) { return messages.data() + begins[size_t(v)][k]; }
@@ -45,16 +48,17 @@ private:
   const Core &core;
   std::vector<std::vector<int64_t>> begins; // per variable and neighbour, in messages
   std::vector<double> messages;
-  std::vector<double> shares;  // per variable
-  std::vector<double> unary;   // with memory paid for
+  std::vector<double> shares; // per variable
+  std::vector<double> unary;  // with memory paid for
   std::vector<double> prices, bestOf;
   std::vector<double> direction; // smoothed excess
   double credit = 0;             // what the limits are worth
-  double best = -kInfinite;
+  double best = -kInfinite, proven = -kInfinite;
   double ambition = 0; // how far above the best bound a step aims
   int64_t passes = 0;
   int sinceBest = 0;
   int64_t work = 0;
+  int64_t links = 0; // seen from both ends
 };
 
 } // namespace ashlar::solver::detail

@@ -32,7 +32,8 @@ struct Link {
 };
 
 /// Says that `variable` takes map[columns * (choice of a) + (choice of b)], where an absent
-/// variable counts as choice 0. `a` may be the variable itself, when its strategies were renumbered.
+/// variable counts as choice 0. `a` may be the variable itself, when its strategies were
+/// renumbered.
 struct Deduction {
   int32_t variable;
   int32_t a = -1;

@@ -17,8 +17,8 @@ absl::StatusOr<std::string> gunzip(absl::string_view data, size_t mostBytes);
 
 /// Returns a file's content ("-" is the standard input), decompressed if it begins with gzip's two
 /// magic bytes.
-absl::StatusOr<std::string> readMaybeGzipped(const std::string &path,
-                                             size_t mostBytes = size_t(1) << 30);
+absl::StatusOr<std::string> readMaybeGzipped(const std::string &path, size_t mostBytes = size_t(1)
+                                                                                         << 30);
 
 } // namespace ashlar::solver
 

@@ -104,12 +104,13 @@ public:
       current = nullptr;
     return true;
   }
-  bool parse_error(size_t position, const std::string &, const nlohmann::detail::exception &ex)
-      override {
+  bool parse_error(size_t position, const std::string &,
+                   const nlohmann::detail::exception &ex) override {
     std::string_view what = ex.what();
     if (size_t colon = what.find("syntax error"); colon != what.npos)
       what.remove_prefix(colon);
-    error = fault("not JSON, at byte ", position, ": ", absl::string_view(what.data(), what.size()));
+    error =
+        fault("not JSON, at byte ", position, ": ", absl::string_view(what.data(), what.size()));
     return false;
   }
 
@@ -168,8 +169,8 @@ private:
 absl::Status checkPresence(const Reader &reader) {
   if (!reader.hasProblem)
     return fault("problem: is missing");
-  for (const Lists *lists : {&reader.intervals, &reader.costs, &reader.usages, &reader.edgeNodes,
-                             &reader.edgeCosts})
+  for (const Lists *lists :
+       {&reader.intervals, &reader.costs, &reader.usages, &reader.edgeNodes, &reader.edgeCosts})
     if (!lists->present)
       return fault(lists->path, ": is missing");
   if (!reader.limit)
@@ -200,8 +201,8 @@ absl::Status checkNodes(const Reader &reader) {
       return fault(reader.intervals.path, "[", i, "]: expected 2 times, found ",
                    reader.intervals.length(i));
     if (const int64_t *times = reader.intervals[i]; times[0] > times[1])
-      return fault(reader.intervals.path, "[", i, "]: ends at ", times[1],
-                   ", before it begins at ", times[0]);
+      return fault(reader.intervals.path, "[", i, "]: ends at ", times[1], ", before it begins at ",
+                   times[0]);
     if (reader.costs.length(i) == 0)
       return fault(reader.costs.path, "[", i, "]: a node needs a strategy");
     if (reader.usages.length(i) != reader.costs.length(i))

@@ -23,8 +23,7 @@ MatrixId MatrixPool::intern(Matrix matrix) {
   auto [begin, end] = byHash.equal_range(hash);
   for (auto it = begin; it != end; ++it) {
     const Matrix &known = entries[size_t(it->second)].matrix;
-    if (known.rows == matrix.rows && known.columns == matrix.columns &&
-        known.costs == matrix.costs)
+    if (known.rows == matrix.rows && known.columns == matrix.columns && known.costs == matrix.costs)
       return it->second;
   }
   const MatrixId id = MatrixId(entries.size());

@@ -46,8 +46,8 @@ public:
   struct Split {
     MatrixId reduced;
     std::vector<Cost> rowMinima, columnMinima;
-    bool zero;     // the reduced matrix is 0 everywhere
-    bool changed;  // some minimum is not 0
+    bool zero;    // the reduced matrix is 0 everywhere
+    bool changed; // some minimum is not 0
   };
   const Split &split(MatrixId id);
 

@@ -32,6 +32,8 @@ public:
         inTask(size_t(core.size()), 0), users(size_t(core.rows())) {
     for (int32_t v = 0; v < core.size(); ++v)
       order.push_back(v);
+    repairing = std::any_of(state.slack.begin(), state.slack.end(),
+                            [](int64_t slack) { return slack < 0; });
     priceBefore.assign(size_t(core.rows()) + 1, 0);
     for (size_t r = 0; r < options.prices.size(); ++r)
       priceBefore[r + 1] = priceBefore[r] + options.prices[r];
@@ -56,7 +58,10 @@ public:
     auto t0 = std::chrono::steady_clock::now();
     double nextTrace = 0;
     while (work < options.workLimit && std::chrono::steady_clock::now() < options.deadline &&
-           state.cost > options.enough) {
+           (repairing || state.cost > options.enough)) {
+      penalise();
+      if (state.penalised.empty() && repairing)
+        break;
       std::vector<Task> tasks(kTasks);
       for (Task &task : tasks)
         describe(task);
@@ -70,8 +75,7 @@ public:
       }
       ++rounds;
       if (trace) {
-        double now =
-            std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count();
+        double now = std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count();
         if (now > nextTrace) {
           std::fprintf(stderr, "%.1f round %ld cost %s work %ld |", now, (long)rounds,
                        toString(state.cost).c_str(), (long)work);
@@ -103,14 +107,20 @@ private:
 
   void describe(Task &task) {
     const int scale = int(below(5)); // 8 to 128 variables
-    const size_t size = std::min(size_t(core.size()), (size_t(6) << scale) + below(size_t(6) << scale));
+    const size_t size =
+        std::min(size_t(core.size()), (size_t(6) << scale) + below(size_t(6) << scale));
     const bool byMemory = below(2) == 0 && core.rows() > 0;
     task.kind = scale + (byMemory ? 8 : 0);
     task.options.mostEntries = 1 << 14;
     task.options.mostWork = 1 << 20;
     task.options.iterations = 6;
     task.options.steps = 50 * int64_t(size);
-    const int32_t seed = nextSeed();
+    int32_t seed = nextSeed();
+    if (!state.penalised.empty()) {
+      const std::vector<int32_t> &sharing =
+          users[size_t(state.penalised[below(state.penalised.size())])];
+      seed = sharing[below(sharing.size())];
+    }
     if (byMemory)
       growByMemory(task.members, seed, size);
     else
@@ -132,8 +142,9 @@ private:
     for (size_t failures = 0; members.size() < size && failures < 4 * size;) {
       const size_t before = members.size();
       // Recent members are favoured: longer, thinner groups.
-      const int32_t from = members[below(3) == 0 ? below(members.size())
-                                                 : members.size() - 1 - below(std::min<size_t>(members.size(), 6))];
+      const int32_t from =
+          members[below(3) == 0 ? below(members.size())
+                                : members.size() - 1 - below(std::min<size_t>(members.size(), 6))];
       const auto &near = core.neighbours[size_t(from)];
       if (!near.empty())
         include(members, near[below(near.size())].other);
@@ -212,34 +223,54 @@ private:
     std::vector<int32_t> now;
     for (int32_t v : task.members)
       now.push_back(state.choices[size_t(v)]);
-    const Cost before = problem.costOf(now), after = problem.costOf(task.choices);
-    if (after >= before)
+    if (problem.costOf(task.choices) >= problem.costOf(now))
       return false;
-    State next = state;
-    for (size_t k = 0; k < task.members.size(); ++k) {
-      const int32_t v = task.members[k];
-      move(next, v, task.choices[k]);
-    }
-    if (*std::min_element(next.slack.begin(), next.slack.end()) < 0)
-      return false;
-    next.cost += after - before;
-    state = std::move(next);
+    std::vector<int64_t> slack = state.slack;
+    for (size_t k = 0; k < task.members.size(); ++k)
+      occupy(slack, task.members[k], now[k], task.choices[k]);
+    for (size_t r = 0; r < slack.size(); ++r)
+      if (slack[r] < 0 && slack[r] < state.slack[r])
+        return false;
+    for (size_t k = 0; k < task.members.size(); ++k)
+      state.choices[size_t(task.members[k])] = task.choices[k];
+    state.slack = std::move(slack);
+    state.cost = core.costOf(state.choices);
     return true;
   }
 
-  void move(State &next, int32_t v, int32_t choice) {
-    int32_t &now = next.choices[size_t(v)];
-    if (now == choice)
+  void occupy(std::vector<int64_t> &slack, int32_t v, int32_t before, int32_t after) {
+    if (before == after || core.usages(v).empty())
       return;
-    if (!core.usages(v).empty()) {
-      for (const Span &span : core.usages(v)[size_t(now)])
-        for (int32_t r = span.first; r < span.last; ++r)
-          next.slack[size_t(r)] += span.bytes;
-      for (const Span &span : core.usages(v)[size_t(choice)])
-        for (int32_t r = span.first; r < span.last; ++r)
-          next.slack[size_t(r)] -= span.bytes;
+    for (const Span &span : core.usages(v)[size_t(before)])
+      for (int32_t r = span.first; r < span.last; ++r)
+        slack[size_t(r)] += span.bytes;
+    for (const Span &span : core.usages(v)[size_t(after)])
+      for (int32_t r = span.first; r < span.last; ++r)
+        slack[size_t(r)] -= span.bytes;
+  }
+
+  /// Chooses the rows to be relieved: of each run of exceeded rows the worst one.
+  void penalise() {
+    state.penalised.clear();
+    for (size_t r = 0; r < state.slack.size();) {
+      size_t worst = r;
+      for (; r < state.slack.size() && state.slack[r] < 0; ++r)
+        if (state.slack[r] < state.slack[worst])
+          worst = r;
+      if (worst < state.slack.size() && state.slack[worst] < 0)
+        state.penalised.push_back(int32_t(worst));
+      r = std::max(r, worst + 1);
     }
-    now = choice;
+    if (state.penalised.empty())
+      return;
+    if (state.penalty == 0) {
+      double most = 0;
+      for (size_t r = 0; r < options.prices.size(); ++r)
+        most = std::max(most, options.prices[r]);
+      state.penalty = std::max(2 * most, 1e-3);
+    } else if (rounds % 16 == 0) {
+      state.penalty *= 2; // it takes too long
+    }
   }
 
   const Core &core;
@@ -252,6 +283,7 @@ private:
   std::vector<std::vector<int32_t>> users; // per row
   std::vector<double> priceBefore;         // of the rows, summed up
   int64_t rounds = 0;
+  bool repairing = false;
   int wins[16] = {}, trials[16] = {};
   double spent[16] = {};
 };

@@ -25,7 +25,7 @@ struct ImproveOptions {
   uint64_t seed = 0;
 };
 
-/// Improves `state`, a solution, until the limits are reached or nothing has helped for long.
+/// Improves `state` until the limits are reached; or, if it is no solution, until it is one.
 /// Returns the work.
 int64_t improve(const Core &core, State &state, const ImproveOptions &options);
 

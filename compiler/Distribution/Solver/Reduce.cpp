@@ -16,13 +16,14 @@ constexpr int64_t kMostEntries = 1'000'000;    // of the matrix that it leaves
 
 class Reducer {
 public:
-  explicit Reducer(Graph &graph) : graph(graph), dirty(graph.variables.size(), 1) {}
+  Reducer(Graph &graph, std::chrono::steady_clock::time_point deadline)
+      : graph(graph), deadline(deadline), dirty(graph.variables.size(), 1) {}
 
   int64_t run() {
     do {
       while (round())
         ;
-    } while (!graph.infeasible && reduceRows(graph, dirty));
+    } while (!graph.infeasible && !late && reduceRows(graph, dirty));
     return work + graph.pool.work;
   }
 
@@ -41,7 +42,8 @@ private:
         continue; // stays dirty
       dirty[size_t(v)] = 0;
       visit(v);
-      if (graph.infeasible)
+      late = (++visited & 63) == 0 && std::chrono::steady_clock::now() >= deadline;
+      if (graph.infeasible || late)
         return false;
     }
     return !visits.empty();
@@ -293,8 +295,8 @@ private:
         if (isAllowed(row[j])) {
           if (best >= 0 && !leaf)
             return {};
-          if (best < 0 || row[j] + variable.costs[size_t(j)] <
-                              row[best] + variable.costs[size_t(best)])
+          if (best < 0 ||
+              row[j] + variable.costs[size_t(j)] < row[best] + variable.costs[size_t(best)])
             best = j;
         }
       if (leaf && best >= 0 && !variable.usages.empty()) {
@@ -318,8 +320,8 @@ private:
     Variable &from = graph.variables[size_t(v)], &into = graph.variables[size_t(u)];
     const Matrix &matrix = graph.pool[graph.costsSeenFrom(link, u)];
     for (size_t i = 0; i < map.size(); ++i)
-      into.costs[i] = add(into.costs[i], add(matrix.row(int32_t(i))[map[i]],
-                                             from.costs[size_t(map[i])]));
+      into.costs[i] =
+          add(into.costs[i], add(matrix.row(int32_t(i))[map[i]], from.costs[size_t(map[i])]));
     if (!from.usages.empty()) {
       into.usages.resize(map.size());
       for (size_t i = 0; i < map.size(); ++i)
@@ -412,6 +414,9 @@ private:
   }
 
   Graph &graph;
+  const std::chrono::steady_clock::time_point deadline;
+  bool late = false;
+  int64_t visited = 0;
   std::vector<char> dirty;
   std::vector<char> touched; // in this round, by an elimination beside
   int64_t work = 0;
@@ -423,6 +428,8 @@ private:
 
 } // namespace
 
-int64_t reduce(Graph &graph) { return Reducer(graph).run(); }
+int64_t reduce(Graph &graph, std::chrono::steady_clock::time_point deadline) {
+  return Reducer(graph, deadline).run();
+}
 
 } // namespace ashlar::solver::detail

@@ -8,7 +8,8 @@
 //   - a strategy goes that is forbidden, unsupported by some neighbour, does not fit, or is
 //     dominated: another one never costs more, whatever the neighbours take, and uses no more;
 //   - parallel links are added;
-//   - a variable whose choice follows from a neighbour's is merged into it: because the link between
+//   - a variable whose choice follows from a neighbour's is merged into it: because the link
+//   between
 //     them allows one choice only, or the variable is a leaf and all others are dominated;
 //   - a variable without usage and with at most two neighbours is eliminated.
 //
@@ -19,12 +20,16 @@
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCE_H
 
+#include <chrono>
+
 #include "compiler/Distribution/Solver/Graph.h"
 
 namespace ashlar::solver::detail {
 
-/// Reduces the graph in place; sets `infeasible` where it meets a contradiction. Returns the work.
-int64_t reduce(Graph &graph);
+/// Reduces the graph in place, until the deadline at most; sets `infeasible` where it meets a
+/// contradiction. Returns the work, in elementary steps.
+int64_t reduce(Graph &graph, std::chrono::steady_clock::time_point deadline =
+                                 std::chrono::steady_clock::time_point::max());
 
 } // namespace ashlar::solver::detail
 

@@ -60,7 +60,7 @@ Profile envelope(const std::vector<Profile> &usages) {
 /// For each row, whether it must be kept.
 std::vector<char> neededRows(const Graph &graph) {
   const size_t rows = graph.limits.size();
-  std::vector<int64_t> change(rows + 1, 0);         // of the most that could be used
+  std::vector<int64_t> change(rows + 1, 0);                 // of the most that could be used
   std::vector<char> rises(rows + 1, 0), falls(rows + 1, 0); // on entering the row
   for (const Variable &variable : graph.variables) {
     for (const Span &span : envelope(variable.usages)) {

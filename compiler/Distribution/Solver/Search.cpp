@@ -217,8 +217,8 @@ SearchResult search(const Subproblem &problem, Cost upper, std::vector<double> p
     }
     if (length == 0)
       continue;
-    const double target = isAllowed(searcher.upper) ? double(searcher.upper)
-                                                    : bound + 0.05 * std::abs(bound) + 1;
+    const double target =
+        isAllowed(searcher.upper) ? double(searcher.upper) : bound + 0.05 * std::abs(bound) + 1;
     const double step = agility * std::max(target - bound, 1e-6 * std::abs(bound)) / length;
     for (size_t r = 0; r < prices.size(); ++r)
       prices[r] = std::max(0.0, prices[r] + step * direction[r]);

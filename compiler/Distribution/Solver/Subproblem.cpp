@@ -2,6 +2,7 @@
 #include "compiler/Distribution/Solver/Subproblem.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ashlar::solver::detail {
 namespace {
@@ -17,6 +18,8 @@ public:
     result.offsets.push_back(0);
     for (int32_t m = 0; m < result.size(); ++m)
       addMember(m);
+    if (!state.penalised.empty())
+      addPenalties();
     collectRows();
     return std::move(result);
   }
@@ -50,6 +53,25 @@ private:
         result.unary[begin + size_t(j)] += row[j];
         Cost &exact = result.exactUnary[begin + size_t(j)];
         exact = add(exact, near.exact->row(fixed)[j]);
+      }
+    }
+  }
+
+  void addPenalties() {
+    auto count = [&](int32_t row) {
+      return std::lower_bound(state.penalised.begin(), state.penalised.end(), row) -
+             state.penalised.begin();
+    };
+    for (int32_t m = 0; m < result.size(); ++m) {
+      const std::vector<Profile> &usages = core.usages(result.members[size_t(m)]);
+      for (size_t j = 0; j < usages.size(); ++j) {
+        double penalty = 0;
+        for (const Span &span : usages[j])
+          penalty +=
+              state.penalty * double(span.bytes) * double(count(span.last) - count(span.first));
+        const size_t k = size_t(result.offsets[size_t(m)]) + j;
+        result.unary[k] += std::round(penalty);
+        result.exactUnary[k] = add(result.exactUnary[k], Cost(std::round(penalty)));
       }
     }
   }
@@ -96,9 +118,11 @@ private:
       newRow[piece + 1] = newRow[piece];
       if (most[piece] == 0)
         continue;
-      const auto slack = state.slack.begin();
-      const int64_t room =
-          now[piece] + *std::min_element(slack + bounds[piece], slack + bounds[piece + 1]);
+      int64_t slack = *std::min_element(state.slack.begin() + bounds[piece],
+                                        state.slack.begin() + bounds[piece + 1]);
+      if (!state.penalised.empty())
+        slack = std::max<int64_t>(slack, 0);
+      const int64_t room = now[piece] + slack;
       if (most[piece] <= room)
         continue;
       ++newRow[piece + 1];

@@ -9,23 +9,26 @@
 
 namespace ashlar::solver::detail {
 
-/// A solution of the core and what follows from it.
+/// Choices for the core and what follows from them.
 struct State {
   std::vector<int32_t> choices; // per variable of the core
-  std::vector<int64_t> slack;   // per row
+  std::vector<int64_t> slack;   // per row; where it is negative the choices are no solution yet
   Cost cost = 0;
+  /// While the choices are no solution: rows, in order, in which each byte costs `penalty`.
+  std::vector<int32_t> penalised;
+  double penalty = 0;
 };
 
 struct Subproblem {
   struct Pair {
-    int32_t a, b;       // indices of members
-    const double *ab;   // a row per strategy of a
-    const double *ba;   // a row per strategy of b
+    int32_t a, b;        // indices of members
+    const double *ab;    // a row per strategy of a
+    const double *ba;    // a row per strategy of b
     const Matrix *exact; // a row per strategy of a
   };
-  std::vector<int32_t> members;  // variables of the core
-  std::vector<int32_t> offsets;  // per member, of its strategies
-  std::vector<double> unary;     // per strategy; the links to fixed variables included
+  std::vector<int32_t> members; // variables of the core
+  std::vector<int32_t> offsets; // per member, of its strategies
+  std::vector<double> unary;    // per strategy; the links to fixed variables included
   std::vector<Cost> exactUnary;
   std::vector<Pair> pairs;
   std::vector<std::pair<int32_t, int32_t>> spansOf; // per strategy: the range of its spans
@@ -41,7 +44,8 @@ struct Subproblem {
 };
 
 /// Frees the listed variables, all different, in `state`. Rows that they cannot exceed are left
-/// out, and rows that they cannot tell apart are joined.
+/// out, and rows that they cannot tell apart are joined. While some rows
+/// are penalised the members may use in an exceeded row what they use now.
 Subproblem makeSubproblem(const Core &core, const State &state, std::vector<int32_t> members);
 
 } // namespace ashlar::solver::detail

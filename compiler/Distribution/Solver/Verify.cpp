@@ -63,7 +63,8 @@ absl::Status validateNode(const Problem &problem, size_t index, Cost &total) {
   }
   total += most;
   if (total > kMostBytes)
-    return invalid("nodes[", index, "].strategies: with those before it, usages that fit add up to "
+    return invalid("nodes[", index,
+                   "].strategies: with those before it, usages that fit add up to "
                    "more than 2^61 bytes");
   return absl::OkStatus();
 }
