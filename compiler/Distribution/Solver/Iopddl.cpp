@@ -95,7 +95,7 @@ public:
     if (isLimit())
       return other("a list");
     ++arrays;
-    return !current || arrays <= 2 || other("a list");
+    return !current || arrays <= 2 || fail(position(), "expected an integer, found a list");
   }
   bool end_array() override {
     if (current && arrays == 2)
@@ -121,7 +121,9 @@ private:
   };
 
   size_t keysInPath() const { return 1 + size_t(std::count(path.begin(), path.end(), '.')); }
-  bool isLimit() const { return arrays == 0 && path == "problem.usage_limit"; }
+  bool isLimit() const {
+    return arrays == 0 && frames.size() == 2 && inLists == 0 && path == "problem.usage_limit";
+  }
 
   bool fail(absl::string_view field, absl::string_view text) {
     error = fault(field, ": ", text);

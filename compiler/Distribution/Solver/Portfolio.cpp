@@ -53,6 +53,8 @@ private:
 
   /// How much of the run is over, in [0, 1] or more.
   double progress() const {
+    if (Clock::now() >= options.deadline)
+      return 1;
     double share = 0;
     if (options.workLimit)
       share = double(work) / (double(*options.workLimit) * double(kWorkUnit) + 1);
