@@ -5,6 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include "compiler/Distribution/Solver/Kernels.h"
+
 namespace ashlar::solver::detail {
 
 Buckets::Buckets(const Subproblem &problem, int64_t mostEntries) : problem(problem) {
@@ -170,36 +172,25 @@ void Buckets::minimise(const MiniBucket &bucket, const std::vector<double> &unar
   const size_t inner = depth > 0 ? size_t(problem.strategies(bucket.scope[depth - 1])) : 1;
   std::vector<int32_t> index(depth, 0);
   std::vector<double> kept(width), total(width);
+  std::vector<const double *> varying;
+  std::vector<ptrdiff_t> varyingStrides;
   double *out = tables.data() + bucket.message;
   while (true) {
     for (size_t x = 0; x < width; ++x)
       kept[x] = bucket.withUnary ? unary[size_t(problem.offsets[size_t(m)]) + x] : 0;
-    size_t varying = 0, only = 0;
+    varying.clear();
+    varyingStrides.clear();
     for (size_t f = 0; f < functions; ++f)
-      if (innerStride[f] == 0)
+      if (innerStride[f] == 0) {
         for (size_t x = 0; x < width; ++x)
           kept[x] += at[f][x];
-      else
-        ++varying, only = f;
-    for (size_t i = 0; i < inner; ++i) {
-      double least = kInfinite;
-      if (varying == 1) {
-        const double *costs = at[only] + int64_t(i) * innerStride[only];
-        for (size_t x = 0; x < width; ++x)
-          least = std::min(least, kept[x] + costs[x]);
       } else {
-        std::copy(kept.begin(), kept.end(), total.begin());
-        for (size_t f = 0; f < functions; ++f)
-          if (innerStride[f] != 0) {
-            const double *costs = at[f] + int64_t(i) * innerStride[f];
-            for (size_t x = 0; x < width; ++x)
-              total[x] += costs[x];
-          }
-        for (size_t x = 0; x < width; ++x)
-          least = std::min(least, total[x]);
+        varying.push_back(at[f]);
+        varyingStrides.push_back(innerStride[f]);
       }
-      *out++ = least;
-    }
+    minimiseSums(kept.data(), varying.data(), varyingStrides.data(), varying.size(), inner, width,
+                 total.data(), out);
+    out += inner;
     if (depth <= 1)
       return;
     size_t d = depth - 1; // advance the odometer of the others

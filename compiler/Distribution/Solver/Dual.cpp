@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/Distribution/Solver/Kernels.h"
+
 namespace ashlar::solver::detail {
 namespace {
 
@@ -107,13 +109,8 @@ double Dual::sweep(bool forth) {
         share[x] = sum[x] - message[x];
       const size_t width = size_t(core.strategies(near.other));
       double *out = incoming(near.other, size_t(near.back));
-      const double *row = core.neighbours[size_t(near.other)][size_t(near.back)].costs;
-      std::fill(out, out + width, kInfinite);
-      for (size_t x = 0; x < size; ++x, row += width) {
-        const double cost = share[x];
-        for (size_t y = 0; y < width; ++y)
-          out[y] = std::min(out[y], cost + row[y]);
-      }
+      const double *matrix = core.neighbours[size_t(near.other)][size_t(near.back)].costs;
+      minimiseRows(share.data(), matrix, size, width, out);
       const double lowest = *std::min_element(out, out + width);
       bound += lowest;
       for (size_t y = 0; y < width; ++y)

@@ -267,9 +267,9 @@ private:
       double most = 0;
       for (size_t r = 0; r < options.prices.size(); ++r)
         most = std::max(most, options.prices[r]);
-      state.penalty = std::max(2 * most, 1e-3);
-    } else if (rounds % 16 == 0) {
-      state.penalty *= 2; // it takes too long
+      state.penalty = std::max(0.5 * most, 1e-3);
+    } else if (rounds % 4 == 0) {
+      state.penalty *= 1.5; // it takes too long
     }
   }
 

@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int32_t kSmall = 64;              // variables of a core that is searched at once
 constexpr int64_t kStepsAtOnce = 2'000'000; // of that search
-constexpr double kDualShare = 0.15;         // of the whole run, at most, before the search
+constexpr double kDualShare = 0.25;         // of the whole run, at most, before the search
 
 class Portfolio {
 public:
@@ -215,7 +215,7 @@ private:
     }
     if (done() || !isAllowed(state.cost))
       return;
-    ImproveOptions part = slice(0.02);
+    ImproveOptions part = slice(0.05);
     part.seed = 2 * round;
     work += improve(core, state, part);
     if (!isSolution(state))

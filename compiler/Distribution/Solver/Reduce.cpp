@@ -243,25 +243,27 @@ private:
       keep(v, std::move(kept));
   }
 
+  /// Every row of a split matrix has an entry 0, so that no matrix can win back what another costs.
   bool dominates(const Variable &variable, const std::vector<const Matrix *> &matrices, int32_t i,
                  int32_t j) {
     Cost slack = variable.costs[size_t(j)] - variable.costs[size_t(i)];
+    if (slack < 0)
+      return false;
     for (const Matrix *matrix : matrices) {
       const Cost *a = matrix->row(i), *b = matrix->row(j);
-      Cost most = -kInfinity;
+      Cost most = 0;
       for (int32_t x = 0; x < matrix->columns; ++x) {
         ++work;
-        if (isAllowed(b[x]))
-          most = std::max(most, a[x] - b[x]);
-        if (!isAllowed(most))
-          return false;
+        if (a[x] - b[x] > most && isAllowed(b[x])) {
+          most = a[x] - b[x];
+          if (most > slack)
+            return false;
+        }
       }
-      if (most == -kInfinity)
-        return true; // j has no support and will be dropped
       slack -= most;
     }
-    return slack >= 0 && (variable.usages.empty() ||
-                          within(variable.usages[size_t(i)], variable.usages[size_t(j)]));
+    return variable.usages.empty() ||
+           within(variable.usages[size_t(i)], variable.usages[size_t(j)]);
   }
 
   // --- variables whose choice follows from a neighbour's
@@ -272,6 +274,11 @@ private:
       std::vector<int32_t> map = determined(link, u, v);
       if (map.empty())
         continue;
+      if (graph.variables[size_t(u)].links.size() < graph.variables[size_t(v)].links.size() &&
+          !determined(link, v, u).empty()) {
+        mark(u); // it has less to bring along
+        continue;
+      }
       if (touched[size_t(u)]) {
         mark(v); // the next round will do
         continue;
