@@ -25,6 +25,7 @@ the ASPLOS 2025 contest on intra-operator parallelism; - is the standard input.
   --work N         stop after N units of work instead (about a millisecond each), at the same
                    solution on every machine
   --threads N      threads that search (default 1); for given work the solution does not depend on it
+  --progress       report the cost and the bound on the way, on the standard error output
   --help           print this
 
 Prints the cost, a lower bound that no solution is below, and the gap between the two. It stops as
@@ -44,6 +45,12 @@ struct Arguments {
   bool help = false;
 };
 
+void printProgress(const ashlar::solver::Progress &progress) {
+  absl::FPrintF(stderr, "%.1f s: cost %s, lower bound %s\n", progress.seconds,
+                progress.cost ? ashlar::solver::toString(*progress.cost) : "not known",
+                ashlar::solver::toString(progress.lowerBound));
+}
+
 absl::Status parseArguments(int argc, char **argv, Arguments &arguments) {
   bool limited = false;
   arguments.options.timeLimit = 60;
@@ -52,6 +59,10 @@ absl::Status parseArguments(int argc, char **argv, Arguments &arguments) {
     if (name == "--help") {
       arguments.help = true;
       return absl::OkStatus();
+    }
+    if (name == "--progress") {
+      arguments.options.onProgress = printProgress;
+      continue;
     }
     if (!absl::StartsWith(name, "--")) {
       if (!arguments.input.empty())

@@ -9,9 +9,9 @@
 
 namespace ashlar::solver::detail {
 
-Buckets::Buckets(const Subproblem &problem, int64_t mostEntries) : problem(problem) {
+Buckets::Buckets(const Subproblem &problem, int64_t mostEntries, bool allocate) : problem(problem) {
   chooseOrder();
-  layOut(mostEntries);
+  layOut(mostEntries, allocate);
 }
 
 /// Eliminates next what makes the smallest table. Neighbourhoods that have grown beyond any table
@@ -26,7 +26,9 @@ void Buckets::chooseOrder() {
   }
   std::vector<double> bits(static_cast<size_t>(size)), keys(static_cast<size_t>(size));
   for (int32_t m = 0; m < size; ++m) {
-    std::sort(near[size_t(m)].begin(), near[size_t(m)].end());
+    std::vector<int32_t> &its = near[size_t(m)];
+    std::sort(its.begin(), its.end());
+    its.erase(std::unique(its.begin(), its.end()), its.end()); // links may be parallel
     bits[size_t(m)] = std::log2(double(problem.strategies(m)));
   }
   auto keyOf = [&](int32_t m) {
@@ -64,7 +66,7 @@ void Buckets::chooseOrder() {
   decisions.assign(elimination.rbegin(), elimination.rend());
 }
 
-void Buckets::layOut(int64_t mostEntries) {
+void Buckets::layOut(int64_t mostEntries, bool allocate) {
   struct Pending {
     const double *costs;
     int64_t begin;
@@ -135,7 +137,8 @@ void Buckets::layOut(int64_t mostEntries) {
             {nullptr, bucket.message, bucket.scope, number++});
     }
   }
-  tables.resize(size_t(tableSize));
+  if (allocate)
+    tables.resize(size_t(tableSize));
 }
 
 double Buckets::compute(const std::vector<double> &unary) {

@@ -19,8 +19,8 @@ namespace ashlar::solver::detail {
 class Buckets {
 public:
   /// Chooses an order and lays out the tables, none of which is computed over more than
-  /// `mostEntries` combinations.
-  Buckets(const Subproblem &problem, int64_t mostEntries);
+  /// `mostEntries` combinations. Without `allocate` only exact() and work() may be asked.
+  Buckets(const Subproblem &problem, int64_t mostEntries, bool allocate = true);
 
   /// Computes the tables for these costs of the strategies (as Subproblem::unary, with prices of
   /// memory added) and returns the lower bound on any sum.
@@ -55,7 +55,7 @@ private:
   };
 
   void chooseOrder();
-  void layOut(int64_t mostEntries);
+  void layOut(int64_t mostEntries, bool allocate);
   void minimise(const MiniBucket &bucket, const std::vector<double> &unary);
   const double *costsOf(const Function &function) const {
     return function.costs ? function.costs : tables.data() + function.begin;

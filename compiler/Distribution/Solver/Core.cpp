@@ -12,7 +12,6 @@ double toDouble(Cost cost) { return isAllowed(cost) ? double(cost) : kInfinite; 
 
 Core::Core(Graph &graph) : graph(graph) {
   std::vector<int32_t> indexOf(graph.variables.size(), -1);
-  double most = 0; // an upper bound on every finite sum
   offsets.push_back(0);
   for (size_t v = 0; v < graph.variables.size(); ++v) {
     if (!graph.variables[v].alive)
@@ -25,7 +24,7 @@ Core::Core(Graph &graph) : graph(graph) {
       if (isAllowed(cost))
         highest = std::max(highest, std::abs(costs.back()));
     }
-    most += highest;
+    mostCost += highest;
     offsets.push_back(int32_t(costs.size()));
   }
   neighbours.resize(variables.size());
@@ -55,11 +54,11 @@ Core::Core(Graph &graph) : graph(graph) {
     for (double cost : matrices[size_t(ids[0])])
       if (cost < kInfinite)
         highest = std::max(highest, cost);
-    most += highest;
+    mostCost += highest;
   }
   // Integers up to 2^53 add up exactly.
   constexpr double kExact = 9007199254740992.0;
-  rounding = most < kExact ? 0 : most / kExact * double(2 + variables.size() + links);
+  rounding = mostCost < kExact ? 0 : mostCost / kExact * double(2 + variables.size() + links);
 }
 
 Cost Core::costOf(const std::vector<int32_t> &choices) const {

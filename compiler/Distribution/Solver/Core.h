@@ -47,6 +47,7 @@ public:
   std::vector<int32_t> offsets;   // into costs
   std::vector<double> costs;
   std::vector<std::vector<Neighbour>> neighbours;
+  double mostCost = 0; // no choices that are allowed cost more, the constant left out
   /// Bound on the rounding error of a sum of costs.
   double rounding = 0;
 

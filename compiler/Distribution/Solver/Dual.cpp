@@ -97,6 +97,8 @@ double Dual::sweep(bool forth) {
     }
     const double least = *std::min_element(sum.begin(), sum.end());
     bound += least;
+    if (least == kInfinite)
+      continue; // nothing is allowed here
     for (double &cost : sum)
       cost = shares[size_t(v)] * (cost - least);
     for (size_t k = 0; k < neighbours.size(); ++k) {
@@ -113,6 +115,8 @@ double Dual::sweep(bool forth) {
       minimiseRows(share.data(), matrix, size, width, out);
       const double lowest = *std::min_element(out, out + width);
       bound += lowest;
+      if (lowest == kInfinite)
+        continue;
       for (size_t y = 0; y < width; ++y)
         out[y] -= lowest;
     }

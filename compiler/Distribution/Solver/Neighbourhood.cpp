@@ -3,189 +3,196 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <thread>
 
 namespace ashlar::solver::detail {
 namespace {
 
-constexpr int kTasks = 16; // per round, whatever the number of threads
+constexpr size_t kTasks = 16;            // per round, whatever the number of threads
+constexpr int64_t kWorkOfTask = 5000;    // that a task is worth beside its search
+constexpr int64_t kRoundsBeforeRise = 4; // of the penalty, while the rows are exceeded
 
+/// A neighbourhood and what came of it.
 struct Task {
-  std::vector<int32_t> members;
+  std::vector<int32_t> members; // in order
   SearchOptions options;
-  int kind = 0;
-  // The outcome; `choices` are per member, in the order of `members`.
   bool improved = false;
-  std::vector<int32_t> choices;
+  std::vector<int32_t> choices; // per member
   int64_t work = 0;
-  double seconds = 0;
 };
 
 class Improver {
 public:
   Improver(const Core &core, State &state, const ImproveOptions &options)
       : core(core), state(state), options(options), random(options.seed + 1),
-        inTask(size_t(core.size()), 0), users(size_t(core.rows())) {
-    for (int32_t v = 0; v < core.size(); ++v)
-      order.push_back(v);
-    repairing = std::any_of(state.slack.begin(), state.slack.end(),
-                            [](int64_t slack) { return slack < 0; });
-    priceBefore.assign(size_t(core.rows()) + 1, 0);
+        repairing(exceeded(state)), isMember(size_t(core.size()), 0),
+        pricesBefore(size_t(core.rows()) + 1, 0), hulls(size_t(core.size()), {0, 0}) {
     for (size_t r = 0; r < options.prices.size(); ++r)
-      priceBefore[r + 1] = priceBefore[r] + options.prices[r];
+      pricesBefore[r + 1] = pricesBefore[r] + options.prices[r];
     for (int32_t v = 0; v < core.size(); ++v) {
-      std::vector<std::pair<int32_t, int32_t>> covered;
+      seeds.push_back(v);
+      auto &[first, last] = hulls[size_t(v)];
       for (const Profile &usage : core.usages(v))
-        for (const Span &span : usage)
-          covered.emplace_back(span.first, span.last);
-      std::sort(covered.begin(), covered.end());
-      int32_t done = -1;
-      for (auto [first, last] : covered)
-        for (int32_t r = std::max(first, done); r < last; ++r) {
-          users[size_t(r)].push_back(v);
-          done = r + 1;
+        if (!usage.empty()) {
+          first = last == 0 ? usage.front().first : std::min(first, usage.front().first);
+          last = std::max(last, usage.back().last);
         }
     }
   }
 
   int64_t run() {
     int64_t work = 0;
-    const bool trace = std::getenv("TRACE") != nullptr;
-    auto t0 = std::chrono::steady_clock::now();
-    double nextTrace = 0;
-    while (work < options.workLimit && std::chrono::steady_clock::now() < options.deadline &&
-           (repairing || state.cost > options.enough)) {
+    for (; !done(work); ++round) {
       penalise();
-      if (state.penalised.empty() && repairing)
-        break;
       std::vector<Task> tasks(kTasks);
       for (Task &task : tasks)
         describe(task);
       solveAll(tasks);
-      for (Task &task : tasks) {
+      for (const Task &task : tasks) {
         work += task.work;
-        trials[task.kind]++;
-        spent[task.kind] += task.seconds;
         if (task.improved)
-          wins[task.kind] += adopt(task);
-      }
-      ++rounds;
-      if (trace) {
-        double now = std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count();
-        if (now > nextTrace) {
-          std::fprintf(stderr, "%.1f round %ld cost %s work %ld |", now, (long)rounds,
-                       toString(state.cost).c_str(), (long)work);
-          for (int k = 0; k < 16; ++k)
-            if (trials[k])
-              std::fprintf(stderr, " %d:%d/%d %.1f", k, wins[k], trials[k], spent[k]);
-          std::fprintf(stderr, "\n");
-          nextTrace = now + 5;
-          std::fill(wins, wins + 16, 0);
-          std::fill(trials, trials + 16, 0);
-          std::fill(spent, spent + 16, 0);
-        }
+          adopt(task);
       }
     }
+    state.penalised.clear();
     return work;
   }
 
 private:
-  uint64_t below(uint64_t end) { return random() % end; }
-
-  int32_t nextSeed() {
-    if (cursor == 0) {
-      for (size_t k = order.size(); k > 1; --k)
-        std::swap(order[k - 1], order[below(k)]);
-      cursor = order.size();
-    }
-    return order[--cursor];
+  static bool exceeded(const State &state) {
+    return std::any_of(state.slack.begin(), state.slack.end(),
+                       [](int64_t slack) { return slack < 0; });
   }
 
+  bool done(int64_t work) const {
+    return work >= options.workLimit || std::chrono::steady_clock::now() >= options.deadline ||
+           (repairing ? !exceeded(state) : state.cost <= options.enough);
+  }
+
+  /// Chooses the rows to be relieved: of each run of exceeded rows the worst one.
+  void penalise() {
+    state.penalised.clear();
+    if (!repairing)
+      return;
+    const std::vector<int64_t> &slack = state.slack;
+    for (size_t r = 0; r < slack.size(); ++r) {
+      size_t worst = r;
+      for (; r < slack.size() && slack[r] < 0; ++r)
+        if (slack[r] < slack[worst])
+          worst = r;
+      if (slack[worst] < 0)
+        state.penalised.push_back(int32_t(worst));
+    }
+    if (round == 0) {
+      state.penalty = 1e-3;
+      for (double price : options.prices)
+        state.penalty = std::max(state.penalty, 0.5 * price);
+    } else if (round % kRoundsBeforeRise == 0) {
+      state.penalty *= 1.5;
+    }
+  }
+
+  // --- the description of a neighbourhood
+
+  size_t below(size_t end) { return size_t(random() % end); }
+
   void describe(Task &task) {
-    const int scale = int(below(5)); // 8 to 128 variables
-    const size_t size =
-        std::min(size_t(core.size()), (size_t(6) << scale) + below(size_t(6) << scale));
-    const bool byMemory = below(2) == 0 && core.rows() > 0;
-    task.kind = scale + (byMemory ? 8 : 0);
+    const size_t least = size_t(6) << below(5);
+    const size_t size = std::min(size_t(core.size()), least + below(least));
     task.options.mostEntries = 1 << 14;
     task.options.mostWork = 1 << 20;
     task.options.iterations = 6;
     task.options.steps = 50 * int64_t(size);
-    int32_t seed = nextSeed();
-    if (!state.penalised.empty()) {
-      const std::vector<int32_t> &sharing =
-          users[size_t(state.penalised[below(state.penalised.size())])];
-      seed = sharing[below(sharing.size())];
-    }
-    if (byMemory)
-      growByMemory(task.members, seed, size);
+    const int32_t seed = chooseSeed();
+    const int32_t row = below(2) == 0 ? chooseRow(seed) : -1;
+    if (row >= 0)
+      growAround(row, seed, size, task.members);
     else
-      growByLinks(task.members, seed, size);
+      growFrom(seed, size, task.members);
     for (int32_t v : task.members)
-      inTask[size_t(v)] = 0;
+      isMember[size_t(v)] = 0;
     std::sort(task.members.begin(), task.members.end());
   }
 
-  void include(std::vector<int32_t> &members, int32_t v) {
-    if (!inTask[size_t(v)]) {
-      inTask[size_t(v)] = 1;
-      members.push_back(v);
+  /// Returns each variable once before any twice; while rows are exceeded, one that uses such a
+  /// row.
+  int32_t chooseSeed() {
+    if (!state.penalised.empty()) {
+      const std::vector<int32_t> users = usersOf(state.penalised[below(state.penalised.size())]);
+      return users[below(users.size())];
     }
+    if (seedsLeft == 0) {
+      seedsLeft = seeds.size();
+      for (size_t k = seeds.size(); k > 1; --k)
+        std::swap(seeds[k - 1], seeds[below(k)]);
+    }
+    return seeds[--seedsLeft];
   }
 
-  void growByLinks(std::vector<int32_t> &members, int32_t seed, size_t size) {
-    include(members, seed);
-    for (size_t failures = 0; members.size() < size && failures < 4 * size;) {
-      const size_t before = members.size();
-      // Recent members are favoured: longer, thinner groups.
-      const int32_t from =
-          members[below(3) == 0 ? below(members.size())
-                                : members.size() - 1 - below(std::min<size_t>(members.size(), 6))];
-      const auto &near = core.neighbours[size_t(from)];
-      if (!near.empty())
-        include(members, near[below(near.size())].other);
-      failures += members.size() == before;
-    }
-  }
-
-  /// Variables that use memory in one row that the seed uses, preferably a tight one, each with
-  /// some neighbours.
-  void growByMemory(std::vector<int32_t> &members, int32_t seed, size_t size) {
-    include(members, seed);
+  /// Of some rows that the seed may use, the one with the least slack; -1 if it uses none.
+  int32_t chooseRow(int32_t seed) {
     int32_t row = -1;
     for (const Profile &usage : core.usages(seed))
       for (const Span &span : usage)
         for (int k = 0; k < 2; ++k) {
-          const int32_t r = span.first + int32_t(below(uint64_t(span.last - span.first)));
+          const int32_t r = span.first + int32_t(below(size_t(span.last - span.first)));
           if (row < 0 || state.slack[size_t(r)] < state.slack[size_t(row)])
             row = r;
         }
-    if (row < 0)
-      return growByLinks(members, seed, size);
-    const std::vector<int32_t> &sharing = users[size_t(row)];
+    return row;
+  }
+
+  /// The variables that use memory before and after or in the row.
+  std::vector<int32_t> usersOf(int32_t row) const {
+    std::vector<int32_t> users;
+    for (int32_t v = 0; v < core.size(); ++v)
+      if (hulls[size_t(v)].first <= row && row < hulls[size_t(v)].second)
+        users.push_back(v);
+    return users;
+  }
+
+  bool include(int32_t v, std::vector<int32_t> &members) {
+    if (isMember[size_t(v)])
+      return false;
+    isMember[size_t(v)] = 1;
+    members.push_back(v);
+    return true;
+  }
+
+  /// A connected group. It grows from recent members more often than from others, so that it gets
+  /// long and thin, which suits the tables.
+  void growFrom(int32_t seed, size_t size, std::vector<int32_t> &members) {
+    constexpr size_t kRecent = 6;
+    include(seed, members);
+    for (size_t failures = 0; members.size() < size && failures < 4 * size;) {
+      const size_t back = below(3) == 0 ? members.size() : std::min(members.size(), kRecent);
+      const auto &near = core.neighbours[size_t(members[members.size() - 1 - below(back)])];
+      if (near.empty() || !include(near[below(near.size())].other, members))
+        ++failures;
+    }
+  }
+
+  /// Connected groups around variables that share a row of memory.
+  void growAround(int32_t row, int32_t seed, size_t size, std::vector<int32_t> &members) {
+    const std::vector<int32_t> users = usersOf(row);
     const size_t groups = 1 + below(6);
     for (size_t g = 0; g < groups; ++g) {
       const size_t target = size * (g + 1) / groups;
-      std::vector<int32_t> group;
-      const int32_t start = g == 0 ? seed : sharing[below(sharing.size())];
-      group.push_back(start);
-      include(members, start);
-      for (size_t failures = 0; members.size() < target && failures < 4 * size; ++failures) {
+      std::vector<int32_t> group{g == 0 ? seed : users[below(users.size())]};
+      include(group[0], members);
+      for (size_t trial = 0; members.size() < target && trial < 4 * size; ++trial) {
         const auto &near = core.neighbours[size_t(group[below(group.size())])];
         if (near.empty())
-          continue;
+          break;
         const int32_t other = near[below(near.size())].other;
-        if (!inTask[size_t(other)]) {
-          include(members, other);
+        if (include(other, members))
           group.push_back(other);
-        }
       }
     }
   }
+
+  // --- its solution
 
   void solveAll(std::vector<Task> &tasks) {
     std::atomic<size_t> next{0};
@@ -201,96 +208,73 @@ private:
       thread.join();
   }
 
-  void solve(Task &task) {
-    auto t0 = std::chrono::steady_clock::now();
-    const Subproblem problem = makeSubproblem(core, state, task.members);
-    std::vector<int32_t> now;
-    for (int32_t v : task.members)
-      now.push_back(state.choices[size_t(v)]);
-    std::vector<double> prices;
-    for (auto [first, last] : problem.rowsOf)
-      prices.push_back(priceBefore[size_t(last)] - priceBefore[size_t(first)]);
-    SearchResult result = search(problem, problem.costOf(now), std::move(prices), task.options);
-    task.improved = result.improved;
-    task.choices = std::move(result.choices);
-    task.work = result.work + 1000;
-    task.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - t0).count();
+  std::vector<int32_t> choicesOf(const std::vector<int32_t> &members) const {
+    std::vector<int32_t> choices;
+    for (int32_t v : members)
+      choices.push_back(state.choices[size_t(v)]);
+    return choices;
   }
 
-  /// Makes a task's choices if they still are an improvement and still fit.
-  bool adopt(const Task &task) {
+  void solve(Task &task) const {
     const Subproblem problem = makeSubproblem(core, state, task.members);
-    std::vector<int32_t> now;
-    for (int32_t v : task.members)
-      now.push_back(state.choices[size_t(v)]);
-    if (problem.costOf(task.choices) >= problem.costOf(now))
-      return false;
+    std::vector<double> prices;
+    for (auto [first, last] : problem.rowsOf)
+      prices.push_back(pricesBefore[size_t(last)] - pricesBefore[size_t(first)]);
+    SearchResult result =
+        search(problem, problem.costOf(choicesOf(task.members)), std::move(prices), task.options);
+    task.improved = result.improved;
+    task.choices = std::move(result.choices);
+    task.work = result.work + kWorkOfTask;
+  }
+
+  /// Makes a task's choices if, after those of the tasks before it, they still are an improvement
+  /// and exceed no row further.
+  void adopt(const Task &task) {
+    const Subproblem problem = makeSubproblem(core, state, task.members);
+    const std::vector<int32_t> before = choicesOf(task.members);
+    if (problem.costOf(task.choices) >= problem.costOf(before))
+      return;
     std::vector<int64_t> slack = state.slack;
-    for (size_t k = 0; k < task.members.size(); ++k)
-      occupy(slack, task.members[k], now[k], task.choices[k]);
+    for (size_t k = 0; k < before.size(); ++k)
+      if (before[k] != task.choices[k] && !core.usages(task.members[k]).empty()) {
+        const std::vector<Profile> &usages = core.usages(task.members[k]);
+        occupy(usages[size_t(before[k])], 1, slack);
+        occupy(usages[size_t(task.choices[k])], -1, slack);
+      }
     for (size_t r = 0; r < slack.size(); ++r)
       if (slack[r] < 0 && slack[r] < state.slack[r])
-        return false;
-    for (size_t k = 0; k < task.members.size(); ++k)
+        return;
+    for (size_t k = 0; k < before.size(); ++k)
       state.choices[size_t(task.members[k])] = task.choices[k];
     state.slack = std::move(slack);
     state.cost = core.costOf(state.choices);
-    return true;
   }
 
-  void occupy(std::vector<int64_t> &slack, int32_t v, int32_t before, int32_t after) {
-    if (before == after || core.usages(v).empty())
-      return;
-    for (const Span &span : core.usages(v)[size_t(before)])
+  static void occupy(const Profile &usage, int64_t sign, std::vector<int64_t> &slack) {
+    for (const Span &span : usage)
       for (int32_t r = span.first; r < span.last; ++r)
-        slack[size_t(r)] += span.bytes;
-    for (const Span &span : core.usages(v)[size_t(after)])
-      for (int32_t r = span.first; r < span.last; ++r)
-        slack[size_t(r)] -= span.bytes;
-  }
-
-  /// Chooses the rows to be relieved: of each run of exceeded rows the worst one.
-  void penalise() {
-    state.penalised.clear();
-    for (size_t r = 0; r < state.slack.size();) {
-      size_t worst = r;
-      for (; r < state.slack.size() && state.slack[r] < 0; ++r)
-        if (state.slack[r] < state.slack[worst])
-          worst = r;
-      if (worst < state.slack.size() && state.slack[worst] < 0)
-        state.penalised.push_back(int32_t(worst));
-      r = std::max(r, worst + 1);
-    }
-    if (state.penalised.empty())
-      return;
-    if (state.penalty == 0) {
-      double most = 0;
-      for (size_t r = 0; r < options.prices.size(); ++r)
-        most = std::max(most, options.prices[r]);
-      state.penalty = std::max(0.5 * most, 1e-3);
-    } else if (rounds % 4 == 0) {
-      state.penalty *= 1.5; // it takes too long
-    }
+        slack[size_t(r)] += sign * span.bytes;
   }
 
   const Core &core;
   State &state;
   const ImproveOptions &options;
   std::mt19937_64 random;
-  std::vector<int32_t> order; // the seeds, shuffled
-  size_t cursor = 0;
-  std::vector<char> inTask;
-  std::vector<std::vector<int32_t>> users; // per row
-  std::vector<double> priceBefore;         // of the rows, summed up
-  int64_t rounds = 0;
-  bool repairing = false;
-  int wins[16] = {}, trials[16] = {};
-  double spent[16] = {};
+  const bool repairing; // the state is to become a solution
+  int64_t round = 0;
+  std::vector<int32_t> seeds; // shuffled
+  size_t seedsLeft = 0;
+  std::vector<char> isMember;       // of the neighbourhood being described
+  std::vector<double> pricesBefore; // of the rows, summed up
+  std::vector<std::pair<int32_t, int32_t>>
+      hulls; // per variable, the rows from its first to its last
 };
 
 } // namespace
 
 int64_t improve(const Core &core, State &state, const ImproveOptions &options) {
+  if (core.size() == 0)
+    return 0;
   return Improver(core, state, options).run();
 }
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 #include <numeric>
 
 #include "compiler/Distribution/Solver/Dual.h"
@@ -15,14 +13,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int32_t kSmall = 64;              // variables of a core that is searched at once
-constexpr int64_t kStepsAtOnce = 2'000'000; // of that search
-constexpr double kDualShare = 0.25;         // of the whole run, at most, before the search
+// A core is searched at once if it has few variables, or tables of moderate size suffice to solve
+// it without its rows.
+constexpr int32_t kSmall = 64;
+constexpr int64_t kStepsAtOnce = 2'000'000; // for few variables
+constexpr int64_t kEntriesAtOnce = 1 << 22;
+constexpr int64_t kWorkAtOnce = 200'000'000;
+constexpr double kDualShare = 0.25;   // of the run, at most, before the search
+constexpr double kDualPortion = 0.02; // of the run, between searches
+constexpr int kLeastPasses = 7;       // in such a portion
 
 class Portfolio {
 public:
   Portfolio(const Core &core, const PortfolioOptions &options)
-      : core(core), options(options), begin(Clock::now()), dual(core), trace(std::getenv("TRACE")) {
+      : core(core), options(options), begin(Clock::now()), dual(core) {
     best.cost = options.upper;
   }
 
@@ -35,14 +39,16 @@ public:
     }
     if (!options.start.empty())
       useStart();
-    if (core.size() <= kSmall)
-      searchWhole(kStepsAtOnce);
+    searchAtOnce();
     if (!done())
       settleDual();
+    tell();
     for (uint64_t round = 0; !done(); ++round) {
+      raiseFurther();
       startAfresh(round);
       if (!done() && result.found)
         improveBest(round);
+      tell();
     }
     result.work = work / kWorkUnit;
     return std::move(result);
@@ -139,16 +145,23 @@ private:
 
   // --- methods
 
-  /// Branch and bound over all variables.
-  void searchWhole(int64_t steps) {
+  /// Branch and bound over all variables, where they are few or their tables small.
+  void searchAtOnce() {
     std::vector<int32_t> all(size_t(core.size()));
     std::iota(all.begin(), all.end(), 0);
     const State any = stateOf(std::vector<int32_t>(all.size(), 0));
     const Subproblem problem = makeSubproblem(core, any, all);
+    int64_t steps = kStepsAtOnce;
+    if (core.size() > kSmall) {
+      const Buckets shape(problem, kEntriesAtOnce, /*allocate=*/false);
+      if (!shape.exact() || shape.work() > kWorkAtOnce)
+        return;
+      steps = 10 * int64_t(core.size());
+    }
     SearchOptions searchOptions;
-    searchOptions.mostEntries = 1 << 20;
-    searchOptions.mostWork = 50'000'000;
-    searchOptions.iterations = 30;
+    searchOptions.mostEntries = kEntriesAtOnce;
+    searchOptions.mostWork = kWorkAtOnce;
+    searchOptions.iterations = core.rows() == 0 ? 1 : 30;
     searchOptions.steps = steps;
     if (options.workLimit)
       searchOptions.steps = std::min(steps, *options.workLimit * kWorkUnit);
@@ -169,9 +182,14 @@ private:
   }
 
   void raiseBound(double bound) {
-    if (std::abs(bound) < 1e35)
-      result.lowerBound = std::max(result.lowerBound, core.graph.constant + Cost(std::ceil(bound)));
-    result.exhausted |= isAllowed(best.cost) && best.cost <= result.lowerBound;
+    if (!(std::abs(bound) < 1e35))
+      return;
+    const Cost raised = core.graph.constant + Cost(std::ceil(bound));
+    if (raised <= result.lowerBound)
+      return;
+    result.lowerBound = raised;
+    result.exhausted |= isAllowed(best.cost) && best.cost <= raised;
+    result.exhausted |= bound > core.mostCost; // no choices cost as much: there is no solution
   }
 
   void dualPass() {
@@ -197,7 +215,13 @@ private:
         before = dual.bestBound();
       }
     }
-    report("dual");
+  }
+
+  /// More of the same, in small portions between the searches.
+  void raiseFurther() {
+    const double until = progress() + kDualPortion;
+    for (int pass = 0; !done() && (pass < kLeastPasses || progress() < until); ++pass)
+      dualPass();
   }
 
   /// Follows the relaxation's present optimum, which exceeds some rows, back within them, and
@@ -207,8 +231,6 @@ private:
     if (round == 0 && !hint.choices.empty() && !isSolution(hint)) {
       state = hint;
     } else {
-      for (int pass = 0; pass < 7 && !done(); ++pass)
-        dualPass();
       std::vector<int32_t> choices;
       dual.decode(false, choices);
       state = stateOf(std::move(choices));
@@ -219,8 +241,7 @@ private:
     part.seed = 2 * round;
     work += improve(core, state, part);
     if (!isSolution(state))
-      return report("not repaired");
-    report("repaired", &state);
+      return;
     // A promising one gets more time.
     for (double share : {0.01, 0.02, 0.03}) {
       adoptIfBetter(state);
@@ -231,7 +252,11 @@ private:
       work += improve(core, state, part);
     }
     adoptIfBetter(state);
-    report("afresh", &state);
+  }
+
+  void tell() const {
+    if (options.onProgress)
+      options.onProgress(best.cost, result.lowerBound);
   }
 
   void improveBest(uint64_t round) {
@@ -240,16 +265,6 @@ private:
     work += improve(core, best, part);
     result.choices = best.choices;
     result.exhausted |= best.cost <= result.lowerBound;
-    report("improved");
-  }
-
-  void report(const char *what, const State *state = nullptr) const {
-    if (trace)
-      std::fprintf(stderr, "%8.2f %s %s best %s bound %s\n",
-                   std::chrono::duration<double>(Clock::now() - begin).count(), what,
-                   state ? toString(state->cost).c_str() : "",
-                   isAllowed(best.cost) ? toString(best.cost).c_str() : "-",
-                   toString(result.lowerBound).c_str());
   }
 
   const Core &core;
@@ -260,7 +275,6 @@ private:
   State hint;
   PortfolioResult result;
   int64_t work = 0; // elementary steps
-  bool trace;
 };
 
 } // namespace

@@ -5,6 +5,7 @@
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PORTFOLIO_H
 
 #include <chrono>
+#include <functional>
 
 #include "compiler/Distribution/Solver/Core.h"
 
@@ -19,6 +20,7 @@ struct PortfolioOptions {
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
   Cost upper = kInfinity;     // of a known solution; only better ones are of interest
   std::vector<int32_t> start; // choices to start from, or empty; -1 where one is not known
+  std::function<void(Cost, Cost)> onProgress; // called with the best cost, or kInfinity, and bound
 };
 
 struct PortfolioResult {

@@ -24,6 +24,8 @@ public:
       while (round())
         ;
     } while (!graph.infeasible && !late && reduceRows(graph, dirty));
+    for (int64_t limit : graph.limits)
+      graph.infeasible |= limit < 0;
     return work + graph.pool.work;
   }
 

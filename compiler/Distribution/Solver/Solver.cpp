@@ -73,6 +73,13 @@ absl::StatusOr<Solution> solve(const Problem &problem, const Options &options) {
     limits.upper = solution.cost;
   if (!problem.start.empty())
     limits.start = core.restrict(problem.start);
+  if (options.onProgress)
+    limits.onProgress = [&](Cost cost, Cost lowerBound) {
+      Progress progress{secondsSince(start), std::nullopt, lowerBound};
+      if (isAllowed(cost))
+        progress.cost = cost;
+      options.onProgress(progress);
+    };
   const PortfolioResult result = optimise(core, limits);
   if (result.found)
     if (absl::Status status = adopt(problem, core.expand(result.choices), solution); !status.ok())

@@ -23,6 +23,7 @@
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SOLVER_H
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -79,16 +80,24 @@ struct Problem {
   std::vector<int32_t> start;
 };
 
+struct Progress {
+  double seconds = 0; // since solve was called
+  std::optional<Cost> cost;
+  Cost lowerBound = 0;
+};
+
 struct Options {
   /// Seconds until the best solution so far is returned. Where the clock stops a search the result
   /// depends on the machine's speed; `workLimit` stops it at the same solution everywhere.
   double timeLimit = 10;
-  /// Units of work, about a microsecond each, after which the search ends; unset: no limit.
-  /// Reading and reducing the problem happens in any case.
+  /// Thousands of elementary steps after which the search ends, some 500 a second and thread...;
+  /// unset: no limit. Reading and reducing the problem happens in any case.
   std::optional<int64_t> workLimit;
   /// Threads that share the search. The solution is the same for any number of them, unless the
   /// clock ends the search.
   int threads = 1;
+  /// Called now and then, from the thread that called solve.
+  std::function<void(const Progress &)> onProgress;
 };
 
 struct Solution {
