@@ -50,6 +50,8 @@ public:
         improveBest(round);
       tell();
     }
+    if (!result.exhausted && !isAllowed(best.cost))
+      decode(); // there was hardly any time
     result.work = work / kWorkUnit;
     return std::move(result);
   }
@@ -198,17 +200,20 @@ private:
     raiseBound(dual.provenBound());
   }
 
+  void decode() {
+    std::vector<int32_t> choices;
+    if (dual.decode(/*withinRows=*/true, choices))
+      adoptIfBetter(stateOf(std::move(choices)));
+  }
+
   /// Raises the bound until it hardly moves or its share of the run is over, and takes the
   /// solutions that turn up on the way.
   void settleDual() {
     double before = -kInfinite;
     for (int64_t pass = 1; !done() && (pass < 20 || progress() < kDualShare); ++pass) {
       dualPass();
-      if (pass % 5 == 0 || pass < 4) {
-        std::vector<int32_t> choices;
-        if (dual.decode(true, choices))
-          adoptIfBetter(stateOf(std::move(choices)));
-      }
+      if (pass % 5 == 0 || pass < 4)
+        decode();
       if (pass % 200 == 0) {
         if (dual.bestBound() - before < 1e-5 * std::abs(dual.bestBound()))
           break;
