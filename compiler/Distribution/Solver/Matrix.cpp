@@ -79,4 +79,58 @@ const MatrixPool::Split &MatrixPool::split(MatrixId id) {
   return splits.back();
 }
 
+MatrixId MatrixPool::sum(MatrixId a, MatrixId b) {
+  auto [known, isNew] = sums.try_emplace({std::min(a, b), std::max(a, b)}, 0);
+  if (isNew) {
+    Matrix result = (*this)[a];
+    for (size_t k = 0; k < result.costs.size(); ++k)
+      result.costs[k] = add(result.costs[k], (*this)[b].costs[k]);
+    known->second = intern(std::move(result));
+  }
+  return known->second;
+}
+
+MatrixId MatrixPool::select(MatrixId id, const std::vector<int32_t> &rows) {
+  auto [known, isNew] = selections.try_emplace({id, rows}, 0);
+  if (isNew) {
+    const Matrix &matrix = (*this)[id];
+    Matrix result{int32_t(rows.size()), matrix.columns, {}};
+    for (int32_t i : rows)
+      result.costs.insert(result.costs.end(), matrix.row(i), matrix.row(i) + matrix.columns);
+    known->second = intern(std::move(result));
+  }
+  return known->second;
+}
+
+const MatrixPool::Product &MatrixPool::product(MatrixId a, MatrixId b,
+                                               const std::vector<Cost> &middle) {
+  auto [known, isNew] = products.try_emplace({a, b, intern({1, int32_t(middle.size()), middle})});
+  if (!isNew)
+    return known->second;
+  const Matrix &first = (*this)[a], &second = (*this)[b];
+  Matrix result{first.rows, second.rows, {}};
+  std::vector<int32_t> choices;
+  result.costs.reserve(size_t(first.rows) * size_t(second.rows));
+  std::vector<Cost> path(middle.size());
+  for (int32_t i = 0; i < first.rows; ++i) {
+    for (size_t j = 0; j < path.size(); ++j)
+      path[j] = first.row(i)[j] + middle[j];
+    for (int32_t k = 0; k < second.rows; ++k) {
+      int32_t best = 0;
+      Cost least = kInfinity;
+      for (int32_t j = 0; j < second.columns; ++j)
+        if (const Cost cost = path[size_t(j)] + second.row(k)[j]; cost < least) {
+          least = cost;
+          best = j;
+        }
+      result.costs.push_back(isAllowed(least) ? least : kInfinity);
+      choices.push_back(best);
+    }
+  }
+  work += int64_t(result.costs.size()) * int64_t(middle.size());
+  known->second = {intern(std::move(result)),
+                   std::make_shared<std::vector<int32_t>>(std::move(choices))};
+  return known->second;
+}
+
 } // namespace ashlar::solver::detail

@@ -6,6 +6,9 @@
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_MATRIX_H
 
 #include <deque>
+#include <map>
+#include <memory>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -33,7 +36,8 @@ struct Matrix {
 
 using MatrixId = int32_t;
 
-/// Matrices by identity: equal ones have the same id.
+/// Matrices by identity: equal ones have the same id, and what is computed from them is computed
+/// once.
 class MatrixPool {
 public:
   MatrixId intern(Matrix matrix);
@@ -51,7 +55,22 @@ public:
   };
   const Split &split(MatrixId id);
 
-  /// Cost entries computed so far, of different matrices.
+  /// Returns the sum of two matrices of one shape.
+  MatrixId sum(MatrixId a, MatrixId b);
+  /// Returns the matrix of the listed rows.
+  MatrixId select(MatrixId id, const std::vector<int32_t> &rows);
+
+  /// Of a variable between two others: the least costs of each pair of their strategies, and the
+  /// strategy that attains them, row-major.
+  struct Product {
+    MatrixId costs;
+    std::shared_ptr<const std::vector<int32_t>> choices;
+  };
+  /// `a` and `b` have the neighbours' strategies as rows and the variable's, which cost `middle`,
+  /// as columns.
+  const Product &product(MatrixId a, MatrixId b, const std::vector<Cost> &middle);
+
+  /// Elementary steps made so far.
   int64_t work = 0;
 
 private:
@@ -64,6 +83,9 @@ private:
   std::deque<Entry> entries;
   std::deque<Split> splits;
   std::unordered_multimap<uint64_t, MatrixId> byHash;
+  std::map<std::pair<MatrixId, MatrixId>, MatrixId> sums;
+  std::map<std::pair<MatrixId, std::vector<int32_t>>, MatrixId> selections;
+  std::map<std::tuple<MatrixId, MatrixId, MatrixId>, Product> products;
 };
 
 } // namespace ashlar::solver::detail

@@ -31,7 +31,7 @@ public:
   }
 
   PortfolioResult run() {
-    if (core.size() == 0) {
+    if (core.size() == 0) { // the reductions have decided everything
       result.lowerBound = core.graph.constant;
       result.exhausted = true;
       adoptIfBetter(stateOf({}));
@@ -177,9 +177,8 @@ private:
       result.exhausted = true;
       if (isAllowed(best.cost))
         result.lowerBound = best.cost;
-    } else if (found.bound > -kInfinite) {
-      const double margin = std::abs(found.bound) * 1e-11 + core.rounding;
-      raiseBound(found.bound - margin);
+    } else {
+      raiseBound(found.bound);
     }
   }
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <tuple>
 
 #include "compiler/Distribution/Solver/ReduceRows.h"
 
@@ -96,10 +95,10 @@ private:
         continue;
       graph.links[size_t(before)].alive = false;
       graph.links[size_t(link)].costs =
-          added(graph.links[size_t(link)].costs,
-                graph.links[size_t(before)].first == graph.links[size_t(link)].first
-                    ? graph.links[size_t(before)].costs
-                    : graph.pool.transpose(graph.links[size_t(before)].costs));
+          graph.pool.sum(graph.links[size_t(link)].costs,
+                         graph.links[size_t(before)].first == graph.links[size_t(link)].first
+                             ? graph.links[size_t(before)].costs
+                             : graph.pool.transpose(graph.links[size_t(before)].costs));
       mark(graph.links[size_t(link)].other(v));
     }
     for (int32_t id : links)
@@ -133,17 +132,6 @@ private:
     }
   }
 
-  MatrixId added(MatrixId a, MatrixId b) {
-    auto [known, isNew] = sums.try_emplace({std::min(a, b), std::max(a, b)}, 0);
-    if (isNew) {
-      Matrix result = graph.pool[a];
-      for (size_t k = 0; k < result.costs.size(); ++k)
-        result.costs[k] = add(result.costs[k], graph.pool[b].costs[k]);
-      known->second = graph.pool.intern(std::move(result));
-    }
-    return known->second;
-  }
-
   /// Keeps the listed strategies of v and forgets the others.
   void keep(int32_t v, std::vector<int32_t> kept) {
     Variable &variable = graph.variables[size_t(v)];
@@ -157,24 +145,12 @@ private:
       variable.usages.resize(kept.size());
     for (int32_t id : variable.links) {
       Link &link = graph.links[size_t(id)];
-      const MatrixId rows = keptRows(graph.costsSeenFrom(id, v), kept);
+      const MatrixId rows = graph.pool.select(graph.costsSeenFrom(id, v), kept);
       link.costs = link.first == v ? rows : graph.pool.transpose(rows);
     }
     markNeighbours(v);
     mark(v);
     graph.deduce(v, v, -1, 1, std::move(kept));
-  }
-
-  MatrixId keptRows(MatrixId id, const std::vector<int32_t> &kept) {
-    auto [known, isNew] = selections.try_emplace({id, kept}, 0);
-    if (isNew) {
-      const Matrix &matrix = graph.pool[id];
-      Matrix result{int32_t(kept.size()), matrix.columns, {}};
-      for (int32_t i : kept)
-        result.costs.insert(result.costs.end(), matrix.row(i), matrix.row(i) + matrix.columns);
-      known->second = graph.pool.intern(std::move(result));
-    }
-    return known->second;
   }
 
   void dropForbidden(int32_t v) {
@@ -339,7 +315,7 @@ private:
     graph.links[size_t(link)].alive = false;
     for (int32_t id : from.links)
       if (id != link) {
-        const MatrixId rows = keptRows(graph.costsSeenFrom(id, v), map);
+        const MatrixId rows = graph.pool.select(graph.costsSeenFrom(id, v), map);
         const int32_t other = graph.links[size_t(id)].other(v);
         graph.links[size_t(id)].alive = false;
         graph.addLink(u, other, rows);
@@ -380,46 +356,15 @@ private:
     const int64_t entries = int64_t(graph.pool[a].rows) * graph.pool[b].rows;
     if (entries > kMostEntries || entries * variable.size() > kMostProducts)
       return;
-    const auto key = std::tuple(a, b, graph.pool.intern({1, variable.size(), variable.costs}));
-    auto [known, isNew] = products.try_emplace(key);
-    if (isNew)
-      known->second = product(graph.pool[a], graph.pool[b], variable.costs);
+    const MatrixPool::Product &joined = graph.pool.product(a, b, variable.costs);
     for (int32_t id : variable.links)
       graph.links[size_t(id)].alive = false;
     const int32_t columns = graph.pool[b].rows;
     retire(v);
-    graph.trail.push_back({v, ends[0], ends[1], columns, known->second.choices});
-    graph.addLink(ends[0], ends[1], known->second.costs);
+    graph.trail.push_back({v, ends[0], ends[1], columns, joined.choices});
+    graph.addLink(ends[0], ends[1], joined.costs);
     touch(ends[0]);
     touch(ends[1]);
-  }
-
-  struct Product {
-    MatrixId costs;
-    std::shared_ptr<const std::vector<int32_t>> choices;
-  };
-
-  Product product(const Matrix &a, const Matrix &b, const std::vector<Cost> &middle) {
-    Matrix result{a.rows, b.rows, {}};
-    std::vector<int32_t> choices;
-    result.costs.reserve(size_t(a.rows) * size_t(b.rows));
-    std::vector<Cost> path(middle.size());
-    for (int32_t i = 0; i < a.rows; ++i) {
-      for (size_t j = 0; j < path.size(); ++j)
-        path[j] = a.row(i)[j] + middle[j];
-      for (int32_t k = 0; k < b.rows; ++k) {
-        int32_t best = 0;
-        Cost least = kInfinity;
-        for (int32_t j = 0; j < b.columns; ++j)
-          if (const Cost cost = path[size_t(j)] + b.row(k)[j]; cost < least)
-            least = cost, best = j;
-        result.costs.push_back(isAllowed(least) ? least : kInfinity);
-        choices.push_back(best);
-      }
-    }
-    work += int64_t(result.costs.size()) * int64_t(middle.size());
-    return {graph.pool.intern(std::move(result)),
-            std::make_shared<std::vector<int32_t>>(std::move(choices))};
   }
 
   Graph &graph;
@@ -429,10 +374,7 @@ private:
   std::vector<char> dirty;
   std::vector<char> touched; // in this round, by an elimination beside
   int64_t work = 0;
-  std::map<std::pair<MatrixId, MatrixId>, MatrixId> sums;
-  std::map<std::pair<MatrixId, std::vector<int32_t>>, MatrixId> selections;
   std::map<std::vector<MatrixId>, std::vector<int32_t>> undominated;
-  std::map<std::tuple<MatrixId, MatrixId, MatrixId>, Product> products;
 };
 
 } // namespace

@@ -171,7 +171,7 @@ SearchResult search(const Subproblem &problem, Cost upper, std::vector<double> p
   prices.resize(problem.room.size(), 0);
   result.prices = prices;
   Searcher searcher(problem, *buckets, upper, options);
-  double agility = 1;
+  double agility = 1, highest = -kInfinite;
   for (int iteration = 0; !options.stop(); ++iteration) {
     const bool last = iteration + 1 >= options.iterations || problem.room.empty();
     if (last)
@@ -183,8 +183,9 @@ SearchResult search(const Subproblem &problem, Cost upper, std::vector<double> p
     result.work += buckets->work();
     const double margin =
         problem.rounding + (credit > 0 ? 1e-11 * (credit + std::abs(bound) + 1) : 0);
-    if (bound > result.bound) {
-      result.bound = bound;
+    result.bound = std::max(result.bound, bound - margin);
+    if (bound > highest) {
+      highest = bound;
       result.prices = prices;
       agility = std::min(1.5, agility * 1.1);
     } else {

@@ -27,7 +27,7 @@ struct SearchResult {
   bool improved = false;
   std::vector<int32_t> choices; // per member, if improved
   Cost cost = 0;                // as Subproblem::costOf
-  double bound = -kInfinite;    // no choices within the rows cost less, up to rounding
+  double bound = -kInfinite;    // no choices within the rows cost less; rounding is allowed for
   bool exhausted = false;       // nothing else below the result, or below `upper`, exists
   std::vector<double> prices;   // per row; the best found
   int64_t work = 0;             // combinations and steps

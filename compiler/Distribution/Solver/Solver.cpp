@@ -68,7 +68,7 @@ absl::StatusOr<Solution> solve(const Problem &problem, const Options &options) {
   limits.threads = options.threads;
   limits.deadline = deadline;
   if (options.workLimit)
-    limits.workLimit = *options.workLimit;
+    limits.workLimit = std::min(*options.workLimit, INT64_MAX / (2 * kWorkUnit));
   if (solution.feasible)
     limits.upper = solution.cost;
   if (!problem.start.empty())

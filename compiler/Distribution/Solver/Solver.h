@@ -90,8 +90,8 @@ struct Options {
   /// Seconds until the best solution so far is returned. Where the clock stops a search the result
   /// depends on the machine's speed; `workLimit` stops it at the same solution everywhere.
   double timeLimit = 10;
-  /// Thousands of elementary steps after which the search ends, some 500 a second and thread...;
-  /// unset: no limit. Reading and reducing the problem happens in any case.
+  /// Units of work, a thousand elementary steps each, after which the search ends; a thread does
+  /// some 100,000 in a second. Unset: no limit. The reductions are made in any case.
   std::optional<int64_t> workLimit;
   /// Threads that share the search. The solution is the same for any number of them, unless the
   /// clock ends the search.
