@@ -277,7 +277,7 @@ absl::StatusOr<Problem> parseIopddl(absl::string_view text) {
     return status;
   Problem problem = toProblem(reader);
   if (absl::Status status = validateProblem(problem); !status.ok())
-    return status;
+    return fault("problem.", status.message());
   return problem;
 }
 

@@ -201,7 +201,7 @@ private:
         solve(tasks[k]);
     };
     std::vector<std::thread> threads;
-    for (int t = 1; t < options.threads; ++t)
+    for (int t = 1; t < std::min(options.threads, int(kTasks)); ++t)
       threads.emplace_back(work);
     work();
     for (std::thread &thread : threads)

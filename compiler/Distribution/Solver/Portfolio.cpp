@@ -109,7 +109,8 @@ private:
   }
 
   void adoptIfBetter(const State &state) {
-    if (state.cost >= best.cost || !isSolution(state))
+    const bool better = state.cost < best.cost || (state.cost == best.cost && !result.found);
+    if (!better || !isSolution(state))
       return;
     best = state;
     result.found = true;
@@ -223,7 +224,8 @@ private:
 
   /// More of the same, in small portions between the searches.
   void raiseFurther() {
-    const double until = progress() + kDualPortion;
+    const bool limited = options.workLimit || options.deadline != Clock::time_point::max();
+    const double until = limited ? progress() + kDualPortion : 0;
     for (int pass = 0; !done() && (pass < kLeastPasses || progress() < until); ++pass)
       dualPass();
   }

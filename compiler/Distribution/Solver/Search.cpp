@@ -7,6 +7,8 @@
 namespace ashlar::solver::detail {
 namespace {
 
+constexpr int32_t kDeepest = 20'000; // the search is a recursion, one call per member
+
 class Searcher {
 public:
   Searcher(const Subproblem &problem, const Buckets &buckets, Cost upper,
@@ -195,8 +197,16 @@ SearchResult search(const Subproblem &problem, Cost upper, std::vector<double> p
       result.exhausted = true;
       break;
     }
+    if (problem.room.empty()) {
+      searcher.offer(searcher.relaxed(bound));
+      if (buckets->exact() && problem.rounding == 0) {
+        result.exhausted = true; // nothing costs less than the bound, and this costs no more
+        break;
+      }
+    }
     if (last) {
-      result.exhausted = searcher.descend(bound, margin, options.steps);
+      if (problem.size() <= kDeepest)
+        result.exhausted = searcher.descend(bound, margin, options.steps);
       break;
     }
     const std::vector<int32_t> relaxed = searcher.relaxed(bound);

@@ -87,7 +87,7 @@ struct Progress {
 };
 
 struct Options {
-  /// Seconds until the best solution so far is returned. Where the clock stops a search the result
+  /// Seconds until the best solution so far is returned, if it is not proved optimal before. Where the clock stops a search the result
   /// depends on the machine's speed; `workLimit` stops it at the same solution everywhere.
   double timeLimit = 10;
   /// Units of work, a thousand elementary steps each, after which the search ends; a thread does
