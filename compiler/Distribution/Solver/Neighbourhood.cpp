@@ -11,12 +11,15 @@ namespace {
 
 constexpr size_t kTasks = 16;            // per round, whatever the number of threads
 constexpr int64_t kWorkOfTask = 5000;    // that a task is worth beside its search
+constexpr int64_t kPatience = 24;        // rounds without success, at least
 constexpr int64_t kRoundsBeforeRise = 4; // of the penalty, while the rows are exceeded
 
 /// A neighbourhood and what came of it.
 struct Task {
   std::vector<int32_t> members; // in order
   SearchOptions options;
+  bool kick = false; // one member must change, whatever it costs
+  uint64_t seed = 0; // says which
   bool improved = false;
   std::vector<int32_t> choices; // per member
   int64_t work = 0;
@@ -48,12 +51,16 @@ public:
       std::vector<Task> tasks(kTasks);
       for (Task &task : tasks)
         describe(task);
+      for (int k = 0; round == 0 && !repairing && k < std::min(options.kicks, int(kTasks)); ++k)
+        tasks[size_t(k)].kick = true;
       solveAll(tasks);
+      const Cost before = state.cost;
       for (const Task &task : tasks) {
         work += task.work;
         if (task.improved)
           adopt(task);
       }
+      failures = state.cost < before ? 0 : failures + 1;
     }
     state.penalised.clear();
     return work;
@@ -67,7 +74,9 @@ private:
 
   bool done(int64_t work) const {
     return work >= options.workLimit || std::chrono::steady_clock::now() >= options.deadline ||
-           (repairing ? !exceeded(state) : state.cost <= options.enough);
+           (repairing ? !exceeded(state)
+                      : state.cost <= options.enough ||
+                            failures > std::max(kPatience, int64_t(core.size()) / 8));
   }
 
   /// Chooses the rows to be relieved: of each run of exceeded rows the worst one.
@@ -104,6 +113,7 @@ private:
     task.options.mostWork = 1 << 20;
     task.options.iterations = 6;
     task.options.steps = 50 * int64_t(size);
+    task.seed = random();
     const int32_t seed = chooseSeed();
     const int32_t row = below(2) == 0 ? chooseRow(seed) : -1;
     if (row >= 0)
@@ -216,12 +226,19 @@ private:
   }
 
   void solve(Task &task) const {
-    const Subproblem problem = makeSubproblem(core, state, task.members);
+    Subproblem problem = makeSubproblem(core, state, task.members);
+    const std::vector<int32_t> now = choicesOf(task.members);
+    const Cost upper = task.kick ? kInfinity : problem.costOf(now);
+    if (task.kick) {
+      const size_t m = size_t(task.seed % task.members.size());
+      const size_t k = size_t(problem.offsets[m] + now[m]);
+      problem.unary[k] = kInfinite;
+      problem.exactUnary[k] = kInfinity;
+    }
     std::vector<double> prices;
     for (auto [first, last] : problem.rowsOf)
       prices.push_back(pricesBefore[size_t(last)] - pricesBefore[size_t(first)]);
-    SearchResult result =
-        search(problem, problem.costOf(choicesOf(task.members)), std::move(prices), task.options);
+    SearchResult result = search(problem, upper, std::move(prices), task.options);
     task.improved = result.improved;
     task.choices = std::move(result.choices);
     task.work = result.work + kWorkOfTask;
@@ -232,7 +249,8 @@ private:
   void adopt(const Task &task) {
     const Subproblem problem = makeSubproblem(core, state, task.members);
     const std::vector<int32_t> before = choicesOf(task.members);
-    if (problem.costOf(task.choices) >= problem.costOf(before))
+    const Cost cost = problem.costOf(task.choices);
+    if (!isAllowed(cost) || (!task.kick && cost >= problem.costOf(before)))
       return;
     std::vector<int64_t> slack = state.slack;
     for (size_t k = 0; k < before.size(); ++k)
@@ -261,7 +279,7 @@ private:
   const ImproveOptions &options;
   std::mt19937_64 random;
   const bool repairing; // the state is to become a solution
-  int64_t round = 0;
+  int64_t round = 0, failures = 0;
   std::vector<int32_t> seeds; // shuffled
   size_t seedsLeft = 0;
   std::vector<char> isMember;       // of the neighbourhood being described

@@ -23,9 +23,13 @@ struct ImproveOptions {
   Cost enough = 0;            // stop at a solution of this cost
   std::vector<double> prices; // per row of the core, to start from
   uint64_t seed = 0;
+  /// So many neighbourhoods are first solved with one variable forced to change, and adopted
+  /// although they cost more: a way out of a local optimum.
+  int kicks = 0;
 };
 
-/// Improves `state` until the limits are reached; or, if it is no solution, until it is one.
+/// Improves `state` until the limits are reached or nothing has helped for long; or, if it is no
+/// solution, until it is one.
 /// Returns the work.
 int64_t improve(const Core &core, State &state, const ImproveOptions &options);
 

@@ -226,15 +226,27 @@ private:
   void raiseFurther() {
     const bool limited = options.workLimit || options.deadline != Clock::time_point::max();
     const double until = limited ? progress() + kDualPortion : 0;
-    for (int pass = 0; !done() && (pass < kLeastPasses || progress() < until); ++pass)
+    double before = dual.bestBound();
+    for (int pass = 1; !done() && (pass <= kLeastPasses || progress() < until); ++pass) {
       dualPass();
+      if (pass % 100 == 0) {
+        if (dual.bestBound() - before < 1e-6 * std::abs(before))
+          break;
+        before = dual.bestBound();
+      }
+    }
   }
 
-  /// Follows the relaxation's present optimum, which exceeds some rows, back within them, and
-  /// improves what comes out.
+  /// Starts from the relaxation's present optimum, which exceeds some rows, and improves what comes
+  /// out; or from the best solution, after some kicks.
   void startAfresh(uint64_t round) {
     State state;
-    if (round == 0 && !hint.choices.empty() && !isSolution(hint)) {
+    ImproveOptions part = slice(0.05);
+    part.seed = 2 * round;
+    if (round % 3 != 0 && result.found) {
+      state = best;
+      part.kicks = 1 + int(round % 5);
+    } else if (round == 0 && !hint.choices.empty() && !isSolution(hint)) {
       state = hint;
     } else {
       std::vector<int32_t> choices;
@@ -243,15 +255,13 @@ private:
     }
     if (done() || !isAllowed(state.cost))
       return;
-    ImproveOptions part = slice(0.05);
-    part.seed = 2 * round;
     work += improve(core, state, part);
     if (!isSolution(state))
       return;
     // A promising one gets more time.
     for (double share : {0.01, 0.02, 0.03}) {
       adoptIfBetter(state);
-      if (done() || double(state.cost) > double(best.cost) * (1.02 + share))
+      if (done() || part.kicks > 0 || double(state.cost) > double(best.cost) * (1.02 + share))
         break;
       part = slice(share);
       part.seed = 2 * round + 1;

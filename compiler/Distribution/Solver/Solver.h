@@ -87,8 +87,9 @@ struct Progress {
 };
 
 struct Options {
-  /// Seconds until the best solution so far is returned, if it is not proved optimal before. Where the clock stops a search the result
-  /// depends on the machine's speed; `workLimit` stops it at the same solution everywhere.
+  /// Seconds until the best solution so far is returned, if it is not proved optimal before. Where
+  /// the clock stops a search the result depends on the machine's speed; `workLimit` stops it at
+  /// the same solution everywhere.
   double timeLimit = 10;
   /// Units of work, a thousand elementary steps each, after which the search ends; a thread does
   /// some 100,000 in a second. Unset: no limit. The reductions are made in any case.
