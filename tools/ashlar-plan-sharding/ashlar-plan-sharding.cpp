@@ -16,15 +16,15 @@ namespace {
 
 constexpr char kUsage[] = R"(usage: ashlar-plan-sharding FILE.json[.gz] [options]
 
-Chooses one strategy for each node of FILE such that node costs and edge costs add up to the least,
-and the memory that is in use at each time stays within the limit. FILE is a problem in the format of
-the ASPLOS 2025 contest on intra-operator parallelism; - is the standard input.
+Chooses one strategy for each node of FILE such that node costs and edge costs add up to the least
+and the memory in use at each time stays within the limit. FILE is a problem in the format of the
+ASPLOS 2025 contest on intra-operator parallelism; - is the standard input.
 
   --output FILE    write the list of strategy indices, one per node, as JSON
   --time-limit S   seconds until the best solution so far is taken, reading included (default 60)
   --work N         stop after N units of work instead (a thread does some 100000 in a second), at
                    the same solution on every machine
-  --threads N      threads that search (default 1); for given work the solution does not depend on it
+  --threads N      threads that search (default 1); with --work the solution does not depend on it
   --progress       report the cost and the bound on the way, on the standard error output
   --help           print this
 

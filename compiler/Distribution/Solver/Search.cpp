@@ -61,9 +61,6 @@ public:
   int64_t steps = 0;
 
 private:
-  friend SearchResult ashlar::solver::detail::search(const Subproblem &, Cost, std::vector<double>,
-                                                     const SearchOptions &);
-
   void setLimit() { limit = isAllowed(upper) ? double(upper - 1) + margin : kInfinite; }
 
   void descend(size_t k, double bound) {
