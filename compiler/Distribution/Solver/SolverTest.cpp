@@ -118,7 +118,7 @@ TEST(Solver, EightyEqualLayersCostLittleMoreThanOne) {
   EXPECT_TRUE(two.provedOptimal);
   EXPECT_TRUE(eighty.provedOptimal);
   EXPECT_EQ(eighty.coreNodes, 0);
-  EXPECT_LE(eighty.work, 6 * two.work) << two.work;
+  EXPECT_LE(eighty.work, 2 * two.work) << two.work;
 }
 
 TEST(Solver, CostsNoMoreThanTheStart) {
