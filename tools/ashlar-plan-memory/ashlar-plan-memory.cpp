@@ -1,7 +1,7 @@
 // ashlar-plan-memory: packs the buffers of a CSV file into one arena. See
 // compiler/Memory/Planner/README.md.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <cstdio>
 #include <fstream>
 #include <iostream>

@@ -1,7 +1,7 @@
 // ashlar-plan-sharding: chooses a strategy for each node of a sharding problem. See
 // compiler/Distribution/Solver/README.md.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <chrono>
 #include <cstdio>
 #include <fstream>

@@ -1,7 +1,7 @@
 // The optimum by trying everything, for tests on small problems. Shares no code with the solver or
 // the check.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_BRUTEFORCE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_BRUTEFORCE_H
 

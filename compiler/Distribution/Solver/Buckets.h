@@ -8,7 +8,7 @@
 // Rish, 2003). The tables tell the search, for choices made in the reverse order, what the rest
 // costs at least.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_BUCKETS_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_BUCKETS_H
 

@@ -1,7 +1,7 @@
 // What the reductions leave, laid out for search: costs in double precision for guidance, the exact
 // ones beside them for decisions.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_CORE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_CORE_H
 

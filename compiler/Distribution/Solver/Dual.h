@@ -6,7 +6,7 @@
 // For any messages and prices, eliminating one variable after the other, each with its share of
 // the costs, gives a bound; the passes raise it.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_DUAL_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_DUAL_H
 

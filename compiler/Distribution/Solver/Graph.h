@@ -1,7 +1,7 @@
 // The problem as the solver works on it: variables, links between them, rows of memory; and the
 // trail that leads from a solution of what is left back to one of the problem.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_GRAPH_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_GRAPH_H
 

@@ -1,6 +1,6 @@
 // Reads files that may be gzip-compressed.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_GZIP_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_GZIP_H
 

@@ -11,7 +11,7 @@
 // Other fields are ignored. There is one memory space. A number may be written as 1e18 where it is
 // an integer all the same. Every fault is an InvalidArgument error that names the field.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_IOPDDL_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_IOPDDL_H
 

@@ -1,6 +1,6 @@
 // The inner loops, compiled for several instruction sets; all give the same bits.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_KERNELS_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_KERNELS_H
 

@@ -1,7 +1,7 @@
 // Cost matrices, each distinct one stored once, so that what was computed for one layer of a
 // program is there for its copies.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_MATRIX_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_MATRIX_H
 

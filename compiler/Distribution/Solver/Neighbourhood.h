@@ -6,7 +6,7 @@
 // begins and adopted in their order afterwards as far as they still improve. Threads therefore
 // change how long a round takes and nothing else.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_NEIGHBOURHOOD_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_NEIGHBOURHOOD_H
 

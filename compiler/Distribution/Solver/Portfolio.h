@@ -1,6 +1,6 @@
 // The order of the methods on the core: bound, first solutions, improvement, proof.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PORTFOLIO_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PORTFOLIO_H
 

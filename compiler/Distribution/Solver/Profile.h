@@ -4,7 +4,7 @@
 // neighbour's demands nothing more, so a boundary is kept only where a usage begins after another
 // has ended. The rows of all spaces are numbered through; each has its limit.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PROFILE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PROFILE_H
 

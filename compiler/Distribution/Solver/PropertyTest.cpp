@@ -1,6 +1,6 @@
 // The solver against brute force on small random problems.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "absl/strings/str_cat.h"
 #include "compiler/Distribution/Solver/BruteForce.h"
 #include "compiler/Distribution/Solver/TestProblems.h"

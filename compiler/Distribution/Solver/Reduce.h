@@ -16,7 +16,7 @@
 // Equal computations are made once (MatrixPool), and variables are eliminated in rounds that leave
 // out their neighbours, so that a chain of n equal layers takes the work of log n.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCE_H
 

@@ -1,6 +1,6 @@
 // The rows of memory that matter.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCEROWS_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_REDUCEROWS_H
 

@@ -5,7 +5,7 @@
 // subgradient steps raise it. The tables of the best prices guide a depth-first search, which keeps
 // to the rows, takes the most promising strategy first and prunes by the bound.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SEARCH_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SEARCH_H
 

@@ -1,6 +1,6 @@
 // Puts the parts in order: check, reduce, bound, search, verify.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Distribution/Solver/Solver.h"
 
 #include <algorithm>

@@ -18,7 +18,7 @@
 //
 // The library knows nothing of MLIR, files or devices; Iopddl.h is a front end to it.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SOLVER_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SOLVER_H
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Distribution/Solver/Solver.h"
 
 #include "absl/strings/str_cat.h"

@@ -1,7 +1,7 @@
 // Some variables of the core to be decided anew while the others keep their choices. With all
 // variables it is the core itself.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SUBPROBLEM_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_SUBPROBLEM_H
 

@@ -1,6 +1,6 @@
 // What the solver's tests share: random problems and comparisons.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_TESTPROBLEMS_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_TESTPROBLEMS_H
 

@@ -1,7 +1,7 @@
 // The checks on what goes in and on what comes out. They share no code with the solver: neither its
 // rows nor its matrices.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <algorithm>
 #include <tuple>
 

@@ -1,7 +1,7 @@
 // The oracle of the planner's property tests: tries every offset, and paints bytes and steps one by
 // one.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_BRUTEFORCE_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_BRUTEFORCE_H
 

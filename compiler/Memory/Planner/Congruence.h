@@ -1,7 +1,7 @@
 // Offsets that satisfy several alignments at once, each seen from a different distance: members of
 // an alias class.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_CONGRUENCE_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_CONGRUENCE_H
 

@@ -18,7 +18,7 @@
 //
 // Every fault is an InvalidArgument error that names the line and the field.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_CSV_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_CSV_H
 

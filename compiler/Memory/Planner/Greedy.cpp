@@ -1,6 +1,6 @@
 // Best fit along time, piles by order, first fit by order.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Memory/Planner/Greedy.h"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // Programs mostly free in the reverse order of their allocation, or soon after it; for them one of
 // these orders usually meets the bound. Where none does, the search (Search.h) goes on.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_GREEDY_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_GREEDY_H
 

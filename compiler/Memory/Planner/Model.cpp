@@ -1,6 +1,6 @@
 // Builds items and sections from buffers.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Memory/Planner/Model.h"
 
 #include <algorithm>

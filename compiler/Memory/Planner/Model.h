@@ -7,7 +7,7 @@
 // boundary is kept only where a rectangle begins after another has ended (the maximal cliques of an
 // interval graph; Golumbic, "Algorithmic Graph Theory", 1980).
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_MODEL_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_MODEL_H
 

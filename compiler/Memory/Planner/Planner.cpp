@@ -1,7 +1,7 @@
 // Puts the parts in order: check, model, greedy plans, then the search component by component,
 // verify.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "compiler/Memory/Planner/Planner.h"
 
 #include <algorithm>

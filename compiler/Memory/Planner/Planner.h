@@ -13,7 +13,7 @@
 //
 // The library knows nothing of MLIR, CSV files or devices; Csv.h and Svg.h are front ends to it.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_PLANNER_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_PLANNER_H
 

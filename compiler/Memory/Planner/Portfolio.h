@@ -9,7 +9,7 @@
 // index, not by time) count, and that one cancels only those behind it. Threads therefore change
 // how long a round takes and nothing else.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_PORTFOLIO_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_PORTFOLIO_H
 

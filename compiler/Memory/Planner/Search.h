@@ -16,7 +16,7 @@
 // it is placed without a choice. When the open items fall apart into groups that share no section,
 // each group is solved for itself.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_SEARCH_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_SEARCH_H
 

@@ -1,6 +1,6 @@
 // A picture of a plan: time to the right, addresses upwards, a rectangle per buffer.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef ASHLAR_COMPILER_MEMORY_PLANNER_SVG_H
 #define ASHLAR_COMPILER_MEMORY_PLANNER_SVG_H
 

@@ -1,6 +1,6 @@
 // Checks problems before and plans after planning, by their definition: one sweep over time.
 //
-// SPDX-License-Identifier: Apache-2.0
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <algorithm>
 #include <map>
 
