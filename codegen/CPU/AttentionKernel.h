@@ -17,7 +17,8 @@
 //
 // Keys and values that are no cache are packed into scratch once per sequence and head;
 // neighbouring items share them. Key blocks start at multiples of kKeyBlock, so a row's result does
-// not depend on the rows beside it.
+// not depend on the rows beside it. A hidden key has weight 0; where its value is not finite the
+// rows that do not see it become NaN.
 
 #ifndef ASHLAR_CODEGEN_CPU_ATTENTIONKERNEL_H
 #define ASHLAR_CODEGEN_CPU_ATTENTIONKERNEL_H

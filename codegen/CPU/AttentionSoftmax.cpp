@@ -33,19 +33,25 @@ void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, const Bloc
 /// flags[key] = 1 where the key is one and the mask has it, else 0.
 void AttentionKernel::emitFlags(KernelContext &c, const Item &item, const Block &block) const {
   Emitter &e = c.e;
-  int64_t lanes = e.model.lanes;
-  e.loop(e.constant(0), block.columns, lanes, [&](Value at) {
-    Value key = e.add(block.firstKey, at);
-    Value mask = e.maskBelow(e.sub(item.keyCount, key), lanes);
-    if (op.getKeyMask()) {
-      Value kept = c.evaluator.evaluate(op.getKeyMask(), {item.batch, key}, {lanes, mask});
-      Value zero = arith::ConstantOp::create(e.b, e.b.getZeroAttr(kept.getType()));
-      mask = arith::AndIOp::create(
-          e.b, mask, arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, kept, zero));
-    }
-    e.store(e.f32, e.select(mask, e.f32Constant(1.0, lanes), e.f32Constant(0.0, lanes)), item.flags,
-            at, {lanes, nullptr});
-  });
+  Value keyMask = op.getKeyMask(), last = e.sub(c.evaluator.size(keyRoom), e.constant(1));
+  e.columns(block.columns, !keyMask || c.evaluator.isVectorisable(keyMask),
+            [&](Value at, Lanes lanes) {
+              Value key = e.add(block.firstKey, at), left = e.sub(item.keyCount, key);
+              Value mask =
+                  lanes.isScalar() ? e.less(e.constant(0), left) : e.maskBelow(left, lanes.width);
+              if (keyMask) {
+                // One by one there is no masked load: the last key stands for those behind it.
+                Value from = lanes.isScalar() ? e.min(key, last) : key;
+                Value kept = c.evaluator.evaluate(keyMask, {item.batch, from},
+                                                  {lanes.width, lanes.isScalar() ? Value() : mask});
+                Value zero = arith::ConstantOp::create(e.b, e.b.getZeroAttr(kept.getType()));
+                mask = arith::AndIOp::create(
+                    e.b, mask, arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, kept, zero));
+              }
+              Value flags =
+                  e.select(mask, e.f32Constant(1.0, lanes.width), e.f32Constant(0.0, lanes.width));
+              e.store(e.f32, flags, item.flags, at, {lanes.width, nullptr});
+            });
 }
 
 /// Whether some row sees a part of the block only: its last key lies behind the first row, or its
@@ -109,7 +115,8 @@ void AttentionKernel::emitRow(KernelContext &c, const Item &item, const Block &b
                        .front();
   Value before = e.load(e.f32, item.largest, row);
   Value after = e.larger(before, e.horizontalMax(blockMax));
-  // A row that has seen no key yet has no maximum; any number will do to subtract.
+  // A row that has seen no key yet has no maximum; any number will do to subtract. (Behind a NaN
+  // the maximum may be too small: the NaN's own exponential makes the row's sum NaN all the same.)
   Value none =
       arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
   Value shift = e.select(none, e.f32Constant(0.0), after);

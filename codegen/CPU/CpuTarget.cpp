@@ -27,9 +27,8 @@ static const llvm::StringRef kAvx512[] = {
     kAvx512Features[6], kAvx512Features[7], kAvx512Features[8]};
 
 ArrayRef<CpuModel> getCpuModels() {
-  // Of 32 registers 24 hold sums, and 4 a row of B: 6 rows of 64 columns take fewer loads than 12
-  // of
-  // 32. Of 16 registers 12 and 2.
+  // Of 32 registers 24 hold sums and 4 a row of B: six rows of 64 columns take fewer loads than
+  // twelve of 32. Of 16 registers 12 and 2.
   static const CpuModel models[] = {{"x86-64-v3", 8, 12, 2, kAvx2},
                                     {"x86-64-v4", 16, 24, 4, kAvx512}};
   return models;

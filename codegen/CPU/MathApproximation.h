@@ -18,7 +18,7 @@
 
 namespace ashlar::cpu {
 
-/// On a math.exp whose argument is not positive, or not a number.
+/// On a math.exp whose argument is not positive, or not a number. A positive one gives any number.
 inline constexpr llvm::StringLiteral kNotPositiveAttr = "ashlar.not_positive";
 
 /// Replaces math.exp, log, tanh, erf, sin and cos on f32 in everything below `root`.

@@ -147,7 +147,8 @@ void RowsKernel::emitSoftmax(KernelContext &c, SoftmaxOp op, ArrayRef<Value> row
   Emitter &e = c.e;
   Value lanesMax = fold(c, op.getX(), row, -std::numeric_limits<double>::infinity(), slot,
                         [&](Value x, Lanes, Value largest) { return e.larger(largest, x); });
-  Value largest = e.horizontalMax(lanesMax);
+  Value largest =
+      e.horizontalMax(lanesMax); // behind a NaN it may be too small; the sum is NaN then
   auto kept = [&c, slot](Evaluator::Index index, Lanes lanes) {
     return c.e.load(c.e.f32, slot, index.back(), lanes);
   };

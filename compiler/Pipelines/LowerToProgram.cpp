@@ -248,7 +248,7 @@ void EntryLowering::createOutput(unsigned index, Value value) {
 
 /// Appends must stay inside their caches: a limit on the counter that gives their positions.
 LogicalResult EntryLowering::createLimits() {
-  llvm::DenseSet<std::pair<Attribute, int64_t>> seen; // counters, and positions of their caches
+  llvm::DenseSet<Attribute> seen;
   WalkResult result =
       function.walk(
           [&](CacheAppendOp append) {
@@ -267,10 +267,12 @@ LogicalResult EntryLowering::createLimits() {
             if (failed(state))
               return WalkResult::interrupt();
             int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
-            if (seen.insert({read.getStateAttr(), positions}).second)
+            auto rows = toExtentAttr(module.getContext(), dims[0]),
+                 add = toExtentAttr(module.getContext(), dims[1]);
+            auto limit = builder.getI64IntegerAttr(positions);
+            if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
               program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(),
-                                       toExtentAttr(module.getContext(), dims[0]),
-                                       toExtentAttr(module.getContext(), dims[1]), positions);
+                                       rows, add, positions);
             return WalkResult::advance();
           });
   return failure(result.wasInterrupted());

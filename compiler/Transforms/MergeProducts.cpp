@@ -59,15 +59,15 @@ Value getProductEnd(MatmulOp product, bool biased) {
   return biased ? getBias(product).getZ() : product.getC();
 }
 
-/// The location of values side by side.
-Location joinLocs(ArrayRef<Value> values) {
+/// The location of values side by side; its path is new.
+Location joinLocs(ArrayRef<Value> values, PathTable &table) {
   SmallVector<StringRef> paths =
       llvm::map_to_vector(values, [](Value value) { return getPath(value.getLoc()); });
   Location first = values.front().getLoc();
-  return llvm::is_contained(paths, "") ? first : withPath(first, joinPaths(paths));
+  return llvm::is_contained(paths, "") ? first : withPath(first, table.take(joinPaths(paths)));
 }
 
-void merge(ArrayRef<MatmulOp> products, bool biased) {
+void merge(ArrayRef<MatmulOp> products, bool biased, PathTable &paths) {
   MatmulOp first = products.front();
   SmallVector<Value> weights, biases;
   // The merged product stands behind the last weight and bias that it reads; those are readings,
@@ -87,12 +87,12 @@ void merge(ArrayRef<MatmulOp> products, bool biased) {
     ends.push_back(getProductEnd(product, biased));
   }
   Value weight =
-      ConcatOp::create(builder, joinLocs(weights), weights, first.getTransposeB() ? 0 : 1);
-  Value sum =
-      MatmulOp::create(builder, joinLocs(results), first.getA(), weight, first.getTransposeB());
+      ConcatOp::create(builder, joinLocs(weights, paths), weights, first.getTransposeB() ? 0 : 1);
+  Value sum = MatmulOp::create(builder, joinLocs(results, paths), first.getA(), weight,
+                               first.getTransposeB());
   if (biased)
-    sum = AddOp::create(builder, joinLocs(ends), sum,
-                        ConcatOp::create(builder, joinLocs(biases), biases, 0));
+    sum = AddOp::create(builder, joinLocs(ends, paths), sum,
+                        ConcatOp::create(builder, joinLocs(biases, paths), biases, 0));
   int64_t rank = cast<RankedTensorType>(sum.getType()).getRank(), offset = 0;
   for (MatmulOp product : products) {
     int64_t size = cast<RankedTensorType>(product.getType()).getShape().back();
@@ -109,6 +109,7 @@ void merge(ArrayRef<MatmulOp> products, bool biased) {
 
 struct MergeProducts : impl::MergeProductsPassBase<MergeProducts> {
   void runOnOperation() override {
+    PathTable paths(getOperation());
     llvm::MapVector<Value, SmallVector<MatmulOp>> byLeft;
     getOperation().walk([&](MatmulOp product) {
       if (hasPackedWeight(product) && getParameter(product.getB()))
@@ -129,7 +130,7 @@ struct MergeProducts : impl::MergeProductsPassBase<MergeProducts> {
       unsigned biased =
           llvm::count_if(group, [](MatmulOp product) { return getBias(product) != nullptr; });
       if (!meet && (biased == 0 || biased == group.size()))
-        merge(group, biased > 0);
+        merge(group, biased > 0, paths);
     }
   }
 };

@@ -57,7 +57,8 @@ def VerifyPathsPass : Pass<"ashlar-verify-paths", "::mlir::func::FuncOp"> {
   let summary = "Checks that every value of an entry point has a path of its own";
   let description = [{
     Plans, errors and profiles speak of values by their paths (dialects/Graph/GraphPaths.h), so that a value without one,
-    or two with the same, are an error. Runs after every phase. Tests: paths.mlir, paths-invalid.mlir.
+    or two with the same, are an error. Runs before and after fusion; import checks what it has made. Tests: paths.mlir,
+    paths-invalid.mlir.
   }];
 }
 

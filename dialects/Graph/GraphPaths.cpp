@@ -43,9 +43,14 @@ std::string joinPaths(ArrayRef<StringRef> paths) {
          tail;
 }
 
-/// Whether a value is one that a path names: constants need none, and what a region gives out is
-/// named by what it yields.
+/// Whether a path names what the op makes: constants need none, and what a region gives out is
+/// named in it.
 static bool isNamed(Operation *op) { return !isa<ConstantOp, FusedOp>(op); }
+
+/// Ops that regions repeat, each the same value.
+static bool isView(Operation *op) {
+  return isa<SliceOp, ReshapeOp, TransposeOp, BroadcastOp, IotaOp>(op);
+}
 
 PathTable::PathTable(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments())
@@ -82,13 +87,11 @@ namespace {
 /// Paths that a block's values have, each with the place of the value.
 class SeenPaths {
 public:
-  LogicalResult add(Location loc, const Twine &what, unsigned result = 0) {
-    std::string path = getPath(loc).str();
+  LogicalResult add(Location loc, const Twine &what) {
+    StringRef path = getPath(loc);
     if (path.empty())
       return emitError(loc) << what << " has no path; give it a location loc(\"...\") or run "
                             << "ashlar-name-values";
-    if (result > 0)
-      path += "#" + std::to_string(result);
     auto [known, isNew] = places.try_emplace(path, loc);
     if (isNew)
       return success();
@@ -101,23 +104,19 @@ private:
   llvm::StringMap<Location> places;
 };
 
-LogicalResult verifyBlock(Block &block, SeenPaths seen) {
+LogicalResult verifyBlock(Block &block, SeenPaths &seen) {
   for (Operation &op : block) {
     if (op.getDialect() && !isa<GraphDialect>(op.getDialect()))
       continue; // is judged by the pass that meets it
-    std::string what = ("'" + op.getName().getStringRef() + "'").str();
-    if (isNamed(&op) && op.getNumResults() > 0 && failed(seen.add(op.getLoc(), what)))
-      return failure();
-    auto fused = dyn_cast<FusedOp>(op);
-    if (!fused)
-      continue;
-    for (Value yielded : fused.getYield()->getOperands()) {
-      auto result = dyn_cast<OpResult>(yielded);
-      if (result && isNamed(result.getOwner()) &&
-          failed(seen.add(result.getLoc(), "what " + what + " yields", result.getResultNumber())))
+    if (auto fused = dyn_cast<FusedOp>(op)) {
+      if (failed(verifyBlock(fused.getBlock(), seen)))
         return failure();
+      continue;
     }
-    if (failed(verifyBlock(fused.getBlock(), SeenPaths())))
+    bool isRepeated = isView(&op) && isa<FusedOp>(op.getParentOp());
+    if (!isNamed(&op) || op.getNumResults() == 0 || isRepeated)
+      continue;
+    if (failed(seen.add(op.getLoc(), "'" + op.getName().getStringRef() + "'")))
       return failure();
   }
   return success();
@@ -130,7 +129,7 @@ LogicalResult verifyPaths(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments())
     if (failed(seen.add(argument.getLoc(), "argument #" + Twine(argument.getArgNumber()))))
       return failure();
-  return verifyBlock(function.getBody().front(), std::move(seen));
+  return verifyBlock(function.getBody().front(), seen);
 }
 
 } // namespace ashlar::graph

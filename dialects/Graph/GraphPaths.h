@@ -4,14 +4,14 @@
 // of its location, `loc("encoder.layer.3.attention.self.query.matmul"("config.json":0:0))`, and is
 // its own within an entry point:
 //
-//   input               the caller's name for it                    input_ids
-//   reading of a state  the state's name encoder.layer.3.output.dense.bias other values where in
-//   the model, and what it computes    encoder.layer.3.output.dense.add products side by    what
-//   differs, in braces                     layers.0.{q_proj,k_proj}.matmul side
+// - of an input the caller's name for it: input_ids
+// - of a state's reading the state's name: encoder.layer.3.output.dense.bias
+// - of any other value where in the model it is, and what it computes:
+//   encoder.layer.3.output.dense.add
+// - of values side by side what differs, in braces: layers.0.{q_proj,k_proj}.matmul
 //
-// The results of one op share its path and go by their numbers behind it, path#1 from the second
-// on. Constants have none: they are what they hold. A view that a fused region repeats keeps its
-// path, since it is the same value.
+// The results of one op share its path. Constants have none: they are what they hold. A view that
+// fused regions repeat keeps its path, since it is the same value.
 
 #ifndef ASHLAR_DIALECTS_GRAPH_GRAPHPATHS_H
 #define ASHLAR_DIALECTS_GRAPH_GRAPHPATHS_H

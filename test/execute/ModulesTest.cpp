@@ -179,6 +179,33 @@ std::vector<ModuleCase> getCases() {
        "tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>> mask tensor<?x?xi64, "
        "#graph.dims<[batch, seq]>>\n"
        "return %r : tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>>"},
+      {"MaskIsTransposedInARegion", "",
+       "(%x: tensor<2x5x2x5xf32> {graph.name = \"x\"}, %m: tensor<5x2xi64> {graph.name = \"m\"}) "
+       "-> (tensor<2x5x2x5xf32> {graph.name = \"r\"})",
+       "%r = graph.fused \"mine\" (%a = %x : tensor<2x5x2x5xf32>, %b = %m : tensor<5x2xi64>) -> "
+       "tensor<2x5x2x5xf32> {\n%t = graph.transpose %b [1, 0] : tensor<5x2xi64>\n"
+       "%o, %l = graph.attention %a, %a, %a mask %t scale 0.5 : tensor<2x5x2x5xf32>, "
+       "tensor<2x5x2x5xf32>, tensor<2x5x2x5xf32> mask tensor<2x5xi64>\n"
+       "graph.yield %o : tensor<2x5x2x5xf32>\n}\nreturn %r : tensor<2x5x2x5xf32>"},
+      {"AttentionOfSeveralBlocks", "!h = tensor<2x300x2x20xf32>\n!m = tensor<2x300xi64>",
+       "(%x: !h {graph.name = \"x\"}, %m: !m {graph.name = \"m\"}) -> (!h {graph.name = \"r\"}, "
+       "!h {graph.name = \"s\"}, !h {graph.name = \"t\"})",
+       "%r, %0 = graph.attention %x, %x, %x mask %m scale 0.3 : !h, !h, !h mask !m\n"
+       "%s, %1 = graph.attention %x, %x, %x mask %m scale 0.3 causal : !h, !h, !h mask !m\n"
+       "%t, %2 = graph.attention %x, %x, %x scale 0.3 causal window 20 : !h, !h, !h\n"
+       "return %r, %s, %t : !h, !h, !h"},
+      {"DeepProducts",
+       "graph.state parameter model @a init normal stddev 0.1 : tensor<531x70xf32>\n"
+       "graph.state parameter model @b init normal stddev 0.1 : tensor<70x531xbf16>",
+       "(%x: tensor<?x531xf32, #graph.dims<[seq, _]>> {graph.name = \"x\"}) -> "
+       "(tensor<?x70xf32, #graph.dims<[seq, _]>> {graph.name = \"r\"}, "
+       "tensor<?x70xf32, #graph.dims<[seq, _]>> {graph.name = \"s\"})",
+       "%a = graph.read @a : tensor<531x70xf32>\n%b = graph.read @b : tensor<70x531xbf16>\n"
+       "%r = graph.matmul %x, %a : tensor<?x531xf32, #graph.dims<[seq, _]>>, tensor<531x70xf32>\n"
+       "%s = graph.matmul %x, %b transpose_b : tensor<?x531xf32, #graph.dims<[seq, _]>>, "
+       "tensor<70x531xbf16>\n"
+       "return %r, %s : tensor<?x70xf32, #graph.dims<[seq, _]>>, "
+       "tensor<?x70xf32, #graph.dims<[seq, _]>>"},
       {"ConstantsOfBooleans", "",
        "(%x: tensor<3xf32> {graph.name = \"x\"}) -> (tensor<3xf32> {graph.name = \"r\"}, "
        "tensor<3xi1> {graph.name = \"s\"})",

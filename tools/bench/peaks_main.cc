@@ -2,13 +2,15 @@
 //
 // ashlar-peaks: measures the machine's limits and prints them as one JSON object. A kind that the
 // CPU lacks is null, with the reason.
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "runtime/device/cpu/cpu_features.h"
-#include "tools/ashlar/options.h"
 #include "runtime/device/cpu/machine_peaks.h"
+#include "tools/ashlar/options.h"
 
 namespace ashlar {
 namespace {

@@ -37,7 +37,8 @@ def limit_of(cell, peaks):
 def raise_limits(peaks, again):
     """Notes what was measured again: a limit is what was reached at best in the run."""
     for kind, figure in again.items():
-        peaks[kind]["all_cores"] = max(peaks[kind]["all_cores"] or 0, figure)
+        if figure is not None:
+            peaks[kind]["all_cores"] = max(peaks[kind]["all_cores"] or 0, figure)
 
 
 def share(cell, peaks, milliseconds):

@@ -133,4 +133,5 @@ def run_cell(contenders, reference, folder, options, measure_peaks, load, say):
 
 def best_of(peaks):
     """The best figure of each kind: a limit is what was reached at best."""
-    return {kind: max(entry[kind] for entry in peaks) for kind in peaks[0]}
+    figures = {kind: [entry[kind] for entry in peaks if entry[kind] is not None] for kind in peaks[0]}
+    return {kind: max(found) if found else None for kind, found in figures.items()}

@@ -30,11 +30,6 @@ def summary(rounds):
                 min=min(min(times) for times in rounds), calls=sum(map(len, rounds)), rounds=len(rounds))
 
 
-def paired_ratios(ours, theirs):
-    """Theirs by ours for each round that both have, from the rounds' medians: above 1, we are faster."""
-    return [median(b) / median(a) for a, b in zip(ours, theirs) if a and b]
-
-
 def relative_error(values, reference):
     """Root mean square of the differences by that of the reference, both flat; infinite for what is not a number."""
     if len(values) != len(reference):

@@ -73,9 +73,10 @@ class Buffer {
   char* data_ = nullptr;
 };
 
+constexpr int64_t kBlock = 4 << 20;  // bytes of a work item
+
 double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* from, char* to,
                      int64_t bytes, int milliseconds) {
-  constexpr int64_t kBlock = 4 << 20;
   int64_t blocks = bytes / kBlock;
   double seconds = BestSeconds(milliseconds, [&] {
     pool.ParallelFor(blocks, [&](int64_t begin, int64_t end, int) {
@@ -94,7 +95,7 @@ int64_t BufferBytes() {
   return std::min(std::max(4 * cache, int64_t{256} << 20), memory / 8);
 }
 
-// Returns the entry of a kind, made when there is none; notes what the CPU lacks.
+// Returns the entry of a kind, made when there is none.
 Peak& PeakOf(std::vector<Peak>& peaks, const std::string& kind, const char* unit) {
   for (Peak& peak : peaks)
     if (peak.kind == kind) return peak;
@@ -139,7 +140,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
             [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });
   }
   if (!wanted("read") && !wanted("copy")) return peaks;
-  if (bytes == 0) bytes = BufferBytes();
+  bytes = std::max(bytes == 0 ? BufferBytes() : bytes, kBlock);
   Buffer from(bytes), to(wanted("copy") ? bytes : 0);
   for (const MemoryKernel& kernel : MemoryKernels()) {
     if (!wanted(kernel.kind)) continue;

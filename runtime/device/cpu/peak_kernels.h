@@ -11,8 +11,8 @@
 
 namespace ashlar {
 
-// One way to compute. `run` does `operations` (a multiply-add is two) and returns a value that
-// depends on all of them.
+// One way to compute. `run` does `operations` (a multiply-add is two) and returns something that
+// cannot be had without them.
 struct ComputeKernel {
   std::string kind;                   // "f32", "bf16_dot", "int8_dot", "bf16_tile", "int8_tile"
   std::string instruction;            // what it consists of

@@ -10,7 +10,6 @@ namespace ashlar {
 namespace {
 
 constexpr int kMilliseconds = 60;  // that each way to compute or to read is tried
-constexpr int64_t kReadBytes = int64_t{256} << 20;
 
 // Returns the microseconds of an empty launch, the best of several series.
 double MeasureLaunch(ThreadPool& pool) {
@@ -30,8 +29,7 @@ double MeasureLaunch(ThreadPool& pool) {
 
 Peaks MeasurePeaks(ThreadPool& pool) {
   Peaks peaks;
-  for (const Peak& peak :
-       MeasureMachinePeaks(pool, pool, {"f32", "read"}, kMilliseconds, kReadBytes))
+  for (const Peak& peak : MeasureMachinePeaks(pool, pool, {"f32", "read"}, kMilliseconds))
     (peak.kind == "f32" ? peaks.f32_gflops : peaks.read_gbs) = peak.all_cores;
   peaks.launch_us = MeasureLaunch(pool);
   return peaks;

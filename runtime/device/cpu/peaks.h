@@ -16,9 +16,9 @@ struct Peaks {
   double launch_us = 0;  // an empty launch on all threads, hot
 };
 
-// Takes about a second and, for the time, 256 MiB. Each figure is the best of several tries in
-// several ways (machine_peaks.h), because others may be using the machine. `read_gbs` is 0 when the
-// buffer cannot be had.
+// Takes about a second and, for the time, four times the last-level cache, 256 MiB at least. Each
+// figure is the best of several tries in several ways (machine_peaks.h), because others may be
+// using the machine. `read_gbs` is 0 when the buffer cannot be had.
 Peaks MeasurePeaks(ThreadPool& pool);
 
 }  // namespace ashlar

@@ -31,3 +31,22 @@ func.func @named(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}, !x {graph
   %1 = graph.add %0, %k : !x, !x
   return %1, %x : !x, !x
 }
+
+// The same weights the other way round are other values.
+// FUSED-LABEL: func.func @both_ways
+// FUSED-DAG: graph.concat {{.*}} axis 0 {{.*}} loc("layer.{q,k}.weight"
+// FUSED-DAG: graph.concat {{.*}} axis 1 {{.*}} loc("layer.{q,k}.weight_1"
+func.func @both_ways(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"}, !x {graph.name = "z"}) attributes {graph.entry} {
+  %wq = graph.read @layer.q.weight : tensor<8x8xf32>
+  %wk = graph.read @layer.k.weight : tensor<8x8xf32>
+  %q = graph.matmul %x, %wq transpose_b : !x, tensor<8x8xf32>
+  %k = graph.matmul %x, %wk transpose_b : !x, tensor<8x8xf32>
+  %s = graph.softmax %q : !x
+  %t = graph.softmax %k : !x
+  %y = graph.add %s, %t : !x, !x
+  %m = graph.matmul %y, %wq : !x, tensor<8x8xf32>
+  %n = graph.matmul %y, %wk : !x, tensor<8x8xf32>
+  %o = graph.softmax %m : !x
+  %p = graph.softmax %n : !x
+  return %o, %p : !x, !x
+}

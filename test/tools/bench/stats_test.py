@@ -29,14 +29,6 @@ class Summary(unittest.TestCase):
         self.assertEqual(stats.summary([[], [4]])["rounds"], 1)
 
 
-class PairedRatios(unittest.TestCase):
-    def test_are_theirs_by_ours_within_a_round(self):
-        self.assertEqual(stats.paired_ratios([[2, 2, 9], [4]], [[6], [4]]), [3, 1])
-
-    def test_skip_rounds_that_one_has_not(self):
-        self.assertEqual(stats.paired_ratios([[1], [1]], [[], [3]]), [3])
-
-
 class RelativeError(unittest.TestCase):
     def test_is_relative_to_the_reference(self):
         self.assertEqual(stats.relative_error([1, 2], [1, 2]), 0)
