@@ -122,6 +122,21 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit) {
   return bytes;
 }
 
+absl::StatusOr<std::string> ReadInput(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  std::string bytes;
+  char piece[1 << 16];
+  while (file) {
+    size_t count = std::fread(piece, 1, sizeof(piece), file);
+    if (count == 0) break;
+    bytes.append(piece, count);
+  }
+  bool failed = !file || std::ferror(file);  // a directory opens, but cannot be read
+  if (file && file != stdin) std::fclose(file);
+  if (failed) return absl::NotFoundError("it cannot be read");
+  return bytes;
+}
+
 bool IsDirectory(const std::string& path) {
   struct stat info;
   return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);

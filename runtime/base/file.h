@@ -50,6 +50,9 @@ absl::Status WriteFile(const std::string& path, std::string_view bytes);
 // Returns the whole file, which must be a regular file of at most `limit` bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit);
 
+// Returns all that a path gives, of any kind that can be read (a pipe, say); "-" is standard input.
+absl::StatusOr<std::string> ReadInput(const std::string& path);
+
 // Whether the path exists and is a directory (a regular file).
 bool IsDirectory(const std::string& path);
 bool IsRegularFile(const std::string& path);

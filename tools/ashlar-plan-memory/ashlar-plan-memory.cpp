@@ -4,8 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include <cstdio>
 #include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -13,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "compiler/Memory/Planner/Csv.h"
 #include "compiler/Memory/Planner/Svg.h"
+#include "runtime/base/file.h"
 
 namespace {
 
@@ -97,19 +96,6 @@ absl::Status parseArguments(int argc, char **argv, Arguments &arguments) {
   return absl::OkStatus();
 }
 
-absl::Status readFile(const std::string &path, std::string &text) {
-  std::ifstream file;
-  if (path != "-")
-    file.open(path, std::ios::binary);
-  std::istream &stream = path == "-" ? std::cin : file;
-  text.assign(std::istreambuf_iterator<char>(stream), {});
-  // A folder opens, but cannot be read.
-  return stream.bad() || (path != "-" && !file.is_open()) ||
-                 (text.empty() && stream.fail() && !stream.eof())
-             ? absl::NotFoundError("it cannot be read")
-             : absl::OkStatus();
-}
-
 absl::Status writeFile(const std::string &path, const std::string &text) {
   std::ofstream file(path, std::ios::binary);
   file << text;
@@ -157,10 +143,10 @@ int main(int argc, char **argv) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  std::string text;
-  if (absl::Status status = readFile(arguments.input, text); !status.ok())
-    return fail(arguments.input + ": ", status);
-  absl::StatusOr<ashlar::CsvProblem> csv = ashlar::parseCsv(text);
+  absl::StatusOr<std::string> text = ashlar::ReadInput(arguments.input);
+  if (!text.ok())
+    return fail(arguments.input + ": ", text.status());
+  absl::StatusOr<ashlar::CsvProblem> csv = ashlar::parseCsv(*text);
   if (!csv.ok())
     return fail(arguments.input + ": ", csv.status());
   csv->problem.capacity = arguments.capacity;

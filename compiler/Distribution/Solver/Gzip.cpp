@@ -2,14 +2,12 @@
 #include "compiler/Distribution/Solver/Gzip.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 
 #include <zlib.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "runtime/base/file.h"
 
 namespace ashlar::solver {
 namespace {
@@ -61,18 +59,10 @@ absl::StatusOr<std::string> gunzip(absl::string_view data, size_t mostBytes) {
 }
 
 absl::StatusOr<std::string> readMaybeGzipped(const std::string &path, size_t mostBytes) {
-  std::ifstream file;
-  if (path != "-")
-    file.open(path, std::ios::binary);
-  std::istream &stream = path == "-" ? std::cin : file;
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  // A folder opens, but cannot be read.
-  if (stream.bad() || (path != "-" && !file.is_open()) ||
-      (text.empty() && stream.fail() && !stream.eof()))
-    return absl::NotFoundError("it cannot be read");
-  if (absl::StartsWith(text, kMagic))
-    return gunzip(text, mostBytes);
-  return text;
+  absl::StatusOr<std::string> text = ReadInput(path);
+  if (!text.ok() || !absl::StartsWith(*text, kMagic))
+    return text;
+  return gunzip(*text, mostBytes);
 }
 
 } // namespace ashlar::solver
