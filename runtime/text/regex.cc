@@ -10,8 +10,9 @@
 namespace ashlar {
 namespace {
 
-// In ICU's units, about a millisecond each: what one text may take.
-constexpr int32_t kTimeLimit = 60000;
+// In ICU's units of 10000 steps: what one text may take. Patterns of tokenizers take a few steps a
+// character.
+int32_t StepLimit(size_t characters) { return static_cast<int32_t>(5000 + characters / 100); }
 
 }  // namespace
 
@@ -76,10 +77,10 @@ absl::StatusOr<std::vector<Regex::Range>> Regex::Finder::Find(std::u32string_vie
                                                static_cast<int32_t>(text.size()));
   if (!state_->matcher) {
     state_->matcher.reset(pattern.pattern->matcher(state_->text, error));
-    if (U_SUCCESS(error)) state_->matcher->setTimeLimit(kTimeLimit, error);
   } else {
     state_->matcher->reset(state_->text);
   }
+  if (U_SUCCESS(error)) state_->matcher->setTimeLimit(StepLimit(text.size()), error);
   // From places in UTF-16 to characters: both only go forward.
   size_t character = 0;
   int32_t unit = 0;

@@ -3,7 +3,7 @@
 // What a tokenizer asks about characters, answered from ICU as Unicode 8.0 would have answered.
 //
 // A tokenizer is frozen with its model. The library that made most vocabularies asks tables of
-// Unicode 8.0 for categories and of 12.1 for decompositions, whatever has been assigned since; ICU
+// Unicode 8.0 for categories and of 11.0 for decompositions, whatever has been assigned since; ICU
 // knows the age of each character, so later ones are taken as having no category here, and the few
 // whose category changed are listed. Upper and lower case follow ICU.
 #pragma once

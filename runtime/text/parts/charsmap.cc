@@ -115,11 +115,11 @@ absl::Status ReplaceGraphemes(const Charsmap& map, AlignedText* text) {
     if (end - begin == 1 || bytes.size() < 6) match = map.Shortest(bytes);
     if (!match) return false;
     const std::u32string replacement = DecodeUtf8(match->replacement);
-    const int more = static_cast<int>(replacement.size()) - static_cast<int>(end - begin);
+    const size_t old = end - begin;
+    for (size_t i = 0; i < replacement.size(); ++i) changes.push_back({replacement[i], i >= old});
     // What is removed counts for the character before.
-    if (replacement.empty() && !changes.empty()) changes.back().change += more;
-    for (size_t i = 0; i < replacement.size(); ++i)
-      changes.push_back({replacement[i], i == 0 ? std::min(more, 0) : 1});
+    if (replacement.size() < old && !changes.empty())
+      changes.back().change -= static_cast<int>(old - replacement.size());
     changed = true;
     return true;
   };

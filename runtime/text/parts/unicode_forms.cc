@@ -28,7 +28,7 @@ bool IsKnown(char32_t c) {
   if (c < 0x300) return true;
   UVersionInfo age;
   u_charAge(static_cast<UChar32>(c), age);
-  return age[0] > 0 && (age[0] < 12 || (age[0] == 12 && age[1] <= 1));
+  return age[0] > 0 && age[0] <= 11;
 }
 
 uint8_t CombiningClass(char32_t c) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Unicode's four normal forms, of aligned text, with the characters that Unicode 12.1 had (see
+// Unicode's four normal forms, of aligned text, with the characters that Unicode 11.0 had (see
 // unicode.h): later ones stay as they are.
 #pragma once
 

@@ -25,6 +25,7 @@ TEST(UnicodeForms, Decomposes) {
   EXPECT_EQ(nfd(U"\uFB01"), U"\uFB01");                // compatibility only
   EXPECT_EQ(nfd(U""), U"");
   EXPECT_EQ(Form(UnicodeForm::kNfkd, U"\uFB01½"), U"fi1\u20442");
+  EXPECT_EQ(Form(UnicodeForm::kNfkd, U"\u32FF\u32FE"), U"\u32FFヲ");  // the former since 12.1
 }
 
 TEST(UnicodeForms, Composes) {

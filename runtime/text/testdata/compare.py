@@ -3,9 +3,11 @@
 """Compares every tokenizer under families/ with the packages that define it, on random Unicode strings.
 
     python runtime/text/testdata/compare.py build/bin/tokenize_lines [--strings 10000] [--only gpt2] [--write]
+    python runtime/text/testdata/compare.py build/bin/tokenize_lines --characters [--only NFC]
 
 ids, types, special-token masks, offsets (in characters), decoded text, and the text that the incremental decoder gives.
---write keeps a sample in samples/ for the unit tests. Needs tokenizers and sentencepiece.
+--write keeps a sample in samples/ for the unit tests. --characters puts every character that Python's Unicode knows
+through each normalizer and pre-tokenizer that depends on what characters are. Needs tokenizers and sentencepiece.
 """
 import argparse
 import json
@@ -14,11 +16,15 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
+import unicodedata
 import zlib
 
+import make_tokenizers
 import sentencepiece
 import tokenizers
 from random_text import text
+from tokenizers import models, normalizers as N, pre_tokenizers as P
 
 HERE = pathlib.Path(__file__).parent
 
@@ -123,6 +129,42 @@ def compare(name, package, path, binary, count, write):
     return bool(failures)
 
 
+def parts():
+    """Tokenizers of one part each: normalized text shows as bytes, words as offsets."""
+    spell = models.BPE({f"<0x{b:02X}>": b for b in range(256)}, [], byte_fallback=True)
+    words = models.WordLevel({"?": 0}, "?")
+    bert = [N.BertNormalizer(*flags) for flags in [(True, True, True, True), (False, True, False, False), (True, False, None, True)]]
+    for normalizer in [N.NFC(), N.NFD(), N.NFKC(), N.NFKD(), N.Lowercase(), N.StripAccents(), N.Nmt(), N.Strip(), *bert]:
+        t = tokenizers.Tokenizer(spell)
+        t.normalizer = normalizer
+        yield type(normalizer).__name__, t
+    patterns = [make_tokenizers.LLAMA3, make_tokenizers.GPT4O, r"\w+", r"\s+", r"[\p{P}\p{S}]", r"(?i:s|k|é)", r"\p{Han}|\p{Greek}"]
+    for pre in [P.Whitespace(), P.WhitespaceSplit(), P.Punctuation(), P.Digits(), P.BertPreTokenizer(),
+                P.ByteLevel(add_prefix_space=False), *[P.Split(tokenizers.Regex(p), "isolated") for p in patterns]]:
+        t = tokenizers.Tokenizer(words)
+        t.pre_tokenizer = pre
+        yield type(pre).__name__, t
+
+
+def compare_characters(binary, only):
+    characters = [chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")]
+    characters += [chr(c) for c in (0xE000, 0xF8FF, 0x10FFFD)]
+    texts = [f"a{c}b {c} 1{c}" for c in characters]
+    failed = False
+    for name, t in parts():
+        if only and only not in name:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            t.save(f"{folder}/tokenizer.json")
+            got = ask(binary, folder, [dict(text=x) for x in texts])
+        wanted = t.encode_batch(texts)
+        bad = [c for c, w, g in zip(characters, wanted, got)
+               if w.ids != g.get("ids") or [list(o) for o in w.offsets] != g["offsets"]]
+        print(f"{name}: {len(texts)} characters, {len(bad)} differ", [hex(ord(c)) for c in bad[:12]], flush=True)
+        failed |= bool(bad)
+    return failed
+
+
 def keep(name, encoded, decoded):
     """Writes samples, one a line; of every fourth the offsets too, and types where there are any."""
     samples = []
@@ -146,8 +188,11 @@ def main():
     options.add_argument("--strings", type=int, default=10000)
     options.add_argument("--only")
     options.add_argument("--write", action="store_true")
+    options.add_argument("--characters", action="store_true")
     args = options.parse_args()
     print("tokenizers", tokenizers.__version__, "sentencepiece", sentencepiece.__version__)
+    if args.characters:
+        sys.exit(compare_characters(args.binary, args.only))
     failed = False
     for folder in sorted((HERE / "families").iterdir()):
         if args.only and args.only not in folder.name:
