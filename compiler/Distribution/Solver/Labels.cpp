@@ -86,11 +86,14 @@ private:
                    std::vector<int64_t> &used) {
     for (size_t g = 0; g < stage.groups.size(); ++g) {
       const Path::Group &group = stage.groups[g];
-      const int64_t bytes = (group.before < 0 ? 0 : before[group.before]) +
-                            (group.bytes.empty() ? 0 : group.bytes[x]);
-      if (bytes > group.room)
+      int64_t beyond = INT64_MIN;
+      for (const auto &[source, added] : group.sources)
+        beyond = std::max(beyond, added + (source < 0 ? 0 : before[source]));
+      if (!group.bytes.empty())
+        beyond += group.bytes[x];
+      if (beyond > 0)
         return false;
-      used[g] = std::max(bytes, group.harmless);
+      used[g] = std::max(beyond, group.harmless);
     }
     return true;
   }

@@ -4,15 +4,24 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 namespace ashlar::solver::detail {
+namespace {
 
-Path::Path(const Subproblem &problem, int64_t mostSteps)
+constexpr double kMostBits = 22; // of a stage's combinations, for the links alone
+
+} // namespace
+
+Path::Path(const Subproblem &problem, int64_t mostStepsForAll, int64_t mostSteps)
     : problem(problem), isExact(problem.room.size(), 0) {
-  if (problem.size() == 0 || !chooseOrder(mostSteps))
+  if (problem.size() == 0 || !chooseOrder())
     return;
-  takeUpRows(mostSteps);
+  findUsers();
+  takeUpRows(mostStepsForAll);
+  if (std::find(isExact.begin(), isExact.end(), 0) != isExact.end())
+    takeUpRows(mostSteps);
   layOut();
   classify();
   groupRows();
@@ -20,7 +29,7 @@ Path::Path(const Subproblem &problem, int64_t mostSteps)
 
 /// Decides next, of the members beside the frontier, the one that leaves the smallest frontier.
 /// Returns false once that has become too large.
-bool Path::chooseOrder(int64_t mostSteps) {
+bool Path::chooseOrder() {
   const size_t size = size_t(problem.size());
   std::vector<std::vector<int32_t>> near(size);
   for (const Subproblem::Pair &pair : problem.pairs) {
@@ -37,7 +46,6 @@ bool Path::chooseOrder(int64_t mostSteps) {
   }
   position.assign(size, -1);
   std::set<int32_t> beside;
-  const double mostBits = std::log2(double(mostSteps));
   double frontier = 0;
   for (int32_t next = 0; order.size() < size;) {
     while (position[size_t(next)] >= 0)
@@ -54,7 +62,7 @@ bool Path::chooseOrder(int64_t mostSteps) {
         least = change;
       }
     }
-    if (frontier + bits[size_t(chosen)] > mostBits)
+    if (frontier + bits[size_t(chosen)] > kMostBits)
       return false;
     beside.erase(chosen);
     position[size_t(chosen)] = int32_t(order.size());
@@ -72,11 +80,73 @@ bool Path::chooseOrder(int64_t mostSteps) {
   return true;
 }
 
+/// Calls visit(first row, last row, bytes per strategy) for the ranges of rows in which the member
+/// uses memory, and the same in each row.
+template <typename Visit>
+void Path::forEachPiece(int32_t m, Visit visit) const {
+  std::vector<int32_t> bounds;
+  for (int32_t j = problem.offsets[size_t(m)]; j < problem.offsets[size_t(m) + 1]; ++j)
+    for (int32_t s = problem.spansOf[size_t(j)].first; s < problem.spansOf[size_t(j)].second; ++s) {
+      bounds.push_back(problem.spans[size_t(s)].first);
+      bounds.push_back(problem.spans[size_t(s)].last);
+    }
+  std::sort(bounds.begin(), bounds.end());
+  bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+  for (size_t i = 0; i + 1 < bounds.size(); ++i) {
+    const std::vector<int64_t> bytes = bytesIn(bounds[i], m);
+    if (std::any_of(bytes.begin(), bytes.end(), [](int64_t b) { return b > 0; }))
+      visit(bounds[i], bounds[i + 1], bytes);
+  }
+}
+
+/// Backwards in the order, rows with a common future form a class; those that a member uses alike
+/// leave it together.
+void Path::findUsers() {
+  const size_t rows = problem.room.size();
+  users.resize(rows);
+  futures.resize(rows);
+  std::vector<int32_t> future(rows, 0), sizes{int32_t(rows)}; // the class of each row; per class
+  std::vector<int32_t> covered(1, 0);                         // per class, by the present piece
+  for (int32_t k = int32_t(order.size()); k-- > 0;) {
+    std::map<std::pair<std::vector<int64_t>, int32_t>, int32_t> known; // piece and class before
+    forEachPiece(order[size_t(k)], [&](int32_t first, int32_t last, const auto &bytes) {
+      for (int32_t r = first; r < last; ++r)
+        ++covered[size_t(future[size_t(r)])];
+      int32_t before = -1, after = -1;
+      for (int32_t r = first; r < last; ++r) {
+        int32_t &its = future[size_t(r)];
+        users[size_t(r)].push_back(k);
+        futures[size_t(r)].push_back(its);
+        if (its != before) {
+          before = after = its;
+          // The class that nothing uses any more stays what it is.
+          if (its == 0 || covered[size_t(its)] < sizes[size_t(its)])
+            after = known.try_emplace({bytes, its}, int32_t(sizes.size())).first->second;
+          if (after == int32_t(sizes.size())) {
+            sizes.push_back(0);
+            covered.push_back(0);
+          }
+        }
+        its = after;
+      }
+      for (int32_t r = first; r < last; ++r) {
+        const int32_t old = futures[size_t(r)].back(), its = future[size_t(r)];
+        covered[size_t(old)] = 0;
+        --sizes[size_t(old)];
+        ++sizes[size_t(its)];
+      }
+    });
+  }
+  for (size_t r = 0; r < rows; ++r) {
+    std::reverse(users[r].begin(), users[r].end());
+    std::reverse(futures[r].begin(), futures[r].end());
+  }
+}
+
 void Path::takeUpRows(int64_t mostSteps) {
   constexpr size_t kMostUsers = 12;
   until.resize(order.size());
-  for (size_t k = 0; k < order.size(); ++k)
-    until[k] = int32_t(k);
+  std::iota(until.begin(), until.end(), 0);
   for (const Subproblem::Pair &pair : problem.pairs) {
     const auto [first, last] = std::minmax(position[size_t(pair.a)], position[size_t(pair.b)]);
     until[size_t(first)] = std::max(until[size_t(first)], last);
@@ -90,17 +160,9 @@ void Path::takeUpRows(int64_t mostSteps) {
   for (int32_t k = 0; k < int32_t(order.size()); ++k)
     extend(k, k, until[size_t(k)], 1);
   const double mostBits = std::log2(double(mostSteps));
-  users.resize(problem.room.size());
-  for (int32_t k = 0; k < int32_t(order.size()); ++k) {
-    const int32_t m = order[size_t(k)];
-    for (int32_t j = problem.offsets[size_t(m)]; j < problem.offsets[size_t(m) + 1]; ++j)
-      for (int32_t s = problem.spansOf[size_t(j)].first; s < problem.spansOf[size_t(j)].second; ++s)
-        for (int32_t r = problem.spans[size_t(s)].first; r < problem.spans[size_t(s)].last; ++r)
-          if (users[size_t(r)].empty() || users[size_t(r)].back() != k)
-            users[size_t(r)].push_back(k);
-  }
   for (size_t r = 0; r < users.size(); ++r) {
     const std::vector<int32_t> &its = users[r];
+    isExact[r] = its.empty();
     if (its.empty() || its.size() > kMostUsers)
       continue;
     const int32_t last = its.back();
@@ -206,80 +268,142 @@ void Path::classify() {
 }
 
 /// Follows the rows that are not exact from stage to stage.
-void Path::groupRows() {
-  const size_t rows = problem.room.size();
-  std::vector<int32_t> groupOf(rows, -1);
-  std::vector<int64_t> toCome(rows, 0); // the most that undecided members may use
-  auto envelopeOf = [&](int32_t m) {
-    std::map<int32_t, int64_t> most; // per row
-    for (int32_t j = problem.offsets[size_t(m)]; j < problem.offsets[size_t(m) + 1]; ++j)
-      for (int32_t s = problem.spansOf[size_t(j)].first; s < problem.spansOf[size_t(j)].second; ++s)
-        for (int32_t r = problem.spans[size_t(s)].first; r < problem.spans[size_t(s)].last; ++r)
-          most[r] = std::max(most[r], problem.spans[size_t(s)].bytes);
-    return most;
+class RowGrouping {
+public:
+  RowGrouping(const Subproblem &problem, std::vector<int64_t> toCome)
+      : room(problem.room), toCome(std::move(toCome)), groupOf(room.size(), -1),
+        joins(room.size(), -1) {}
+
+  /// What happens to a row at a stage, beside its group before.
+  struct Event {
+    int32_t row;
+    int32_t piece;  // of the member's usage, or -1
+    int32_t future; // 0: the row closes
   };
-  for (int32_t m = 0; m < problem.size(); ++m)
-    for (auto [r, bytes] : envelopeOf(m))
-      toCome[size_t(r)] += bytes;
-  std::vector<char> starts(rows + 1);
-  for (int32_t k = 0; k < int32_t(stages.size()); ++k) {
-    Stage &stage = stages[size_t(k)];
-    const int32_t m = stage.member;
-    for (auto [r, bytes] : envelopeOf(m))
-      toCome[size_t(r)] -= bytes;
-    // Between two of these the member uses the same.
-    std::fill(starts.begin(), starts.end(), 0);
-    starts[0] = 1;
-    for (int32_t j = problem.offsets[size_t(m)]; j < problem.offsets[size_t(m) + 1]; ++j)
-      for (int32_t s = problem.spansOf[size_t(j)].first; s < problem.spansOf[size_t(j)].second;
-           ++s) {
-        starts[size_t(problem.spans[size_t(s)].first)] = 1;
-        starts[size_t(problem.spans[size_t(s)].last)] = 1;
-      }
-    std::map<std::tuple<bool, int32_t, std::vector<int64_t>>, int32_t> known; // whether it closes
-    std::vector<int32_t> joins(rows, -1);                                     // candidate numbers
-    std::vector<Group> groups;
-    std::vector<char> closes;
-    std::vector<int64_t> bytes;
-    int32_t lastGroup = -2, lastJoined = -1;
-    bool lastClosing = false;
-    for (size_t r = 0; r < rows; ++r) {
-      if (starts[r]) {
-        bytes = bytesIn(int32_t(r), m);
-        if (std::all_of(bytes.begin(), bytes.end(), [](int64_t b) { return b == 0; }))
-          bytes.clear();
-        lastGroup = -2;
-      }
-      if (isExact[r] || users[r].empty() || users[r].front() > k || users[r].back() < k)
-        continue;
-      const bool closing = users[r].back() == k;
-      if (groupOf[r] != lastGroup || closing != lastClosing) {
-        lastGroup = groupOf[r];
-        lastClosing = closing;
-        auto [it, isNew] = known.try_emplace({closing, lastGroup, bytes}, int32_t(groups.size()));
-        lastJoined = it->second;
-        if (isNew) {
-          groups.push_back({lastGroup, bytes, INT64_MAX, INT64_MAX});
-          closes.push_back(closing);
-        }
-      }
-      Group &group = groups[size_t(lastJoined)];
-      group.room = std::min(group.room, problem.room[r]);
-      group.harmless = std::min(group.harmless, problem.room[r] - toCome[r]);
-      joins[r] = lastJoined;
-    }
-    std::vector<int32_t> number(groups.size());
+
+  /// Sorts the rows that are open at the stage, or close, into groups. `pieces` are the member's
+  /// usages.
+  void advance(const std::vector<Event> &rows, const std::vector<std::vector<int64_t>> &pieces,
+               Path::Stage &stage) {
+    collect(rows, pieces);
+    // Those whose rows have a common future have that of the tightest of them.
+    std::map<std::pair<int32_t, int32_t>, int32_t> settled; // by future and piece
+    std::vector<int32_t> number(candidates.size());
     for (bool closing : {false, true}) {
-      for (size_t g = 0; g < groups.size(); ++g)
-        if (bool(closes[g]) == closing) {
-          number[g] = int32_t(stage.groups.size());
-          stage.groups.push_back(std::move(groups[g]));
+      for (size_t c = 0; c < candidates.size(); ++c) {
+        Candidate &candidate = candidates[c];
+        if ((candidate.future == 0) != closing)
+          continue;
+        number[c] = int32_t(stage.groups.size());
+        if (candidate.future >= 0) {
+          auto [it, isNew] = settled.try_emplace({candidate.future, candidate.piece}, number[c]);
+          number[c] = it->second;
+          if (!isNew) {
+            Path::Group &into = stage.groups[size_t(it->second)];
+            into.sources.push_back(candidate.group.sources[0]);
+            into.harmless = std::min(into.harmless, candidate.group.harmless);
+            continue;
+          }
         }
+        stage.groups.push_back(std::move(candidate.group));
+      }
       if (!closing)
         stage.openGroups = stage.groups.size();
     }
-    for (size_t r = 0; r < rows; ++r)
-      groupOf[r] = joins[r] < 0 ? -1 : number[size_t(joins[r])];
+    roomOf.assign(stage.groups.size(), 0);
+    for (size_t c = 0; c < candidates.size(); ++c)
+      if (candidates[c].future < 0)
+        roomOf[size_t(number[c])] = candidates[c].room;
+    for (const Event &event : rows) {
+      const size_t r = size_t(event.row);
+      const int32_t c = joins[r];
+      if (candidates[size_t(c)].future >= 0)
+        room[r] = 0;
+      groupOf[r] = event.future == 0 ? -1 : number[size_t(c)];
+    }
+  }
+
+  std::vector<int64_t> room;   // less than in the problem where it is counted in the group's number
+  std::vector<int64_t> toCome; // the most that the undecided members may use
+
+private:
+  struct Candidate {
+    Path::Group group;
+    int32_t piece;
+    int32_t future; // that all have in common, or -1
+    int64_t room;
+  };
+
+  void collect(const std::vector<Event> &rows, const std::vector<std::vector<int64_t>> &pieces) {
+    candidates.clear();
+    std::map<std::tuple<bool, int32_t, int32_t>, int32_t> known;
+    std::tuple<bool, int32_t, int32_t> last{false, -2, -2};
+    int32_t joined = -1;
+    for (const Event &event : rows) {
+      const size_t r = size_t(event.row);
+      const std::tuple key{event.future == 0, groupOf[r], event.piece};
+      if (key != last) {
+        last = key;
+        joined = known.try_emplace(key, int32_t(candidates.size())).first->second;
+        if (size_t(joined) == candidates.size()) {
+          candidates.push_back({{}, event.piece, event.future, room[r]});
+          candidates.back().group.harmless = INT64_MAX;
+          if (event.piece >= 0)
+            candidates.back().group.bytes = pieces[size_t(event.piece)];
+        }
+      }
+      joins[r] = joined;
+      Candidate &candidate = candidates[size_t(joined)];
+      candidate.room = std::min(candidate.room, room[r]);
+      candidate.group.harmless = std::min(candidate.group.harmless, room[r] - toCome[r]);
+      if (candidate.future != event.future)
+        candidate.future = -1;
+    }
+    for (const auto &[key, c] : known) {
+      Candidate &candidate = candidates[size_t(c)];
+      const int32_t before = std::get<1>(key);
+      candidate.group.harmless -= candidate.room;
+      candidate.group.sources = {
+          {before, (before < 0 ? 0 : roomOf[size_t(before)]) - candidate.room}};
+    }
+  }
+
+  std::vector<int32_t> groupOf, joins; // per row: after the stage before; candidate
+  std::vector<int64_t> roomOf;         // per group of the stage before
+  std::vector<Candidate> candidates;
+};
+
+void Path::groupRows() {
+  std::vector<int64_t> toCome(problem.room.size(), 0);
+  auto most = [](const std::vector<int64_t> &bytes) {
+    return *std::max_element(bytes.begin(), bytes.end());
+  };
+  for (int32_t m = 0; m < problem.size(); ++m)
+    forEachPiece(m, [&](int32_t first, int32_t last, const auto &bytes) {
+      for (int32_t r = first; r < last; ++r)
+        toCome[size_t(r)] += most(bytes);
+    });
+  RowGrouping grouping(problem, std::move(toCome));
+  std::vector<size_t> passed(users.size(), 0); // of a row's users
+  for (int32_t k = 0; k < int32_t(stages.size()); ++k) {
+    std::vector<int32_t> pieceOf(users.size(), -1);
+    std::vector<std::vector<int64_t>> pieces;
+    forEachPiece(stages[size_t(k)].member, [&](int32_t first, int32_t last, const auto &bytes) {
+      auto it = std::find(pieces.begin(), pieces.end(), bytes);
+      std::fill(pieceOf.begin() + first, pieceOf.begin() + last, int32_t(it - pieces.begin()));
+      if (it == pieces.end())
+        pieces.push_back(bytes);
+      for (int32_t r = first; r < last; ++r)
+        grouping.toCome[size_t(r)] -= most(bytes);
+    });
+    std::vector<RowGrouping::Event> events;
+    for (size_t r = 0; r < users.size(); ++r) {
+      passed[r] += pieceOf[r] >= 0;
+      if (isExact[r] || passed[r] == 0 || users[r].back() < k)
+        continue;
+      events.push_back({int32_t(r), pieceOf[r], futures[r][passed[r] - 1]});
+    }
+    grouping.advance(events, pieces, stages[size_t(k)]);
   }
 }
 

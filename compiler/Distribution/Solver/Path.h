@@ -4,7 +4,7 @@
 // *frontier*: the decided members that have links to undecided ones (a path decomposition). Rows
 // of memory whose users fit into the frontier become part of it, and are then kept exactly; the
 // others stay *open* from their first user to their last, with the usage so far as a number. Rows
-// that no decided member tells apart share that number.
+// that no decided member tells apart, or no undecided one, share a number.
 //
 //     chain of layers, a buffer lives for three operations:  frontier 2, all rows exact
 //     activations kept for the backward pass:                one number for all rows ahead
@@ -29,12 +29,13 @@ public:
     std::vector<std::vector<int64_t>> bytes; // of each, per strategy
     std::vector<int64_t> own;                // of the stage's member, per strategy
   };
-  /// Open rows with the same usage so far.
+  /// Open rows that have one number in common: by how much the tightest of them is exceeded, which
+  /// is at most 0. They have had the same usages so far, or will have the same from here on.
   struct Group {
-    int32_t before;             // the group of the stage before that it continues, or -1
-    std::vector<int64_t> bytes; // of the stage's member, per strategy; empty: none
-    int64_t room;               // of the tightest row
-    int64_t harmless;           // usage up to this leaves room for whatever is to come
+    /// Groups of the stage before, -1 for none, and what to add; the number is the largest sum.
+    std::vector<std::pair<int32_t, int64_t>> sources;
+    std::vector<int64_t> bytes; // that the stage's member adds, per strategy; empty: none
+    int64_t harmless;           // whatever is to come, no row is exceeded from up to this
   };
   struct Stage {
     int32_t member;
@@ -53,8 +54,9 @@ public:
     size_t openGroups = 0;
   };
 
-  /// Takes up rows while the steps of a stage (entries times strategies) stay below `mostSteps`.
-  Path(const Subproblem &problem, int64_t mostSteps);
+  /// Makes all rows exact, if the steps of a stage (entries times strategies) then do not exceed
+  /// `mostStepsForAll`; otherwise those with which they do not exceed `mostSteps`.
+  Path(const Subproblem &problem, int64_t mostStepsForAll, int64_t mostSteps);
 
   /// Whether the frontier stays small enough with the links alone; if not, there are no stages.
   bool fits() const { return !stages.empty(); }
@@ -69,16 +71,21 @@ public:
   int32_t kinds = 0;
 
 private:
-  bool chooseOrder(int64_t mostSteps);
+  bool chooseOrder();
+  void findUsers();
   void takeUpRows(int64_t mostSteps);
   void layOut();
   void classify();
   void groupRows();
   std::vector<int64_t> bytesIn(int32_t row, int32_t m) const;
+  template <typename Visit>
+  void forEachPiece(int32_t m, Visit visit) const;
 
   std::vector<int32_t> order, position;    // members; their places in it
   std::vector<int32_t> until;              // per place: the last place that asks for the member
   std::vector<std::vector<int32_t>> users; // per row: places, ascending
+  /// Per row and user: equal for rows that the members behind it use equally.
+  std::vector<std::vector<int32_t>> futures;
 };
 
 } // namespace ashlar::solver::detail

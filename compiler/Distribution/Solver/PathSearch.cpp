@@ -10,16 +10,19 @@
 namespace ashlar::solver::detail {
 namespace {
 
-constexpr int64_t kMostSteps[] = {1 << 20, 1 << 16, 1 << 12}; // of a stage, tried in this order
-constexpr int64_t kMostLabels = 8'000'000;                    // remembered at once
+constexpr int64_t kMostStepsOnce = 1 << 23; // of a stage, where all rows can be exact
+constexpr int64_t kMostSteps = 1 << 13;     // where prices take many passes
+constexpr int64_t kMostLabels = 8'000'000;  // remembered at once
 constexpr size_t kFirstWidth = 32;
-constexpr int kPasses = 60; // between two searches
+constexpr int kPasses = 60;     // between two searches
+constexpr int kPatience = 28;   // passes without a better bound
+constexpr int kLinePasses = 20; // for the first price
 
 class PathSearcher {
 public:
   PathSearcher(const Subproblem &problem, Cost upper, const SearchOptions &options)
       : problem(problem), options(options), prices(problem.room.size(), 0), bestPrices(prices),
-        direction(prices) {
+        active(prices.size(), 0) {
     result.cost = upper;
     auto largest = [](const double *begin, const double *end) {
       double most = 0;
@@ -39,34 +42,42 @@ public:
   SearchResult run() {
     if (!lay())
       return std::move(result);
+    findPrices();
     size_t width = kFirstWidth;
-    search(width);
+    if (!done())
+      search(width);
+    bool settled = false; // the prices
     while (!done()) {
       const double before = result.bound;
-      raise();
+      if (!settled)
+        raise();
       if (done())
         break;
-      const bool stalls = result.bound - before < 1e-5 * std::abs(result.bound);
-      if (stalls || width == kFirstWidth)
-        width *= 4;
-      if (width * path->stages.size() > size_t(kMostLabels) && stalls)
+      const double gain = result.bound - before;
+      settled |= prefersAll && gain < 1e-5 * std::abs(result.bound);
+      prefersAll |= gain < 1e-4 * std::abs(result.bound);
+      const size_t widest = size_t(kMostLabels) / path->stages.size();
+      if (settled && width >= widest)
         break;
-      search(std::min(width, size_t(kMostLabels) / path->stages.size()));
+      width = std::min(4 * width, std::max(widest, kFirstWidth));
+      search(width);
     }
     return std::move(result);
   }
 
 private:
-  /// Chooses the size of the tables such that they can be computed with a part of the work.
+  /// Chooses what the tables hold such that they can be computed with a part of the work.
   bool lay() {
-    for (int64_t mostSteps : kMostSteps) {
-      path = std::make_unique<Path>(problem, mostSteps);
+    for (int64_t mostStepsForAll : {kMostStepsOnce, kMostSteps}) {
+      path = std::make_unique<Path>(problem, mostStepsForAll, kMostSteps);
       if (!path->fits())
         return false;
       tables = std::make_unique<PathTables>(*path);
       if (pass(options.mostWork / 8))
         return true;
-      if (options.stop())
+      const bool all =
+          std::find(path->isExact.begin(), path->isExact.end(), 0) == path->isExact.end();
+      if (!all || options.stop())
         return false;
     }
     return false;
@@ -127,17 +138,17 @@ private:
   /// Steps of the prices from the best ones on, along a smoothed subgradient (Polyak's step).
   void raise() {
     prices = bestPrices;
-    std::fill(direction.begin(), direction.end(), 0.0);
+    direction.assign(prices.size(), 0.0);
+    agility = std::max(agility, 0.05);
     int sinceBest = 0;
-    for (int k = 0; k < kPasses && !done(); ++k) {
+    for (int k = 0; k < kPasses && sinceBest < kPatience && !done(); ++k) {
       const double before = result.bound;
-      if (!pass(options.mostWork - result.work) || result.exhausted)
+      if (!pass(options.mostWork - result.work) || done())
         return;
       if (result.bound > before + 1e-7 * std::abs(before)) {
         sinceBest = 0;
         agility = std::min(1.5, agility * 1.1);
-      } else if (++sinceBest >= 6) {
-        sinceBest = 0;
+      } else if (++sinceBest % 4 == 0) {
         agility *= 0.5;
         prices = bestPrices;
         std::fill(direction.begin(), direction.end(), 0.0);
@@ -148,40 +159,114 @@ private:
     }
   }
 
-  /// Returns false where the prices are right as they are.
-  bool step() {
+  /// Returns, per row that is not exact, the usage of the relaxation's choices beyond the room, and
+  /// takes them if there is none.
+  std::vector<double> excess() {
     const std::vector<int32_t> relaxed = follow();
-    std::vector<double> excess(prices.size() + 1, 0);
+    std::vector<double> change(prices.size() + 1, 0);
     for (int32_t m = 0; m < problem.size(); ++m) {
       const auto [begin, end] =
           problem.spansOf[size_t(problem.offsets[size_t(m)] + relaxed[size_t(m)])];
       for (int32_t s = begin; s < end; ++s) {
-        excess[size_t(problem.spans[size_t(s)].first)] += double(problem.spans[size_t(s)].bytes);
-        excess[size_t(problem.spans[size_t(s)].last)] -= double(problem.spans[size_t(s)].bytes);
+        change[size_t(problem.spans[size_t(s)].first)] += double(problem.spans[size_t(s)].bytes);
+        change[size_t(problem.spans[size_t(s)].last)] -= double(problem.spans[size_t(s)].bytes);
       }
     }
-    double length = 0, live = 0;
+    std::vector<double> beyond(prices.size(), 0);
+    double live = 0;
     bool feasible = true;
     for (size_t r = 0; r < prices.size(); ++r) {
-      live += excess[r];
+      live += change[r];
       if (path->isExact[r])
         continue;
-      const double beyond = live - double(problem.room[r]);
-      feasible &= beyond <= 0;
-      direction[r] = 0.6 * direction[r] + 0.4 * beyond;
-      if (direction[r] > 0 || prices[r] > 0)
-        length += direction[r] * direction[r];
+      beyond[r] = live - double(problem.room[r]);
+      feasible &= beyond[r] <= 0;
     }
     if (feasible)
       offer(relaxed);
+    return beyond;
+  }
+
+  /// The first prices: of the row that is exceeded most alone, as suits one peak, or of all that
+  /// are exceeded, as suits a peak in each layer. Either leaves most layers equal.
+  void findPrices() {
+    const std::vector<double> beyond = excess();
+    const auto worst = std::max_element(beyond.begin(), beyond.end());
+    if (beyond.empty() || *worst <= 0 || result.exhausted)
+      return;
+    std::vector<double> one(beyond.size(), 0), all = beyond;
+    one[size_t(worst - beyond.begin())] = *worst;
+    for (double &bytes : all)
+      bytes = std::max(bytes, 0.0);
+    const double free = bound;
+    const int64_t begin = result.work;
+    const double before = searchLine(one, free, options.mostWork);
+    prefersAll = searchLine(all, free, result.work + 2 * (result.work - begin)) > before;
+  }
+
+  /// Finds the best prices in a direction from none on, where the bound is `free`: it is concave
+  /// and piecewise linear. Returns the best bound.
+  double searchLine(const std::vector<double> &direction, double free, int64_t mostWork) {
+    struct Line { // the bound as a function of the length, near some length
+      double cost, slope;
+    };
+    Line below{free, 0}, above{0, 0};
+    for (double bytes : direction)
+      below.slope += bytes * bytes;
+    double best = free, length = 0.01 * (std::abs(free) + 1) / below.slope;
+    for (int k = 0; k < kLinePasses; ++k) {
+      for (size_t r = 0; r < prices.size(); ++r)
+        prices[r] = length * direction[r];
+      if (!pass(mostWork - result.work) || done())
+        break;
+      best = std::max(best, bound);
+      const std::vector<double> beyond = excess();
+      double slope = 0;
+      for (size_t r = 0; r < beyond.size(); ++r)
+        slope += direction[r] * beyond[r];
+      if (slope == 0 || done())
+        break;
+      (slope > 0 ? below : above) = {bound - length * slope, slope};
+      if (above.slope == 0) {
+        length *= 4;
+        continue;
+      }
+      const double next = (above.cost - below.cost) / (below.slope - above.slope);
+      if (below.cost + below.slope * next - best < 1e-4 * std::abs(best))
+        break; // that is the most it can be
+      length = next;
+    }
+    return best;
+  }
+
+  /// Returns false where the prices are right as they are.
+  bool step() {
+    const std::vector<double> beyond = excess();
+    for (size_t r = 0; r < beyond.size(); ++r) { // few rows with prices leave more layers equal
+      size_t worst = r;
+      for (; r < beyond.size() && beyond[r] > 0; ++r) {
+        active[r] |= prefersAll;
+        if (beyond[r] > beyond[worst])
+          worst = r;
+      }
+      if (worst < beyond.size() && beyond[worst] > 0)
+        active[worst] = 1;
+    }
+    double length = 0;
+    for (size_t r = 0; r < prices.size(); ++r) {
+      if (!active[r] && prices[r] == 0)
+        continue;
+      direction[r] = 0.6 * direction[r] + 0.4 * beyond[r];
+      if (direction[r] > 0 || prices[r] > 0)
+        length += direction[r] * direction[r];
+    }
     if (length == 0 || result.exhausted)
       return false;
     const double target =
         isAllowed(result.cost) ? double(result.cost) : bound + 0.02 * std::abs(bound) + 1;
     const double size = agility * std::max(target - bound, 1e-6 * std::abs(bound)) / length;
     for (size_t r = 0; r < prices.size(); ++r)
-      if (!path->isExact[r])
-        prices[r] = std::max(0.0, prices[r] + size * direction[r]);
+      prices[r] = std::max(0.0, prices[r] + size * direction[r]);
     return true;
   }
 
@@ -243,7 +328,9 @@ private:
   std::unique_ptr<Path> path;
   std::unique_ptr<PathTables> tables;
   std::vector<double> prices, bestPrices, direction;
-  double mostCost = 0; // no allowed choices cost more
+  std::vector<char> active; // rows with prices
+  bool prefersAll = false;  // rather than the worst ones
+  double mostCost = 0;      // no allowed choices cost more
   double bound = 0, margin = 0, credit = 0, agility = 1;
   SearchResult result;
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compiler/Distribution/Solver/Kernels.h"
+
 namespace ashlar::solver::detail {
 
 int32_t PathTables::intern(std::vector<double> table) {
@@ -64,29 +66,63 @@ std::optional<double> PathTables::compute(const std::vector<double> &unary, int6
 
 std::vector<double> PathTables::minimise(const Path::Stage &stage, const double *unary,
                                          const std::vector<double> &next) const {
-  const size_t width = size_t(path.problem.strategies(stage.member));
-  std::vector<int32_t> choices(stage.frontier.size(), 0);
-  std::vector<double> values(width), result;
-  result.reserve(size_t(stage.entries));
+  const Subproblem &problem = path.problem;
+  const size_t width = size_t(problem.strategies(stage.member)), depth = stage.frontier.size();
+  // Combinations of all places but the last; the last is the inner loop.
+  const size_t inner = depth > 0 ? size_t(problem.strategies(stage.frontier[depth - 1])) : 1;
+  std::vector<int32_t> choices(depth, 0);
+  std::vector<double> values(width), scratch(width), result(size_t(stage.entries));
+  std::vector<const double *> varying;
+  std::vector<ptrdiff_t> strides;
   int64_t place = 0; // in the next table
-  while (true) {
+  for (double *out = result.data();; out += inner) {
     const double *rest = next.data() + place;
-    for (size_t x = 0; x < width; ++x)
-      values[x] = unary[x] + rest[stage.stays ? x : 0];
-    path.addCosts(stage, choices, values.data());
-    result.push_back(*std::min_element(values.begin(), values.end()));
-    size_t d = choices.size();
-    while (d > 0) { // advance the odometer
+    const int64_t restStride = depth > 0 ? stage.strides[depth - 1] : 0;
+    if (!stage.rows.empty()) {
+      for (size_t i = 0; i < inner; ++i, rest += restStride) {
+        if (depth > 0)
+          choices[depth - 1] = int32_t(i);
+        for (size_t x = 0; x < width; ++x)
+          values[x] = unary[x] + rest[stage.stays ? x : 0];
+        path.addCosts(stage, choices, values.data());
+        out[i] = *std::min_element(values.begin(), values.end());
+      }
+    } else {
+      values.assign(unary, unary + width);
+      varying.clear();
+      strides.clear();
+      for (const Path::Stage::Link &link : stage.links) {
+        if (size_t(link.place) + 1 == depth) {
+          varying.push_back(link.costs);
+          strides.push_back(ptrdiff_t(width));
+          continue;
+        }
+        const double *row = link.costs + size_t(choices[size_t(link.place)]) * width;
+        for (size_t x = 0; x < width; ++x)
+          values[x] += row[x];
+      }
+      if (stage.stays) {
+        varying.push_back(rest);
+        strides.push_back(restStride);
+      }
+      minimiseSums(values.data(), varying.data(), strides.data(), varying.size(), inner, width,
+                   scratch.data(), out);
+      if (!stage.stays)
+        for (size_t i = 0; i < inner; ++i)
+          out[i] += rest[restStride * int64_t(i)];
+    }
+    size_t d = depth > 0 ? depth - 1 : 0;
+    while (d > 0) { // advance the odometer of the others
       --d;
       place += stage.strides[d];
-      if (++choices[d] < path.problem.strategies(stage.frontier[d]))
+      if (++choices[d] < problem.strategies(stage.frontier[d]))
         break;
       place -= stage.strides[d] * choices[d];
       choices[d] = 0;
       if (d == 0)
         return result;
     }
-    if (choices.empty())
+    if (depth <= 1)
       return result;
   }
 }
