@@ -119,11 +119,15 @@ private:
 
   /// Computes the tables for the present prices; returns whether that succeeded.
   bool pass(int64_t mostSteps) {
+    if (prices == computed)
+      return true;
+    computed.clear();
     const int64_t before = tables->work;
     const std::optional<double> sum = tables->compute(paid(), mostSteps, options.stop);
     result.work += tables->work - before;
     if (!sum)
       return false;
+    computed = prices;
     bound = *sum - credit;
     margin = problem.rounding + (credit > 0 ? 1e-11 * (credit + std::abs(bound) + 1) : 0);
     if (bound - margin > result.bound) {
@@ -201,7 +205,7 @@ private:
     const double free = bound;
     const int64_t begin = result.work;
     const double before = searchLine(one, free, options.mostWork);
-    prefersAll = searchLine(all, free, result.work + 2 * (result.work - begin)) > before;
+    prefersAll = searchLine(all, free, result.work + (result.work - begin)) > before;
   }
 
   /// Finds the best prices in a direction from none on, where the bound is `free`: it is concave
@@ -213,7 +217,7 @@ private:
     Line below{free, 0}, above{0, 0};
     for (double bytes : direction)
       below.slope += bytes * bytes;
-    double best = free, length = 0.01 * (std::abs(free) + 1) / below.slope;
+    double best = free, length = 0.03 * (std::abs(free) + 1) / below.slope;
     for (int k = 0; k < kLinePasses; ++k) {
       for (size_t r = 0; r < prices.size(); ++r)
         prices[r] = length * direction[r];
@@ -228,11 +232,11 @@ private:
         break;
       (slope > 0 ? below : above) = {bound - length * slope, slope};
       if (above.slope == 0) {
-        length *= 4;
+        length *= 3;
         continue;
       }
       const double next = (above.cost - below.cost) / (below.slope - above.slope);
-      if (below.cost + below.slope * next - best < 1e-4 * std::abs(best))
+      if (below.cost + below.slope * next - best < 1e-3 * std::abs(best))
         break; // that is the most it can be
       length = next;
     }
@@ -328,9 +332,10 @@ private:
   std::unique_ptr<Path> path;
   std::unique_ptr<PathTables> tables;
   std::vector<double> prices, bestPrices, direction;
-  std::vector<char> active; // rows with prices
-  bool prefersAll = false;  // rather than the worst ones
-  double mostCost = 0;      // no allowed choices cost more
+  std::vector<double> computed; // the prices of the tables
+  std::vector<char> active;     // rows with prices
+  bool prefersAll = false;      // rather than the worst ones
+  double mostCost = 0;          // no allowed choices cost more
   double bound = 0, margin = 0, credit = 0, agility = 1;
   SearchResult result;
 };
