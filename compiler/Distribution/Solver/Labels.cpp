@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace ashlar::solver::detail {
 namespace {
@@ -106,7 +107,7 @@ private:
     auto promising = [&](int32_t a, int32_t b) {
       return std::pair(candidates[size_t(a)].bound, a) < std::pair(candidates[size_t(b)].bound, b);
     };
-    keepFirst(order, kSpare * options.width, promising);
+    thinOut(order, kSpare * options.width, groups, promising);
     std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
       const Label &x = candidates[size_t(a)], &y = candidates[size_t(b)];
       return std::tie(x.place, x.cost, a) < std::tie(y.place, y.cost, b);
@@ -128,7 +129,7 @@ private:
         kept.push_back(c);
     }
     result.work += int64_t(order.size() * (1 + groups));
-    keepFirst(kept, options.width, promising);
+    thinOut(kept, options.width, groups, promising);
     std::sort(kept.begin(), kept.end());
     labels.clear();
     usage.clear();
@@ -139,6 +140,34 @@ private:
       usage.insert(usage.end(), candidateUsage.begin() + ptrdiff_t(size_t(c) * groups),
                    candidateUsage.begin() + ptrdiff_t(size_t(c + 1) * groups));
     }
+  }
+
+  /// Keeps the most promising ones and, of the others, the most promising of each range of usage:
+  /// where many ways cost about the same, not all should use what later stages need.
+  template <typename Less>
+  void thinOut(std::vector<int32_t> &list, size_t count, size_t groups, Less promising) {
+    if (list.size() <= count || groups == 0)
+      return keepFirst(list, count, promising);
+    const size_t ranges = count / 4, first = count - ranges;
+    std::nth_element(list.begin(), list.begin() + ptrdiff_t(first), list.end(), promising);
+    std::vector<int64_t> most; // of the rest, by how much the tightest row is exceeded
+    for (size_t i = first; i < list.size(); ++i) {
+      const int64_t *its = candidateUsage.data() + size_t(list[i]) * groups;
+      most.push_back(*std::max_element(its, its + groups));
+    }
+    const auto [low, high] = std::minmax_element(most.begin(), most.end());
+    const double scale = double(ranges) / (double(*high - *low) + 1);
+    std::vector<int32_t> best(ranges + 1, -1);
+    for (size_t i = first; i < list.size(); ++i) {
+      int32_t &its = best[size_t(double(most[i - first] - *low) * scale)];
+      const int32_t loser =
+          its < 0 || promising(list[i], its) ? std::exchange(its, list[i]) : list[i];
+      if (loser >= 0)
+        result.dropped = std::min(result.dropped, candidates[size_t(loser)].bound);
+    }
+    list.resize(first);
+    std::copy_if(best.begin(), best.end(), std::back_inserter(list),
+                 [](int32_t c) { return c >= 0; });
   }
 
   template <typename Less>

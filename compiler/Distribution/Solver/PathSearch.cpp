@@ -49,15 +49,15 @@ public:
     bool settled = false; // the prices
     while (!done()) {
       const double before = result.bound;
-      if (!settled)
+      if (!settled && isAllowed(result.cost)) // which the steps aim at
         raise();
       if (done())
         break;
       const double gain = result.bound - before;
-      settled |= prefersAll && gain < 1e-5 * std::abs(result.bound);
-      prefersAll |= gain < 1e-4 * std::abs(result.bound);
+      settled |= prefersAll && isAllowed(result.cost) && gain < 1e-5 * std::abs(result.bound);
+      prefersAll |= isAllowed(result.cost) && gain < 1e-4 * std::abs(result.bound);
       const size_t widest = size_t(kMostLabels) / path->stages.size();
-      if (settled && width >= widest)
+      if ((settled || !isAllowed(result.cost)) && width >= widest)
         break;
       width = std::min(4 * width, std::max(widest, kFirstWidth));
       search(width);
@@ -217,7 +217,7 @@ private:
     Line below{free, 0}, above{0, 0};
     for (double bytes : direction)
       below.slope += bytes * bytes;
-    double best = free, length = 0.03 * (std::abs(free) + 1) / below.slope;
+    double best = free, length = 0.15 * (std::abs(free) + 1) / below.slope;
     for (int k = 0; k < kLinePasses; ++k) {
       for (size_t r = 0; r < prices.size(); ++r)
         prices[r] = length * direction[r];
@@ -232,7 +232,7 @@ private:
         break;
       (slope > 0 ? below : above) = {bound - length * slope, slope};
       if (above.slope == 0) {
-        length *= 3;
+        length *= 4;
         continue;
       }
       const double next = (above.cost - below.cost) / (below.slope - above.slope);
