@@ -49,15 +49,15 @@ public:
     bool settled = false; // the prices
     while (!done()) {
       const double before = result.bound;
-      if (!settled && isAllowed(result.cost)) // which the steps aim at
+      if (!settled && hasArrived)
         raise();
       if (done())
         break;
       const double gain = result.bound - before;
-      settled |= prefersAll && isAllowed(result.cost) && gain < 1e-5 * std::abs(result.bound);
-      prefersAll |= isAllowed(result.cost) && gain < 1e-4 * std::abs(result.bound);
+      settled |= prefersAll && hasArrived && gain < 1e-5 * std::abs(result.bound);
+      prefersAll |= hasArrived && gain < 1e-4 * std::abs(result.bound);
       const size_t widest = size_t(kMostLabels) / path->stages.size();
-      if ((settled || !isAllowed(result.cost)) && width >= widest)
+      if ((settled || !hasArrived) && width >= widest)
         break;
       width = std::min(4 * width, std::max(widest, kFirstWidth));
       search(width);
@@ -145,9 +145,10 @@ private:
     direction.assign(prices.size(), 0.0);
     agility = std::max(agility, 0.05);
     int sinceBest = 0;
+    const int64_t mostWork = std::min(options.mostWork, result.work + options.mostWork / 5);
     for (int k = 0; k < kPasses && sinceBest < kPatience && !done(); ++k) {
       const double before = result.bound;
-      if (!pass(options.mostWork - result.work) || done())
+      if (!pass(mostWork - result.work) || done())
         return;
       if (result.bound > before + 1e-7 * std::abs(before)) {
         sinceBest = 0;
@@ -317,6 +318,7 @@ private:
     labels.stop = options.stop;
     const LabelResult found = setLabels(*path, *tables, labels);
     result.work += found.work;
+    hasArrived |= found.found;
     if (found.found)
       offer(found.choices);
     // Whatever came through costs no less than the best of it; the pruned cost more.
@@ -334,6 +336,7 @@ private:
   std::vector<double> prices, bestPrices, direction;
   std::vector<double> computed; // the prices of the tables
   std::vector<char> active;     // rows with prices
+  bool hasArrived = false;      // a label
   bool prefersAll = false;      // rather than the worst ones
   double mostCost = 0;          // no allowed choices cost more
   double bound = 0, margin = 0, credit = 0, agility = 1;
