@@ -28,7 +28,7 @@ public:
   LabelResult run() {
     labels = {{options.bound, 0, -1, -1, 0}};
     for (size_t k = 0; k < path.stages.size() && !labels.empty(); ++k) {
-      if (options.stop()) {
+      if (options.stop() || result.work > options.mostWork) {
         result.dropped = -kInfinite;
         return std::move(result);
       }

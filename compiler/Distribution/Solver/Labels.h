@@ -20,6 +20,7 @@ struct LabelOptions {
   double bound = 0;         // of the tables, the prices' credit taken off
   double limit = kInfinite; // labels whose bound is above are pruned
   size_t width = 64;        // labels kept per stage
+  int64_t mostWork = INT64_MAX;
   std::function<bool()> stop = [] { return false; };
 };
 

@@ -49,7 +49,7 @@ public:
     bool settled = false; // the prices
     while (!done()) {
       const double before = result.bound;
-      if (!settled && hasArrived)
+      if (!settled && (hasArrived || width > kFirstWidth))
         raise();
       if (done())
         break;
@@ -143,7 +143,7 @@ private:
   void raise() {
     prices = bestPrices;
     direction.assign(prices.size(), 0.0);
-    agility = std::max(agility, 0.05);
+    agility = std::max(agility, 0.02);
     int sinceBest = 0;
     const int64_t mostWork = std::min(options.mostWork, result.work + options.mostWork / 5);
     for (int k = 0; k < kPasses && sinceBest < kPatience && !done(); ++k) {
@@ -152,7 +152,7 @@ private:
         return;
       if (result.bound > before + 1e-7 * std::abs(before)) {
         sinceBest = 0;
-        agility = std::min(1.5, agility * 1.1);
+        agility = std::min(1.5, agility * 1.3);
       } else if (++sinceBest % 4 == 0) {
         agility *= 0.5;
         prices = bestPrices;
@@ -314,6 +314,7 @@ private:
     LabelOptions labels;
     labels.bound = bound;
     labels.width = width;
+    labels.mostWork = options.mostWork - result.work;
     labels.limit = isAllowed(result.cost) ? double(result.cost - 1) + margin : kInfinite;
     labels.stop = options.stop;
     const LabelResult found = setLabels(*path, *tables, labels);
@@ -339,7 +340,7 @@ private:
   bool hasArrived = false;      // a label
   bool prefersAll = false;      // rather than the worst ones
   double mostCost = 0;          // no allowed choices cost more
-  double bound = 0, margin = 0, credit = 0, agility = 1;
+  double bound = 0, margin = 0, credit = 0, agility = 0.1;
   SearchResult result;
 };
 
