@@ -68,11 +68,13 @@ public:
 private:
   /// Chooses what the tables hold such that they can be computed with a part of the work.
   bool lay() {
-    for (int64_t mostStepsForAll : {kMostStepsOnce, kMostSteps}) {
-      path = std::make_unique<Path>(problem, mostStepsForAll, kMostSteps);
+    const int64_t mostSteps = std::min(kMostSteps, options.mostEntries);
+    for (int64_t mostStepsForAll : {std::min(kMostStepsOnce, options.mostEntries), mostSteps}) {
+      path = std::make_unique<Path>(problem, mostStepsForAll, mostSteps);
       if (!path->fits())
         return false;
       tables = std::make_unique<PathTables>(*path);
+      computed.reset();
       if (pass(options.mostWork / 8))
         return true;
       const bool all =
@@ -119,9 +121,9 @@ private:
 
   /// Computes the tables for the present prices; returns whether that succeeded.
   bool pass(int64_t mostSteps) {
-    if (prices == computed)
+    if (computed == prices)
       return true;
-    computed.clear();
+    computed.reset();
     const int64_t before = tables->work;
     const std::optional<double> sum = tables->compute(paid(), mostSteps, options.stop);
     result.work += tables->work - before;
@@ -335,11 +337,11 @@ private:
   std::unique_ptr<Path> path;
   std::unique_ptr<PathTables> tables;
   std::vector<double> prices, bestPrices, direction;
-  std::vector<double> computed; // the prices of the tables
-  std::vector<char> active;     // rows with prices
-  bool hasArrived = false;      // a label
-  bool prefersAll = false;      // rather than the worst ones
-  double mostCost = 0;          // no allowed choices cost more
+  std::optional<std::vector<double>> computed; // the prices of the tables, if they are complete
+  std::vector<char> active;                    // rows with prices
+  bool hasArrived = false;                     // a label
+  bool prefersAll = false;                     // rather than the worst ones
+  double mostCost = 0;                         // no allowed choices cost more
   double bound = 0, margin = 0, credit = 0, agility = 0.1;
   SearchResult result;
 };

@@ -9,7 +9,8 @@
 
 namespace ashlar::solver::detail {
 
-/// Looks for choices that cost less than `upper`. Of the options, mostWork limits all of it.
+/// Looks for choices that cost less than `upper`. Of the options, mostWork limits all of it, and
+/// mostEntries what exact rows may make of a table.
 /// Nothing is done, and no bound returned, where the problem is too wide.
 SearchResult searchPath(const Subproblem &problem, Cost upper, const SearchOptions &options);
 

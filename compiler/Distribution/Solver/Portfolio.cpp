@@ -183,6 +183,7 @@ private:
   /// Labels along a path of all variables; returns whether the core is narrow enough.
   bool searchAlongPath(const Subproblem &problem) {
     SearchOptions searchOptions;
+    searchOptions.mostEntries = INT64_MAX;
     searchOptions.mostWork = kWorkAlongPath;
     if (options.workLimit)
       searchOptions.mostWork = std::min(
