@@ -75,10 +75,10 @@ private:
         return false;
       tables = std::make_unique<PathTables>(*path);
       computed.reset();
-      if (pass(options.mostWork / 8))
-        return true;
       const bool all =
           std::find(path->isExact.begin(), path->isExact.end(), 0) == path->isExact.end();
+      if (pass(options.mostWork / (all ? 2 : 4))) // with all rows one pass is enough
+        return true;
       if (!all || options.stop())
         return false;
     }
