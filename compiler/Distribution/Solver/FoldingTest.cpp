@@ -119,7 +119,7 @@ Problem tight(Problem problem, double share) {
   return problem;
 }
 
-TEST(Folding, EightyLayersWithoutTightMemoryTakeTheWorkOfThree) {
+TEST(Folding, EightyLayersWithoutTightMemoryTakeTheWorkOfFour) {
   Layers layers;
   layers.strategies = 20;
   const Solution one = mustSolve(chain(layers));

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <set>
 
+#include "compiler/Distribution/Solver/RowGrouping.h"
+
 namespace ashlar::solver::detail {
 namespace {
 
@@ -266,112 +268,6 @@ void Path::classify() {
   }
   kinds = int32_t(known.size());
 }
-
-/// Follows the rows that are not exact from stage to stage.
-class RowGrouping {
-public:
-  RowGrouping(const Subproblem &problem, std::vector<int64_t> toCome)
-      : room(problem.room), toCome(std::move(toCome)), groupOf(room.size(), -1),
-        joins(room.size(), -1) {}
-
-  /// What happens to a row at a stage, beside its group before.
-  struct Event {
-    int32_t row;
-    int32_t piece;  // of the member's usage, or -1
-    int32_t future; // 0: the row closes
-  };
-
-  /// Sorts the rows that are open at the stage, or close, into groups. `pieces` are the member's
-  /// usages.
-  void advance(const std::vector<Event> &rows, const std::vector<std::vector<int64_t>> &pieces,
-               Path::Stage &stage) {
-    collect(rows, pieces);
-    // Those whose rows have a common future have that of the tightest of them.
-    std::map<std::pair<int32_t, int32_t>, int32_t> settled; // by future and piece
-    std::vector<int32_t> number(candidates.size());
-    for (bool closing : {false, true}) {
-      for (size_t c = 0; c < candidates.size(); ++c) {
-        Candidate &candidate = candidates[c];
-        if ((candidate.future == 0) != closing)
-          continue;
-        number[c] = int32_t(stage.groups.size());
-        if (candidate.future >= 0) {
-          auto [it, isNew] = settled.try_emplace({candidate.future, candidate.piece}, number[c]);
-          number[c] = it->second;
-          if (!isNew) {
-            Path::Group &into = stage.groups[size_t(it->second)];
-            into.sources.push_back(candidate.group.sources[0]);
-            into.harmless = std::min(into.harmless, candidate.group.harmless);
-            continue;
-          }
-        }
-        stage.groups.push_back(std::move(candidate.group));
-      }
-      if (!closing)
-        stage.openGroups = stage.groups.size();
-    }
-    roomOf.assign(stage.groups.size(), 0);
-    for (size_t c = 0; c < candidates.size(); ++c)
-      if (candidates[c].future < 0)
-        roomOf[size_t(number[c])] = candidates[c].room;
-    for (const Event &event : rows) {
-      const size_t r = size_t(event.row);
-      const int32_t c = joins[r];
-      if (candidates[size_t(c)].future >= 0)
-        room[r] = 0;
-      groupOf[r] = event.future == 0 ? -1 : number[size_t(c)];
-    }
-  }
-
-  std::vector<int64_t> room;   // less than in the problem where it is counted in the group's number
-  std::vector<int64_t> toCome; // the most that the undecided members may use
-
-private:
-  struct Candidate {
-    Path::Group group;
-    int32_t piece;
-    int32_t future; // that all have in common, or -1
-    int64_t room;
-  };
-
-  void collect(const std::vector<Event> &rows, const std::vector<std::vector<int64_t>> &pieces) {
-    candidates.clear();
-    std::map<std::tuple<bool, int32_t, int32_t>, int32_t> known;
-    std::tuple<bool, int32_t, int32_t> last{false, -2, -2};
-    int32_t joined = -1;
-    for (const Event &event : rows) {
-      const size_t r = size_t(event.row);
-      const std::tuple key{event.future == 0, groupOf[r], event.piece};
-      if (key != last) {
-        last = key;
-        joined = known.try_emplace(key, int32_t(candidates.size())).first->second;
-        if (size_t(joined) == candidates.size()) {
-          candidates.push_back({{}, event.piece, event.future, room[r]});
-          candidates.back().group.harmless = INT64_MAX;
-          if (event.piece >= 0)
-            candidates.back().group.bytes = pieces[size_t(event.piece)];
-        }
-      }
-      joins[r] = joined;
-      Candidate &candidate = candidates[size_t(joined)];
-      candidate.room = std::min(candidate.room, room[r]);
-      candidate.group.harmless = std::min(candidate.group.harmless, room[r] - toCome[r]);
-      if (candidate.future != event.future)
-        candidate.future = -1;
-    }
-    for (const auto &[key, c] : known) {
-      Candidate &candidate = candidates[size_t(c)];
-      const int32_t before = std::get<1>(key);
-      candidate.group.harmless -= candidate.room;
-      candidate.group.sources = {
-          {before, (before < 0 ? 0 : roomOf[size_t(before)]) - candidate.room}};
-    }
-  }
-
-  std::vector<int32_t> groupOf, joins; // per row: after the stage before; candidate
-  std::vector<int64_t> roomOf;         // per group of the stage before
-  std::vector<Candidate> candidates;
-};
 
 void Path::groupRows() {
   std::vector<int64_t> toCome(problem.room.size(), 0);

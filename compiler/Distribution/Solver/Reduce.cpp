@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "compiler/Distribution/Solver/Dominance.h"
 #include "compiler/Distribution/Solver/ReduceRows.h"
 
 namespace ashlar::solver::detail {
@@ -17,7 +18,7 @@ class Reducer {
 public:
   Reducer(Graph &graph, std::chrono::steady_clock::time_point deadline)
       : graph(graph), deadline(deadline), dirty(graph.variables.size(), 0),
-        touched(graph.variables.size(), 0) {
+        touched(graph.variables.size(), 0), dominance(graph) {
     for (int32_t v = 0; v < int32_t(graph.variables.size()); ++v)
       mark(v);
   }
@@ -30,7 +31,7 @@ public:
     } while (!graph.infeasible && !late && relieve());
     for (int64_t limit : graph.limits)
       graph.infeasible |= limit < 0;
-    return work + graph.pool.work;
+    return work + dominance.work + graph.pool.work;
   }
 
 private:
@@ -213,77 +214,10 @@ private:
       variable.usages.clear();
   }
 
-  /// What is known of the pairs of strategies of all variables with the same costs and links.
-  struct Comparison {
-    std::vector<int8_t> cheaper; // [size * i + j]: i costs no more than j in any surrounding, or -1
-    std::vector<int32_t> kept;   // without usage: what is left, once it is known
-  };
-
-  /// Drops each strategy j for which another one, i, costs no more in any surrounding.
   void dropDominated(int32_t v) {
-    const Variable &variable = graph.variables[size_t(v)];
-    const int32_t size = variable.size();
-    if (size == 1)
-      return;
-    std::vector<MatrixId> key;
-    for (int32_t link : variable.links)
-      key.push_back(graph.costsSeenFrom(link, v));
-    std::stable_sort(key.begin(), key.end(), [&](MatrixId a, MatrixId b) {
-      return graph.pool[a].columns < graph.pool[b].columns;
-    });
-    std::vector<const Matrix *> matrices;
-    for (MatrixId id : key)
-      matrices.push_back(&graph.pool[id]);
-    key.push_back(graph.pool.intern({1, size, variable.costs}));
-    Comparison &known = comparisons[std::move(key)];
-    const bool free = variable.usages.empty();
-    if (free && !known.kept.empty()) {
-      if (int32_t(known.kept.size()) < size)
-        keep(v, known.kept);
-      return;
-    }
-    known.cheaper.resize(size_t(size) * size_t(size), -1);
-    std::vector<char> gone(size_t(size), 0);
-    std::vector<int32_t> kept;
-    for (int32_t j = 0; j < size; ++j) {
-      for (int32_t i = 0; i < size && !gone[size_t(j)]; ++i) {
-        if (i == j || gone[size_t(i)])
-          continue;
-        int8_t &cheaper = known.cheaper[size_t(size) * size_t(i) + size_t(j)];
-        if (cheaper < 0)
-          cheaper = costsNoMore(variable, matrices, i, j);
-        gone[size_t(j)] =
-            cheaper && (free || within(variable.usages[size_t(i)], variable.usages[size_t(j)]));
-      }
-      if (!gone[size_t(j)])
-        kept.push_back(j);
-    }
-    if (free)
-      known.kept = kept;
-    if (int32_t(kept.size()) < size)
+    std::vector<int32_t> kept = dominance.undominated(v);
+    if (int32_t(kept.size()) < graph.variables[size_t(v)].size())
       keep(v, std::move(kept));
-  }
-
-  /// Every row of a split matrix has an entry 0, so that no matrix can win back what another costs.
-  bool costsNoMore(const Variable &variable, const std::vector<const Matrix *> &matrices, int32_t i,
-                   int32_t j) {
-    Cost slack = variable.costs[size_t(j)] - variable.costs[size_t(i)];
-    if (slack < 0)
-      return false;
-    for (const Matrix *matrix : matrices) {
-      const Cost *a = matrix->row(i), *b = matrix->row(j);
-      Cost most = 0;
-      for (int32_t x = 0; x < matrix->columns; ++x) {
-        ++work;
-        if (a[x] - b[x] > most && isAllowed(b[x])) {
-          most = a[x] - b[x];
-          if (most > slack)
-            return false;
-        }
-      }
-      slack -= most;
-    }
-    return true;
   }
 
   // --- variables whose choice follows from a neighbour's
@@ -418,7 +352,7 @@ private:
   std::vector<char> touched; // in this round, by an elimination beside
   std::vector<int32_t> touchedNow;
   int64_t work = 0;
-  std::map<std::vector<MatrixId>, Comparison> comparisons; // of links and costs
+  Dominance dominance;
 };
 
 } // namespace
