@@ -16,6 +16,8 @@ namespace {
 
 /// How far ahead a kernel asks for what it will read itself, in bytes.
 constexpr int64_t kStreamAhead = 2048;
+/// A call asks for at least one line in 2^kMostSpread steps.
+constexpr int64_t kMostSpread = 3;
 /// A step of depth of this many columns fills a cache line of f32, or shares one of bf16 with the
 /// next.
 constexpr int64_t kLineColumns = 16;
@@ -49,9 +51,10 @@ struct TileShape {
   }
 };
 
-/// The arguments of a kernel, by name; `next` is null unless the kernel asks for it.
+/// The arguments of a kernel, by name. `next` is null unless the kernel asks for it: at step k for
+/// what lies k >> spread steps behind it.
 struct TileArguments {
-  Value a, lda, b, ldb, runStride, c, ldc, depth, accumulate, next;
+  Value a, lda, b, ldb, runStride, c, ldc, depth, accumulate, next, spread;
 };
 
 /// Emits the straight-line kernel for a fixed number of rows.
@@ -190,7 +193,7 @@ private:
   /// Asks for lines, at step k.
   void prefetch(Value k) {
     if (shape.ahead == Ahead::Next)
-      e.prefetch(args.next, e.mul(k, shape.stepBytes()), 2);
+      e.prefetch(args.next, e.mul(e.shiftRight(k, args.spread), shape.stepBytes()), 2);
     if (shape.ahead != Ahead::Own)
       return;
     bool isF32 = shape.type == WeightType::F32;
@@ -257,11 +260,12 @@ private:
           args.ldb, args.runStride, e.offset(args.c, e.f32, e.constant(column)),
           args.ldc, args.depth,     args.accumulate};
       if (ahead == Ahead::Next)
-        inputs.push_back(getNext(column / tileColumns));
+        inputs.append({getNext(column / tileColumns), args.spread});
       callFunction(e, module, name, inputs, [&](ValueRange in) {
-        Value next = ahead == Ahead::Next ? in[9] : Value();
+        Value next = ahead == Ahead::Next ? in[9] : Value(),
+              spread = ahead == Ahead::Next ? in[10] : Value();
         TileEmitter(e, tile, size,
-                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next})
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next, spread})
             .emit();
       });
     }
@@ -273,16 +277,20 @@ private:
     return e.offset(args.b, e.i8, e.mul(position, shape.elementBytes()));
   }
 
-  /// Where one call asks for lines: the calls of the first groups go through the next part in
-  /// pieces of kLineColumns columns, all later ones ask for the last piece again, which costs
-  /// little.
+  /// Where one call asks for lines: the calls go through the next part in pieces of kLineColumns
+  /// columns, 2^spread calls each; those that are left ask for the end of the last piece again,
+  /// which costs little.
   Value getNext(int64_t tile) {
-    Value call = e.min(e.add(e.mul(group.index, shape.columns / tileColumns), tile),
-                       e.constant(shape.columns / kLineColumns - 1));
+    Value call = e.add(e.mul(group.index, shape.columns / tileColumns), tile);
+    Value calls = e.shiftLeft(e.constant(shape.columns / kLineColumns), args.spread);
+    call = e.min(call, e.sub(calls, e.constant(1)));
+    Value number = e.shiftRight(call, args.spread);
+    Value step =
+        e.mul(e.sub(call, e.shiftLeft(number, args.spread)), e.shiftRight(args.depth, args.spread));
     int64_t pieces = getRunColumns(shape.type) / kLineColumns; // of a run
-    Value run = e.div(call, e.constant(pieces)), piece = e.rem(call, e.constant(pieces));
+    Value run = e.div(number, e.constant(pieces)), piece = e.rem(number, e.constant(pieces));
     Value bytes = e.add(e.mul(e.mul(run, args.runStride), shape.elementBytes()),
-                        e.mul(e.mul(piece, args.depth), shape.stepBytes()));
+                        e.mul(e.add(e.mul(piece, args.depth), step), shape.stepBytes()));
     return e.offset(args.next, e.i8, bytes);
   }
 
@@ -302,6 +310,14 @@ void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p,
   Value groups = e.ceilDiv(p.rows, GroupFunction::getMostRows(e, p.columns));
   Value least = e.div(p.rows, e.max(groups, e.constant(1))),
         larger = e.sub(p.rows, e.mul(least, groups));
+  // The more calls there are, the fewer lines each asks for: memory is kept busy all along, and
+  // what a kernel loads for itself does not queue behind a burst.
+  Value spread = e.constant(0);
+  Value calls = e.mul(groups, p.columns / GroupFunction::getTileColumns(e, p.columns));
+  for (int64_t shift = 1; shift <= kMostSpread; ++shift) {
+    Value enough = e.constant((p.columns / kLineColumns << shift) - 1);
+    spread = e.add(spread, e.select(e.less(enough, calls), e.constant(1), e.constant(0)));
+  }
   e.loop(e.constant(0), groups, 1, [&](Value index) {
     Value first = e.add(e.mul(index, least), e.min(index, larger));
     Value count = e.add(least, e.select(e.less(index, larger), e.constant(1), e.constant(0)));
@@ -310,11 +326,11 @@ void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p,
     SmallVector<Value> inputs = {a,     p.lda,   p.b,          p.ldb, p.runStride, c,
                                  p.ldc, p.depth, p.accumulate, count, index,       groups};
     if (p.next)
-      inputs.push_back(p.next);
+      inputs.append({p.next, spread});
     callFunction(e, module, shape.getName(), inputs, [&](ValueRange in) {
-      Value next = p.next ? in[12] : Value();
+      Value next = p.next ? in[12] : Value(), spread = p.next ? in[13] : Value();
       GroupFunction(e, module, shape,
-                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next},
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next, spread},
                     {in[9], in[10], in[11]})
           .emit();
     });
