@@ -35,6 +35,8 @@ Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(x, y
 Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(x, y); }
 Value Emitter::div(Value x, Value y) { return b.createOrFold<arith::DivUIOp>(x, y); }
 Value Emitter::rem(Value x, Value y) { return b.createOrFold<arith::RemUIOp>(x, y); }
+Value Emitter::shiftLeft(Value x, Value y) { return b.createOrFold<arith::ShLIOp>(x, y); }
+Value Emitter::shiftRight(Value x, Value y) { return b.createOrFold<arith::ShRUIOp>(x, y); }
 Value Emitter::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 Value Emitter::max(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(x, y); }
 Value Emitter::less(Value x, Value y) {
@@ -160,8 +162,9 @@ Value Emitter::offset(Value base, Type element, Value index) {
   return LLVM::GEPOp::create(b, pointer, storageType(element), base, ValueRange{index});
 }
 
-void Emitter::prefetch(Value pointer, Value bytes, int level) {
-  LLVM::Prefetch::create(b, offset(pointer, i8, bytes), /*rw=*/0, /*hint=*/level, /*cache=*/1);
+void Emitter::prefetch(Value pointer, Value bytes, int level, bool isWrite) {
+  LLVM::Prefetch::create(b, offset(pointer, i8, bytes), /*rw=*/isWrite, /*hint=*/level,
+                         /*cache=*/1);
 }
 
 Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {

@@ -45,6 +45,8 @@ public:
   Value add(Value x, int64_t y) { return y == 0 ? x : add(x, constant(y)); }
   Value div(Value x, Value y); // both not negative
   Value rem(Value x, Value y);
+  Value shiftLeft(Value x, Value y);
+  Value shiftRight(Value x, Value y); // of x not negative
   Value ceilDiv(Value x, int64_t y) { return div(add(x, y - 1), constant(y)); }
   Value min(Value x, Value y);
   Value max(Value x, Value y);
@@ -72,8 +74,8 @@ public:
   void store(mlir::Type element, Value value, Value pointer, Value index, Lanes lanes = {});
 
   /// Asks for the cache line at `pointer` + `bytes`: 3 into the first-level cache, 2 into the
-  /// second. Any address will do.
-  void prefetch(Value pointer, Value bytes, int level);
+  /// second. Any address will do. `isWrite`: to write it.
+  void prefetch(Value pointer, Value bytes, int level, bool isWrite = false);
 
   /// The value as storing it in `element` and loading it again would give it.
   Value round(mlir::Type element, Value value) { return widen(element, narrow(element, value)); }
