@@ -94,6 +94,12 @@ void WeightPacker::Pack(const Unit& unit, char* out) const {
   _mm_sfence();  // stores past the cache are in order before what follows
 }
 
+void WeightPacker::PackAll(ThreadPool& pool, char* out) const {
+  pool.ParallelFor(static_cast<int64_t>(units_.size()), [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) Pack(units_[i], out + units_[i].offset);
+  });
+}
+
 void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count, char* out) const {
   DType dtype = static_cast<DType>(weight.schema->dtype);
   for (const Part& part : weight.parts) {

@@ -48,13 +48,7 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   ASHLAR_ASSIGN_OR_RETURN(weights->region_,
                           MemoryRegion::Allocate(metadata.weights_bytes, "weights"));
   weights->data_ = weights->region_.data();
-  pool.ParallelFor(static_cast<int64_t>(packer->units().size()),
-                   [&](int64_t begin, int64_t end, int) {
-                     for (int64_t i = begin; i < end; ++i) {
-                       const WeightPacker::Unit& unit = packer->units()[i];
-                       packer->Pack(unit, weights->region_.data() + unit.offset);
-                     }
-                   });
+  packer->PackAll(pool, weights->region_.data());
   return std::shared_ptr<const Weights>(weights);
 }
 
