@@ -160,8 +160,9 @@ Value Emitter::offset(Value base, Type element, Value index) {
   return LLVM::GEPOp::create(b, pointer, storageType(element), base, ValueRange{index});
 }
 
-void Emitter::prefetch(Value pointer, Value bytes, int level) {
-  LLVM::Prefetch::create(b, offset(pointer, i8, bytes), /*rw=*/0, /*hint=*/level, /*cache=*/1);
+void Emitter::prefetch(Value pointer, Value bytes, int level, bool isWrite) {
+  LLVM::Prefetch::create(b, offset(pointer, i8, bytes), /*rw=*/isWrite, /*hint=*/level,
+                         /*cache=*/1);
 }
 
 Value Emitter::load(Type element, Value base, Value index, Lanes lanes) {

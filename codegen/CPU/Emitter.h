@@ -72,8 +72,8 @@ public:
   void store(mlir::Type element, Value value, Value pointer, Value index, Lanes lanes = {});
 
   /// Asks for the cache line at `pointer` + `bytes`: 3 into the first-level cache, 2 into the
-  /// second. Any address will do.
-  void prefetch(Value pointer, Value bytes, int level);
+  /// second. Any address will do. `isWrite`: to write it.
+  void prefetch(Value pointer, Value bytes, int level, bool isWrite = false);
 
   /// The value as storing it in `element` and loading it again would give it.
   Value round(mlir::Type element, Value value) { return widen(element, narrow(element, value)); }

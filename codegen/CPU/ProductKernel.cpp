@@ -3,9 +3,10 @@
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
 // A work item is a block of kRowBlock rows times two panels. Its sums live in scratch ([rows][64]
-// per product); depth is cut in blocks of kDepthBlock so that the panels' part stays in cache while
-// the rows pass over it; the epilogue then reads the finished sums row by row. Neighbouring items
-// share the rows of a.
+// per product); depth is cut in blocks of kDepthBlock so that the panels' part stays in the
+// first-level cache while the rows pass over it. With the last block the epilogue follows each
+// group of rows, while its sums are in cache, and asks for the rows that the next group writes.
+// Neighbouring items share the rows of a.
 
 #include "codegen/CPU/Kernels.h"
 #include "codegen/CPU/Tiles.h"
@@ -18,7 +19,7 @@ using namespace ashlar::graph;
 namespace ashlar::cpu {
 
 static constexpr int64_t kRowBlock = 192;
-static constexpr int64_t kDepthBlock = 256;
+static constexpr int64_t kDepthBlock = 128;
 static constexpr int64_t kItemColumns = 2 * kPanel;
 
 namespace {
@@ -38,9 +39,16 @@ public:
   void emit(KernelContext &context) const override;
 
 private:
-  void emitProducts(KernelContext &c, Value firstRow, Value count, Value block) const;
-  void emitColumns(KernelContext &c, TileProduct &tiles, Value block) const;
-  void emitEpilogue(KernelContext &c, Value firstRow, Value count, Value block) const;
+  /// The block of columns and of rows that a work item computes.
+  struct Item {
+    Value block, firstRow, rows;
+  };
+  using Finish = llvm::function_ref<void(Value first, Value count)>;
+
+  void emitProduct(KernelContext &c, const Item &item, size_t index, Finish finish) const;
+  void emitColumns(KernelContext &c, TileProduct &tiles, Value block, Finish finish) const;
+  void emitEpilogue(KernelContext &c, const Item &item, Value first, Value count) const;
+  void prefetchResults(KernelContext &c, const Item &item, Value first, Value count) const;
 
   mutable func::FuncOp kernel; // an op is a handle; its accessors are not const
   mutable SmallVector<MatmulOp> products;
@@ -116,59 +124,65 @@ void ProductKernel::emit(KernelContext &c) const {
   Emitter &e = c.e;
   int64_t blocks = llvm::divideCeil(columns, kItemColumns);
   Value total = c.evaluator.product(rows);
-  e.loop(c.begin, c.end, 1, [&](Value item) {
-    Value block = e.rem(item, e.constant(blocks)); // of columns
-    Value firstRow = e.mul(e.div(item, e.constant(blocks)), kRowBlock);
-    Value count = e.min(e.constant(kRowBlock), e.sub(total, firstRow));
-    emitProducts(c, firstRow, count, block);
-    emitEpilogue(c, firstRow, count, block);
+  e.loop(c.begin, c.end, 1, [&](Value index) {
+    Item item;
+    item.block = e.rem(index, e.constant(blocks));
+    item.firstRow = e.mul(e.div(index, e.constant(blocks)), kRowBlock);
+    item.rows = e.min(e.constant(kRowBlock), e.sub(total, item.firstRow));
+    for (size_t product = 0; product + 1 < products.size(); ++product)
+      emitProduct(c, item, product, nullptr);
+    emitProduct(c, item, products.size() - 1, [&](Value first, Value count) {
+      prefetchResults(c, item, e.add(first, count), count);
+      emitEpilogue(c, item, first, count);
+    });
   });
 }
 
-void ProductKernel::emitProducts(KernelContext &c, Value firstRow, Value count, Value block) const {
+void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index,
+                                Finish finish) const {
   Emitter &e = c.e;
   Value stride = c.evaluator.product(rowStride);
   Value leftRows = e.offset(c.evaluator.buffer(left.buffer.getArgNumber()), e.f32,
-                            e.add(e.mul(firstRow, stride), left.offset));
-  for (auto [index, product] : llvm::enumerate(products)) {
-    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
-    auto weight = cast<BlockArgument>(product.getB());
-    bool isBf16 = getLayout(weight) == "panel_bf16";
-    // In elements: a run of columns over the whole depth, and a step of depth in it.
-    int64_t step = isBf16 ? 16 : kPanel, run = step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
-    int64_t blockElements = kItemColumns / step * run;
-    Type element = isBf16 ? e.b.getBF16Type() : e.f32;
-    Value panels =
-        e.offset(c.evaluator.buffer(weight.getArgNumber()), element, e.mul(block, blockElements));
-    e.loop(e.constant(0), e.constant(depth), kDepthBlock, [&](Value k) {
-      Value length = e.min(e.constant(kDepthBlock), e.sub(e.constant(depth), k));
-      Value isLast = e.equal(e.add(k, length), e.constant(depth));
-      TileProduct tiles;
-      tiles.type = isBf16 ? WeightType::BF16 : WeightType::F32;
-      tiles.a = e.offset(leftRows, e.f32, k);
-      tiles.lda = stride;
-      tiles.b = e.offset(panels, element, e.mul(k, step));
-      tiles.ldb = e.constant(step);
-      tiles.runStride = e.constant(run);
-      tiles.c = sums;
-      tiles.ldc = e.constant(kItemColumns);
-      tiles.depth = length;
-      tiles.rows = count;
-      tiles.next =
-          e.offset(panels, element,
-                   e.select(isLast, e.constant(blockElements), e.mul(e.add(k, length), step)));
-      tiles.accumulate = e.isNot(e.equal(k, e.constant(0)));
-      emitColumns(c, tiles, block);
-    });
-  }
+                            e.add(e.mul(item.firstRow, stride), left.offset));
+  auto weight = cast<BlockArgument>(products[index].getB());
+  bool isBf16 = getLayout(weight) == "panel_bf16";
+  // In elements: a run of columns over the whole depth, and a step of depth in it.
+  int64_t step = isBf16 ? 16 : kPanel, run = step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
+  int64_t blockElements = kItemColumns / step * run;
+  Type element = isBf16 ? e.b.getBF16Type() : e.f32;
+  Value panels = e.offset(c.evaluator.buffer(weight.getArgNumber()), element,
+                          e.mul(item.block, blockElements));
+  // `next` is the element of the panels that will be read after this part of the depth.
+  auto emitDepth = [&](Value from, int64_t length, Value next, Finish finish) {
+    TileProduct tiles;
+    tiles.type = isBf16 ? WeightType::BF16 : WeightType::F32;
+    tiles.a = e.offset(leftRows, e.f32, from);
+    tiles.lda = stride;
+    tiles.b = e.offset(panels, element, e.mul(from, step));
+    tiles.ldb = e.constant(step);
+    tiles.runStride = e.constant(run);
+    tiles.c = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
+    tiles.ldc = e.constant(kItemColumns);
+    tiles.depth = e.constant(length);
+    tiles.rows = item.rows;
+    tiles.next = e.offset(panels, element, next);
+    tiles.accumulate = e.isNot(e.equal(from, e.constant(0)));
+    emitColumns(c, tiles, item.block, finish);
+  };
+  int64_t last = (llvm::divideCeil(depth, kDepthBlock) - 1) * kDepthBlock;
+  e.loop(e.constant(0), e.constant(last), kDepthBlock, [&](Value from) {
+    emitDepth(from, kDepthBlock, e.mul(e.add(from, kDepthBlock), step), nullptr);
+  });
+  emitDepth(e.constant(last), depth - last, e.constant(blockElements), finish);
 }
 
 /// Two panels, or the one that is left at the end.
-void ProductKernel::emitColumns(KernelContext &c, TileProduct &tiles, Value block) const {
+void ProductKernel::emitColumns(KernelContext &c, TileProduct &tiles, Value block,
+                                Finish finish) const {
   Emitter &e = c.e;
   auto emitWidth = [&](int64_t width) {
     tiles.columns = width;
-    emitTiles(e, c.module, tiles);
+    emitTiles(e, c.module, tiles, finish);
   };
   int64_t panels = llvm::divideCeil(columns, kPanel);
   if (panels % 2 == 0)
@@ -179,7 +193,26 @@ void ProductKernel::emitColumns(KernelContext &c, TileProduct &tiles, Value bloc
   e.when(e.isNot(isWhole), [&] { emitWidth(kPanel); });
 }
 
-void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, Value block) const {
+/// Asks for the lines of the results' rows `first` to `first + count` of the item, to write them.
+void ProductKernel::prefetchResults(KernelContext &c, const Item &item, Value first,
+                                    Value count) const {
+  Emitter &e = c.e;
+  Operation *terminator = kernel.getBody().front().getTerminator();
+  for (auto [index, value] : llvm::enumerate(terminator->getOperands())) {
+    Type element = cast<RankedTensorType>(value.getType()).getElementType();
+    int64_t bytes = getElementBytes(element);
+    Value buffer = c.evaluator.resultBuffer(index);
+    e.loop(e.constant(0), count, 1, [&](Value local) {
+      Value row = e.add(e.add(item.firstRow, first), local);
+      Value begin = e.mul(e.add(e.mul(row, columns), e.mul(item.block, kItemColumns)), bytes);
+      for (int64_t byte = 0; byte < kItemColumns * bytes; byte += 64)
+        e.prefetch(buffer, e.add(begin, byte), 3, /*isWrite=*/true);
+    });
+  }
+}
+
+void ProductKernel::emitEpilogue(KernelContext &c, const Item &item, Value first,
+                                 Value count) const {
   Emitter &e = c.e;
   Dims dims = getDims(products.front().getType());
   ArrayRef<Dim> leading = ArrayRef(dims).drop_back();
@@ -196,10 +229,10 @@ void ProductKernel::emitEpilogue(KernelContext &c, Value firstRow, Value count, 
   }
   for (Value value : terminator->getOperands())
     vectorised &= c.evaluator.isVectorisable(stripReshapes(value));
-  Value firstColumn = e.mul(block, kItemColumns);
-  e.loop(e.constant(0), count, 1, [&](Value localRow) {
+  Value firstColumn = e.mul(item.block, kItemColumns);
+  e.loop(first, e.add(first, count), 1, [&](Value localRow) {
     row = localRow;
-    Value globalRow = e.add(firstRow, localRow);
+    Value globalRow = e.add(item.firstRow, localRow);
     SmallVector<Value> at = c.evaluator.delinearise(globalRow, leading);
     at.push_back(nullptr);
     Value width = e.min(e.constant(kItemColumns), e.sub(e.constant(columns), firstColumn));

@@ -199,50 +199,55 @@ SmallVector<Type> getTypes(ArrayRef<Value> values) {
   return llvm::map_to_vector(values, [](Value value) { return value.getType(); });
 }
 
-/// Emits the function for any number of rows: balanced groups, one register tile of columns after
-/// the other.
-class TileFunction {
+/// Emits the function for a group of rows: one register tile of columns after the other.
+class GroupFunction {
 public:
-  TileFunction(Emitter &e, ModuleOp module, const TileShape &shape, const TileArguments &args,
-               Value rows)
-      : e(e), module(module), shape(shape), args(args), rows(rows),
-        tileColumns(std::min(shape.columns, e.model.tileRegisters * e.model.lanes)),
-        mostRows(e.model.accumulators / (tileColumns / e.model.lanes)) {}
+  /// Where the group is among the groups of a call.
+  struct Group {
+    Value count, index, groups; // rows of this group; index in [0, groups)
+  };
+
+  GroupFunction(Emitter &e, ModuleOp module, const TileShape &shape, const TileArguments &args,
+                const Group &group)
+      : e(e), module(module), shape(shape), args(args), group(group),
+        tileColumns(getTileColumns(e, shape.columns)), mostRows(getMostRows(e, shape.columns)) {}
+
+  static int64_t getTileColumns(const Emitter &e, int64_t columns) {
+    return std::min(columns, e.model.tileRegisters * e.model.lanes);
+  }
+  static int64_t getMostRows(const Emitter &e, int64_t columns) {
+    return e.model.accumulators / (getTileColumns(e, columns) / e.model.lanes);
+  }
 
   void emit() {
-    Value groups = e.ceilDiv(rows, mostRows);
-    Value least = e.div(rows, e.max(groups, e.constant(1))),
-          larger = e.sub(rows, e.mul(least, groups));
-    Value areFew = e.less(groups, e.constant(shape.columns / kLineColumns));
-    e.loop(e.constant(0), groups, 1, [&](Value group) {
-      Value first = e.add(e.mul(group, least), e.min(group, larger));
-      Value count = e.add(least, e.select(e.less(group, larger), e.constant(1), e.constant(0)));
-      // Few groups ask for less than all that comes next: the first asks for what it reads, too.
-      Value isOwn = arith::AndIOp::create(e.b, areFew, e.equal(group, e.constant(0)));
-      for (int64_t size = mostRows; size >= 1; --size)
-        e.when(e.equal(count, e.constant(size)), [&] {
-          if (shape.ahead == Ahead::Nothing)
-            return emitGroup(group, first, size, Ahead::Nothing);
-          e.when(isOwn, [&] { emitGroup(group, first, size, Ahead::Own); });
-          // Groups are balanced: where there are several, each is at least half full.
-          if (2 * size >= mostRows)
-            e.when(e.isNot(isOwn), [&] { emitGroup(group, first, size, Ahead::Next); });
-        });
-    });
+    // Few groups ask for less than all that comes next: the first asks for what it reads, too.
+    Value isOwn;
+    if (shape.ahead != Ahead::Nothing)
+      isOwn =
+          arith::AndIOp::create(e.b, e.less(group.groups, e.constant(shape.columns / kLineColumns)),
+                                e.equal(group.index, e.constant(0)));
+    for (int64_t size = mostRows; size >= 1; --size)
+      e.when(e.equal(group.count, e.constant(size)), [&] {
+        if (shape.ahead == Ahead::Nothing)
+          return emitKernels(size, Ahead::Nothing);
+        e.when(isOwn, [&] { emitKernels(size, Ahead::Own); });
+        // Groups are balanced: where there are several, each is at least half full.
+        if (2 * size >= mostRows)
+          e.when(e.isNot(isOwn), [&] { emitKernels(size, Ahead::Next); });
+      });
   }
 
 private:
-  void emitGroup(Value group, Value first, int64_t size, Ahead ahead) {
-    Value a = e.offset(args.a, e.f32, e.mul(first, args.lda)),
-          c = e.offset(args.c, e.f32, e.mul(first, args.ldc));
+  void emitKernels(int64_t size, Ahead ahead) {
     TileShape tile{shape.type, tileColumns, ahead};
     std::string name = tile.getName() + "_" + std::to_string(size);
     for (int64_t column = 0; column < shape.columns; column += tileColumns) {
-      SmallVector<Value> inputs = {a,        args.lda,       getColumn(column),
-                                   args.ldb, args.runStride, e.offset(c, e.f32, e.constant(column)),
-                                   args.ldc, args.depth,     args.accumulate};
+      SmallVector<Value> inputs = {
+          args.a,   args.lda,       getColumn(column),
+          args.ldb, args.runStride, e.offset(args.c, e.f32, e.constant(column)),
+          args.ldc, args.depth,     args.accumulate};
       if (ahead == Ahead::Next)
-        inputs.push_back(getNext(group, column / tileColumns));
+        inputs.push_back(getNext(column / tileColumns));
       auto kernel = getFunction(e, module, name, getTypes(inputs), [&](ValueRange in) {
         Value next = ahead == Ahead::Next ? in[9] : Value();
         TileEmitter(e, tile, size,
@@ -262,8 +267,8 @@ private:
   /// Where one call asks for lines: the calls of the first groups go through the next part in
   /// pieces of kLineColumns columns, all later ones ask for the last piece again, which costs
   /// little.
-  Value getNext(Value group, int64_t tile) {
-    Value call = e.min(e.add(e.mul(group, shape.columns / tileColumns), tile),
+  Value getNext(int64_t tile) {
+    Value call = e.min(e.add(e.mul(group.index, shape.columns / tileColumns), tile),
                        e.constant(shape.columns / kLineColumns - 1));
     int64_t pieces = getRunColumns(shape.type) / kLineColumns; // of a run
     Value run = e.div(call, e.constant(pieces)), piece = e.rem(call, e.constant(pieces));
@@ -276,25 +281,38 @@ private:
   ModuleOp module;
   TileShape shape;
   TileArguments args;
-  Value rows;
+  Group group;
   int64_t tileColumns, mostRows;
 };
 
 } // namespace
 
-void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p) {
+void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p,
+               llvm::function_ref<void(Value, Value)> finish) {
   TileShape shape{p.type, p.columns, p.next ? Ahead::Next : Ahead::Nothing};
-  SmallVector<Value> inputs = {p.a, p.lda, p.b,     p.ldb,        p.runStride,
-                               p.c, p.ldc, p.depth, p.accumulate, p.rows};
-  if (p.next)
-    inputs.push_back(p.next);
-  auto function = getFunction(e, module, shape.getName(), getTypes(inputs), [&](ValueRange in) {
-    Value next = p.next ? in[10] : Value();
-    TileFunction(e, module, shape,
-                 {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next}, in[9])
-        .emit();
+  Value groups = e.ceilDiv(p.rows, GroupFunction::getMostRows(e, p.columns));
+  Value least = e.div(p.rows, e.max(groups, e.constant(1))),
+        larger = e.sub(p.rows, e.mul(least, groups));
+  e.loop(e.constant(0), groups, 1, [&](Value index) {
+    Value first = e.add(e.mul(index, least), e.min(index, larger));
+    Value count = e.add(least, e.select(e.less(index, larger), e.constant(1), e.constant(0)));
+    Value a = e.offset(p.a, e.f32, e.mul(first, p.lda)),
+          c = e.offset(p.c, e.f32, e.mul(first, p.ldc));
+    SmallVector<Value> inputs = {a,     p.lda,   p.b,          p.ldb, p.runStride, c,
+                                 p.ldc, p.depth, p.accumulate, count, index,       groups};
+    if (p.next)
+      inputs.push_back(p.next);
+    auto function = getFunction(e, module, shape.getName(), getTypes(inputs), [&](ValueRange in) {
+      Value next = p.next ? in[12] : Value();
+      GroupFunction(e, module, shape,
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next},
+                    {in[9], in[10], in[11]})
+          .emit();
+    });
+    LLVM::CallOp::create(e.b, function, inputs);
+    if (finish)
+      finish(first, count);
   });
-  LLVM::CallOp::create(e.b, function, inputs);
 }
 
 } // namespace ashlar::cpu

@@ -4,11 +4,11 @@
 //
 //   C[rows, columns] (+)= A[rows, depth] B[depth, columns]
 //
-// for one panel or two side by side (columns = kPanel or 2 kPanel). There is a function for each
-// kind of B, number of columns and kind of prefetch, as each is needed. It cuts rows into balanced
-// groups, and each group size has its own straight-line kernel whose sums stay in registers: per
-// step of depth a row of B in CpuModel::tileRegisters registers, and per row of A one broadcast and
-// a fused multiply-add with each of them.
+// for one panel or two side by side (columns = kPanel or 2 kPanel). Rows are cut into balanced
+// groups. There is a function for a group for each kind of B, number of columns and kind of
+// prefetch, as each is needed, and each group size has its own straight-line kernel whose sums stay
+// in registers: per step of depth a row of B in CpuModel::tileRegisters registers, and per row of A
+// one broadcast and a fused multiply-add with each of them.
 //
 // Weights come from memory once per block of rows. While groups of rows pass over a part of B that
 // lies in cache, they ask for the lines of the part that comes next; where they are too few to ask
@@ -45,8 +45,11 @@ struct TileProduct {
   mlir::Value accumulate;
 };
 
-/// Calls the function that computes the product.
-void emitTiles(Emitter &e, mlir::ModuleOp module, const TileProduct &product);
+/// Emits the product, group of rows by group of rows. `finish`, where there is one, is emitted
+/// behind each group's and takes the group's first row and number of rows, whose sums are still in
+/// the first-level cache.
+void emitTiles(Emitter &e, mlir::ModuleOp module, const TileProduct &product,
+               llvm::function_ref<void(mlir::Value first, mlir::Value count)> finish = nullptr);
 
 } // namespace ashlar::cpu
 
