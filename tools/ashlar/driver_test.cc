@@ -171,6 +171,31 @@ TEST_F(DriverTest, RunSaysWhatIsWrong) {
   EXPECT_THAT(err_, HasSubstr("/nowhere"));
 }
 
+TEST_F(DriverTest, CacheKeepsPackedWeights) {
+  Arguments words = {"run", artifact_, "--input", "x=" + x_, "--cache=" + directory_ + "/kept"};
+  ASSERT_EQ(Ashlar(words), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/kept/"));
+  std::string first = out_;
+  ASSERT_EQ(Ashlar(words), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: mapped from " + directory_ + "/kept/"));
+  EXPECT_EQ(out_, first);
+  // Without a directory: the user's.
+  ASSERT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "1", "--cache"}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/ashlar/"));
+  // A damaged file is named, and replaced; its contents are read on --verify.
+  std::string file = std::filesystem::directory_iterator(directory_ + "/kept")->path().string();
+  std::string bytes = *ReadFile(file, 1 << 20);
+  bytes.back() ^= 1;
+  ASSERT_TRUE(WriteFile(file, bytes).ok());
+  ASSERT_EQ(Ashlar({"inspect", artifact_, "--verify", words.back()}), kOk) << err_;
+  EXPECT_THAT(err_, AllOf(HasSubstr("warning: " + file + ": the packed weights are corrupted"),
+                          HasSubstr("weights: packed and kept in")));
+  ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--cache=" + x_}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("warning: the packed weights are not kept: "));
+  EXPECT_EQ(out_, first);
+  EXPECT_EQ(Ashlar({"run", artifact_, "--cache="}), kUsage);
+}
+
 // The next token after id with n in the cache is (3 id + n) % 50.
 TEST_F(DriverTest, GenerateContinuesAPrompt) {
   ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens", "4"}), kOk)

@@ -141,6 +141,11 @@ absl::Status Inspect(const SessionRequest& request, const MachineRequest& machin
   PrintHead(*program);
   if (verify) {
     ASHLAR_RETURN_IF_ERROR(program->VerifyWeights());
+    if (!request.cache.empty()) {
+      SessionRequest verifying = request;
+      verifying.verify_cache = true;
+      ASHLAR_RETURN_IF_ERROR(OpenSession(verifying).status());
+    }
     std::printf("  %-20s all checksums are right\n", "verified");
   }
   for (const auto& entry : metadata.entries) PrintEntry(metadata, *entry, dims);
@@ -177,6 +182,7 @@ int InspectMain(const Arguments& args) {
   machine.AddTo(options);
   options.Add("--weights", "DIR", "the checkpoint's directory, for --profile",
               &request.weights_directory);
+  request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (json && !request.profile) return options.UsageError("--json without --profile");
   std::map<std::string, int64_t> chosen;
