@@ -104,14 +104,16 @@ absl::Status Packing(int64_t k, int64_t n, int rounds, int threads, int64_t limi
   return absl::OkStatus();
 }
 
-absl::Status Load(const std::string& path, int rounds) {
+absl::Status Load(const std::string& path, const std::string& cache, int rounds) {
   double load = 1e30, open = 1e30;
+  SessionOptions session_options;
+  session_options.cache.directory = cache;
   for (int64_t round = 0; round < rounds; ++round) {
     auto begin = Clock::now();
     ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(path));
     load = std::min(load, SecondsSince(begin));
     begin = Clock::now();
-    ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, {}));
+    ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, session_options));
     open = std::min(open, SecondsSince(begin));
   }
   std::printf("%s: %.2f ms to load and verify, %.2f ms to open a session\n", path.c_str(),
@@ -122,10 +124,12 @@ absl::Status Load(const std::string& path, int rounds) {
 int Main(const std::vector<std::string>& args) {
   int64_t k = 4096, n = 8192, rounds = 5, threads = 0, limit = 0;
   std::vector<std::string> artifacts;
+  std::string cache;
   Options options("packing",
                   "Measures how fast weights are packed, beside the machine's copy rate; with "
                   "--load, how fast artifacts are loaded.");
   options.Add("--load", "X.ashlar", "time this instead (repeat for several)", &artifacts);
+  options.Add("--cache", "DIR", "keep packed weights there, for --load (default: no)", &cache);
   options.Add("--rows", "K", "of the weight (default: 4096)", &k);
   options.Add("--columns", "N", "of it, a multiple of 32 (default: 8192)", &n);
   options.Add("--rounds", "R", "the best of so many counts (default: 5)", &rounds);
@@ -136,7 +140,7 @@ int Main(const std::vector<std::string>& args) {
     return options.UsageError("expected an even K, N a multiple of 32, R at least 1");
   absl::Status status;
   for (const std::string& path : artifacts)
-    if (status.ok()) status = Load(path, static_cast<int>(rounds));
+    if (status.ok()) status = Load(path, cache, static_cast<int>(rounds));
   if (artifacts.empty())
     status = Packing(k, n, static_cast<int>(rounds),
                      static_cast<int>(std::min<int64_t>(threads, ThreadPool::kMaxThreads)), limit);
