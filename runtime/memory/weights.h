@@ -43,9 +43,10 @@ class Weights {
  private:
   explicit Weights(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
-  std::shared_ptr<const Program> program_;
+  // Packs all of it into a region of its own.
   absl::Status Pack(const WeightPacker& packer, ThreadPool& pool);
 
+  std::shared_ptr<const Program> program_;
   MemoryRegion region_;
   std::shared_ptr<const MappedFile> cached_;
   CacheOutcome cache_;
