@@ -8,7 +8,8 @@
 //                                 tensor<...>
 //
 // Its buffers are its arguments and then its results, in order; its extents are the named
-// dimensions of its types in alphabetical order. A target describes a kernel (how many work items,
+// dimensions of its types in alphabetical order, followed by the number of the launch, which no
+// other launch of the process has and which is not 0. A target describes a kernel (how many work items,
 // how much scratch), or says why it cannot make it, before any code is made; compile() then turns
 // all kernels of a program into code at once.
 

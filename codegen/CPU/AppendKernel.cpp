@@ -20,7 +20,7 @@ class AppendKernel : public KernelShape {
 public:
   static FailureOr<std::unique_ptr<KernelShape>> create(func::FuncOp kernel);
 
-  KernelDescription describe() const override {
+  KernelDescription describe(llvm::ArrayRef<CpuModel>) const override {
     KernelDescription description;
     description.grid.push_back(asExtent(getElementCount(ArrayRef(tokens)).terms.front()));
     return description;

@@ -59,7 +59,7 @@ FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp ker
   return std::unique_ptr<KernelShape>(std::move(shape));
 }
 
-KernelDescription AttentionKernel::describe() const {
+KernelDescription AttentionKernel::describe(ArrayRef<CpuModel>) const {
   KernelDescription description;
   description.grid.push_back(asExtent(getElementCount({batch}).terms.front()));
   description.grid.push_back(Extent{keyHeads, {}, 1});
@@ -127,24 +127,19 @@ void AttentionKernel::emit(KernelContext &c) const {
   locateScratch(c, item);
   Value rows = e.mul(c.evaluator.size(queryCount), group);
   Value blocks = e.ceilDiv(rows, kQueryBlock);
-  // Which sequence and head lie packed in scratch is carried from item to item.
-  e.loop(c.begin, c.end, 1, e.constant(-1),
-         [&](Value index, ValueRange carried) -> SmallVector<Value> {
-           Value place = e.div(index, blocks);
-           item.batch = e.div(place, e.constant(keyHeads));
-           item.head = e.rem(place, e.constant(keyHeads));
-           item.firstRow = e.mul(e.rem(index, blocks), kQueryBlock);
-           item.rows = e.min(e.constant(kQueryBlock), e.sub(rows, item.firstRow));
-           locateKeys(c, item);
-           if (!isCached()) {
-             Value isNew = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ne, place, carried[0]);
-             e.when(isNew, [&] { packKeys(c, item); });
-           }
-           packQueries(c, item);
-           emitKeyBlocks(c, item);
-           emitOutput(c, item);
-           return {place};
-         });
+  e.loop(c.begin, c.end, 1, [&](Value index) {
+    Value place = e.div(index, blocks);
+    item.batch = e.div(place, e.constant(keyHeads));
+    item.head = e.rem(place, e.constant(keyHeads));
+    item.firstRow = e.mul(e.rem(index, blocks), kQueryBlock);
+    item.rows = e.min(e.constant(kQueryBlock), e.sub(rows, item.firstRow));
+    locateKeys(c, item);
+    if (!isCached())
+      c.oncePer(place, [&] { packKeys(c, item); });
+    packQueries(c, item);
+    emitKeyBlocks(c, item);
+    emitOutput(c, item);
+  });
 }
 
 std::pair<Value, Value> AttentionKernel::splitRow(KernelContext &c, const Item &item,

@@ -34,7 +34,7 @@ inline constexpr int64_t kKeyBlock = 128;
 class AttentionKernel : public KernelShape {
 public:
   static mlir::FailureOr<std::unique_ptr<KernelShape>> create(mlir::func::FuncOp kernel);
-  KernelDescription describe() const override;
+  KernelDescription describe(llvm::ArrayRef<CpuModel>) const override;
   void emit(KernelContext &context) const override;
 
 private:

@@ -35,6 +35,8 @@ Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(x, y
 Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(x, y); }
 Value Emitter::div(Value x, Value y) { return b.createOrFold<arith::DivUIOp>(x, y); }
 Value Emitter::rem(Value x, Value y) { return b.createOrFold<arith::RemUIOp>(x, y); }
+Value Emitter::shiftLeft(Value x, Value y) { return b.createOrFold<arith::ShLIOp>(x, y); }
+Value Emitter::shiftRight(Value x, Value y) { return b.createOrFold<arith::ShRUIOp>(x, y); }
 Value Emitter::min(Value x, Value y) { return b.createOrFold<arith::MinSIOp>(x, y); }
 Value Emitter::max(Value x, Value y) { return b.createOrFold<arith::MaxSIOp>(x, y); }
 Value Emitter::less(Value x, Value y) {

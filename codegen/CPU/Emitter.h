@@ -45,6 +45,8 @@ public:
   Value add(Value x, int64_t y) { return y == 0 ? x : add(x, constant(y)); }
   Value div(Value x, Value y); // both not negative
   Value rem(Value x, Value y);
+  Value shiftLeft(Value x, Value y);
+  Value shiftRight(Value x, Value y); // of x not negative
   Value ceilDiv(Value x, int64_t y) { return div(add(x, y - 1), constant(y)); }
   Value min(Value x, Value y);
   Value max(Value x, Value y);

@@ -55,6 +55,13 @@ static LogicalResult lowerToLLVMDialect(ModuleOp module) {
   return applyFullConversion(module, target, std::move(patterns));
 }
 
+static std::string getFeatureString(const CpuModel &model) {
+  std::vector<std::string> enabled;
+  for (const std::string &feature : model.extensions)
+    enabled.push_back("+" + feature);
+  return llvm::join(enabled, ",");
+}
+
 static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module,
                                                                 const CpuModel &model) {
   static const bool initialised = [] {
@@ -75,9 +82,9 @@ static std::unique_ptr<llvm::TargetMachine> createTargetMachine(ModuleOp module,
   llvm::TargetOptions options;
   options.AllowFPOpFusion =
       llvm::FPOpFusion::Strict; // a product and a sum are fused where a kernel says so
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, model.name, "", options, llvm::Reloc::PIC_,
-                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, model.base, getFeatureString(model), options, llvm::Reloc::PIC_,
+      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
 }
 
 /// Functions of the image: wide registers where the CPU has them, no jump tables, no stack
@@ -89,7 +96,10 @@ static void setAttributes(llvm::Module &module, const CpuModel &model) {
     function.addFnAttr("prefer-vector-width", std::to_string(model.lanes * 32));
     function.addFnAttr("min-legal-vector-width", std::to_string(model.lanes * 32));
     function.addFnAttr("no-jump-tables", "true");
-    function.addFnAttr("target-cpu", model.name);
+    function.addFnAttr("target-cpu", model.base);
+    function.addFnAttr("tune-cpu", model.tune);
+    if (!model.extensions.empty())
+      function.addFnAttr("target-features", getFeatureString(model));
     function.setUWTableKind(llvm::UWTableKind::None);
   }
 }
@@ -117,12 +127,12 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
-FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model,
-                                    ArrayRef<std::string> names) {
+LogicalResult compileToFile(ModuleOp module, const CpuModel &model, llvm::CodeGenFileType type,
+                            llvm::SmallVectorImpl<char> &contents) {
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
   if (failed(lowerToLLVMDialect(module)))
-    return module.emitError() << "kernels could not be lowered for " << model.name, failure();
+    return module.emitError() << "kernels could not be lowered for " << model.name;
 
   llvm::LLVMContext context;
   context.setDiagnosticHandlerCallBack(
@@ -146,17 +156,22 @@ FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model,
   setAttributes(*code, model);
   optimize(*code, *machine);
 
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
+  llvm::raw_svector_ostream stream(contents);
   llvm::legacy::PassManager emission;
-  if (machine->addPassesToEmitFile(emission, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
-    return module.emitError() << "LLVM cannot emit an object for " << model.name, failure();
+  if (machine->addPassesToEmitFile(emission, stream, nullptr, type))
+    return module.emitError() << "LLVM cannot emit code for " << model.name;
   emission.run(*code);
+  return success();
+}
 
+FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model,
+                                    ArrayRef<std::string> names) {
+  llvm::SmallVector<char, 0> object;
+  if (failed(compileToFile(module, model, llvm::CodeGenFileType::ObjectFile, object)))
+    return failure();
   CodeImage image;
-  image.cpu = model.name.str();
-  for (StringRef feature : model.features)
-    image.features.push_back(feature.str());
+  image.cpu = model.name;
+  image.features = model.features;
   std::string error =
       linkFlat(llvm::StringRef(object.data(), object.size()), names, image.code, image.entries);
   if (!error.empty())

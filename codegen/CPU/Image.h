@@ -10,8 +10,14 @@
 
 #include "codegen/CPU/CpuTarget.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/Support/CodeGen.h"
 
 namespace ashlar::cpu {
+
+/// Compiles a module as compileToImage() does, into an object or assembly.
+mlir::LogicalResult compileToFile(mlir::ModuleOp module, const CpuModel &model,
+                                  llvm::CodeGenFileType type,
+                                  llvm::SmallVectorImpl<char> &contents);
 
 /// Compiles a module of LLVM functions (bodies in arith, math, vector, scf and LLVM ops; it is
 /// lowered in place) for a CPU. `names` are the entry points, in the order of the image's entries.

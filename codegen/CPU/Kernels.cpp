@@ -30,6 +30,17 @@ Value stripReshapes(Value value) {
   return value;
 }
 
+void KernelContext::oncePer(Value place, llvm::function_ref<void()> body) {
+  Value one = e.constant(1);
+  Value isThere = arith::AndIOp::create(e.b, e.equal(e.load(e.i64, notes, e.constant(0)), launch),
+                                        e.equal(e.load(e.i64, notes, one), place));
+  e.when(e.isNot(isThere), [&] {
+    body();
+    e.store(e.i64, launch, notes, e.constant(0));
+    e.store(e.i64, place, notes, one);
+  });
+}
+
 Polynomial floatBytes(Polynomial count) {
   count += Polynomial(16);
   count *= 4;

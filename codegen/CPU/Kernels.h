@@ -26,14 +26,26 @@ namespace ashlar::cpu {
 struct KernelContext {
   Emitter &e;
   Evaluator &evaluator;
-  mlir::ModuleOp module;           // where tile functions go
-  mlir::Value begin, end, scratch; // the kernel's arguments
+  mlir::ModuleOp module;  // where tile functions go
+  mlir::Value begin, end; // the kernel's arguments
+  mlir::Value launch;     // the number of the launch
+  mlir::Value notes;      // of the worker: what it has packed
+  mlir::Value scratch;    // what is left of the worker's scratch
+
+  /// Emits the body, to be run unless what this worker ran it for last was `place` in this launch:
+  /// what the body packs into scratch serves all items of a worker that need the same. One such
+  /// body a kernel.
+  void oncePer(mlir::Value place, llvm::function_ref<void()> body);
 };
+
+/// The bytes of a worker's scratch that hold its notes.
+inline constexpr int64_t kNotesBytes = 64;
 
 class KernelShape {
 public:
   virtual ~KernelShape() = default;
-  virtual KernelDescription describe() const = 0;
+  /// `models` are the machines that code is made for.
+  virtual KernelDescription describe(llvm::ArrayRef<CpuModel> models) const = 0;
   virtual void emit(KernelContext &context) const = 0;
 };
 

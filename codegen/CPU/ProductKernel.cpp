@@ -6,9 +6,11 @@
 // per product); depth is cut in blocks of kDepthBlock so that the panels' part stays in the
 // first-level cache while the rows pass over it. With the last block the epilogue follows each
 // group of rows, while its sums are in cache, and asks for the rows that the next group writes.
-// Neighbouring items share the rows of a.
+// Neighbouring items share the rows of a, which the machine's bf16 instructions take rounded.
 
 #include "codegen/CPU/Kernels.h"
+#include "codegen/CPU/MatrixTiles.h"
+#include "codegen/CPU/RoundedLeft.h"
 #include "codegen/CPU/Tiles.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -20,6 +22,8 @@ namespace ashlar::cpu {
 
 static constexpr int64_t kRowBlock = 192;
 static constexpr int64_t kDepthBlock = 128;
+/// With AMX a panel's part of the depth is 32 KiB.
+static constexpr int64_t kMatrixDepthBlock = 512;
 static constexpr int64_t kItemColumns = 2 * kPanel;
 
 namespace {
@@ -28,12 +32,16 @@ class ProductKernel : public KernelShape {
 public:
   static FailureOr<std::unique_ptr<KernelShape>> create(func::FuncOp kernel);
 
-  KernelDescription describe() const override {
+  KernelDescription describe(ArrayRef<CpuModel> models) const override {
     KernelDescription description;
     description.grid.push_back(asExtent(rows, kRowBlock));
     description.grid.push_back(Extent{columns, {}, kItemColumns});
-    description.scratchBytes =
-        Polynomial(static_cast<int64_t>(products.size()) * kRowBlock * kItemColumns * 4);
+    int64_t rounded = 0;
+    for (const CpuModel &model : models)
+      if (isBf16 && model.bf16 != Bf16Product::Widen)
+        rounded = std::max(rounded, RoundedLeft(model, depth).getBytes(kRowBlock));
+    int64_t sums = static_cast<int64_t>(products.size()) * kRowBlock * kItemColumns * 4;
+    description.scratchBytes = Polynomial(sums + rounded);
     return description;
   }
   void emit(KernelContext &context) const override;
@@ -43,10 +51,24 @@ private:
   struct Item {
     Value block, firstRow, rows;
   };
+  /// The item's columns of one product's weights.
+  struct Panels {
+    Value begin;
+    Type element;
+    int64_t step, run; // elements: of a step of the depth, of all of it, in columns side by side
+    int64_t blockElements; // of all columns
+  };
   using Finish = llvm::function_ref<void(Value first, Value count)>;
 
+  void roundLeft(KernelContext &c, const Item &item) const;
+  Value locateLeft(KernelContext &c, const Item &item) const;
+  Value locateSums(KernelContext &c, size_t index) const;
+  Value locateRounded(KernelContext &c) const;
+  Panels locatePanels(KernelContext &c, const Item &item, size_t index) const;
+  int64_t getLastDepth(int64_t block) const { return (depth - 1) / block * block; }
   void emitProduct(KernelContext &c, const Item &item, size_t index, Finish finish) const;
-  void emitColumns(KernelContext &c, TileProduct &tiles, Value block, Finish finish) const;
+  void emitMatrixProduct(KernelContext &c, const Item &item, size_t index, Finish finish) const;
+  void emitColumns(const Item &item, llvm::function_ref<void(int64_t)> emitWidth, Emitter &e) const;
   void emitEpilogue(KernelContext &c, const Item &item, Value first, Value count) const;
   void prefetchResults(KernelContext &c, const Item &item, Value first, Value count) const;
 
@@ -56,6 +78,7 @@ private:
   Monomial rowStride; // of the left operand, in elements
   Monomial rows;
   int64_t columns = 0, depth = 0;
+  bool isBf16 = false; // the weights
 };
 
 /// The distance of consecutive rows, where the leading dimensions follow each other without gaps.
@@ -106,6 +129,7 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
     return first.emitOpError() << "has a left operand that the kernel cannot read as rows of f32: "
                                << type;
   shape->left = *view;
+  shape->isBf16 = getLayout(cast<BlockArgument>(first.getB())) == "panel_bf16";
   shape->rowStride = *stride;
   Dims result = getDims(first.getType());
   shape->columns = result.back().size;
@@ -129,6 +153,8 @@ void ProductKernel::emit(KernelContext &c) const {
     item.block = e.rem(index, e.constant(blocks));
     item.firstRow = e.mul(e.div(index, e.constant(blocks)), kRowBlock);
     item.rows = e.min(e.constant(kRowBlock), e.sub(total, item.firstRow));
+    if (isBf16 && e.model.bf16 != Bf16Product::Widen)
+      roundLeft(c, item);
     for (size_t product = 0; product + 1 < products.size(); ++product)
       emitProduct(c, item, product, nullptr);
     emitProduct(c, item, products.size() - 1, [&](Value first, Value count) {
@@ -138,56 +164,123 @@ void ProductKernel::emit(KernelContext &c) const {
   });
 }
 
+/// Rounds the item's rows of a, once for all items of a worker that share them.
+void ProductKernel::roundLeft(KernelContext &c, const Item &item) const {
+  Emitter &e = c.e;
+  c.oncePer(e.div(item.firstRow, e.constant(kRowBlock)), [&] {
+    RoundedLeft(e.model, depth)
+        .emit(e, locateRounded(c), locateLeft(c, item), c.evaluator.product(rowStride), item.rows);
+  });
+}
+
+Value ProductKernel::locateLeft(KernelContext &c, const Item &item) const {
+  Emitter &e = c.e;
+  return e.offset(c.evaluator.buffer(left.buffer.getArgNumber()), e.f32,
+                  e.add(e.mul(item.firstRow, c.evaluator.product(rowStride)), left.offset));
+}
+
+Value ProductKernel::locateSums(KernelContext &c, size_t index) const {
+  return c.e.offset(c.scratch, c.e.f32, c.e.constant(index * kRowBlock * kItemColumns));
+}
+
+Value ProductKernel::locateRounded(KernelContext &c) const {
+  return locateSums(c, products.size());
+}
+
+ProductKernel::Panels ProductKernel::locatePanels(KernelContext &c, const Item &item,
+                                                  size_t index) const {
+  Emitter &e = c.e;
+  Panels panels;
+  panels.element = isBf16 ? e.b.getBF16Type() : e.f32;
+  panels.step = isBf16 ? 16 : kPanel;
+  panels.run = panels.step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
+  panels.blockElements = kItemColumns / panels.step * panels.run;
+  auto weight = cast<BlockArgument>(products[index].getB());
+  panels.begin = e.offset(c.evaluator.buffer(weight.getArgNumber()), panels.element,
+                          e.mul(item.block, panels.blockElements));
+  return panels;
+}
+
 void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index,
                                 Finish finish) const {
   Emitter &e = c.e;
-  Value stride = c.evaluator.product(rowStride);
-  Value leftRows = e.offset(c.evaluator.buffer(left.buffer.getArgNumber()), e.f32,
-                            e.add(e.mul(item.firstRow, stride), left.offset));
-  auto weight = cast<BlockArgument>(products[index].getB());
-  bool isBf16 = getLayout(weight) == "panel_bf16";
-  // In elements: a run of columns over the whole depth, and a step of depth in it.
-  int64_t step = isBf16 ? 16 : kPanel, run = step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
-  int64_t blockElements = kItemColumns / step * run;
-  Type element = isBf16 ? e.b.getBF16Type() : e.f32;
-  Value panels = e.offset(c.evaluator.buffer(weight.getArgNumber()), element,
-                          e.mul(item.block, blockElements));
+  if (isBf16 && e.model.bf16 == Bf16Product::Tile)
+    return emitMatrixProduct(c, item, index, finish);
+  bool isDot = isBf16 && e.model.bf16 == Bf16Product::Dot;
+  RoundedLeft rounded(e.model, depth);
+  Panels panels = locatePanels(c, item, index);
+  Value rows = isDot ? locateRounded(c) : locateLeft(c, item);
   // `next` is the element of the panels that will be read after this part of the depth.
   auto emitDepth = [&](Value from, int64_t length, Value next, Finish finish) {
     TileProduct tiles;
-    tiles.type = isBf16 ? WeightType::BF16 : WeightType::F32;
-    tiles.a = e.offset(leftRows, e.f32, from);
-    tiles.lda = stride;
-    tiles.b = e.offset(panels, element, e.mul(from, step));
-    tiles.ldb = e.constant(step);
-    tiles.runStride = e.constant(run);
-    tiles.c = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
+    tiles.type = isDot ? WeightType::BF16Dot : isBf16 ? WeightType::BF16 : WeightType::F32;
+    tiles.a = e.offset(rows, isDot ? panels.element : e.f32, from);
+    tiles.lda = isDot ? e.constant(rounded.getRowStride()) : c.evaluator.product(rowStride);
+    tiles.b = e.offset(panels.begin, panels.element, e.mul(from, panels.step));
+    tiles.ldb = e.constant(panels.step);
+    tiles.runStride = e.constant(panels.run);
+    tiles.c = locateSums(c, index);
     tiles.ldc = e.constant(kItemColumns);
-    tiles.depth = e.constant(length);
+    tiles.depth = e.constant(isDot ? llvm::alignTo(length, 2) : length);
     tiles.rows = item.rows;
-    tiles.next = e.offset(panels, element, next);
+    tiles.next = e.offset(panels.begin, panels.element, next);
     tiles.accumulate = e.isNot(e.equal(from, e.constant(0)));
-    emitColumns(c, tiles, item.block, finish);
+    emitColumns(
+        item,
+        [&](int64_t width) {
+          tiles.columns = width;
+          emitTiles(e, c.module, tiles, finish);
+        },
+        e);
   };
-  int64_t last = (llvm::divideCeil(depth, kDepthBlock) - 1) * kDepthBlock;
+  int64_t last = getLastDepth(kDepthBlock);
   e.loop(e.constant(0), e.constant(last), kDepthBlock, [&](Value from) {
-    emitDepth(from, kDepthBlock, e.mul(e.add(from, kDepthBlock), step), nullptr);
+    emitDepth(from, kDepthBlock, e.mul(e.add(from, kDepthBlock), panels.step), nullptr);
   });
-  emitDepth(e.constant(last), depth - last, e.constant(blockElements), finish);
+  emitDepth(e.constant(last), depth - last, e.constant(panels.blockElements), finish);
+}
+
+/// The same on AMX's tiles.
+void ProductKernel::emitMatrixProduct(KernelContext &c, const Item &item, size_t index,
+                                      Finish finish) const {
+  Emitter &e = c.e;
+  RoundedLeft rounded(e.model, depth);
+  Panels panels = locatePanels(c, item, index);
+  auto emitDepth = [&](Value from, int64_t length, bool accumulate, Finish finish) {
+    MatrixProduct product;
+    product.depth = length;
+    product.accumulate = accumulate;
+    product.a = e.offset(locateRounded(c), panels.element, rounded.getDepthOffset(e, from));
+    product.tileRowStride = e.constant(rounded.getRowStride());
+    product.b = e.offset(panels.begin, panels.element, e.mul(from, panels.step));
+    product.runStride = e.constant(panels.run);
+    product.c = locateSums(c, index);
+    product.ldc = e.constant(kItemColumns);
+    product.rows = item.rows;
+    emitColumns(
+        item,
+        [&](int64_t width) {
+          product.columns = width;
+          emitMatrixTiles(e, c.module, product, finish);
+        },
+        e);
+  };
+  int64_t last = getLastDepth(kMatrixDepthBlock);
+  if (last == 0)
+    return emitDepth(e.constant(0), depth, false, finish);
+  emitDepth(e.constant(0), kMatrixDepthBlock, false, nullptr);
+  e.loop(e.constant(kMatrixDepthBlock), e.constant(last), kMatrixDepthBlock,
+         [&](Value from) { emitDepth(from, kMatrixDepthBlock, true, nullptr); });
+  emitDepth(e.constant(last), depth - last, true, finish);
 }
 
 /// Two panels, or the one that is left at the end.
-void ProductKernel::emitColumns(KernelContext &c, TileProduct &tiles, Value block,
-                                Finish finish) const {
-  Emitter &e = c.e;
-  auto emitWidth = [&](int64_t width) {
-    tiles.columns = width;
-    emitTiles(e, c.module, tiles, finish);
-  };
+void ProductKernel::emitColumns(const Item &item, llvm::function_ref<void(int64_t)> emitWidth,
+                                Emitter &e) const {
   int64_t panels = llvm::divideCeil(columns, kPanel);
   if (panels % 2 == 0)
     return emitWidth(2 * kPanel);
-  Value isWhole = e.less(block, e.constant(panels / 2));
+  Value isWhole = e.less(item.block, e.constant(panels / 2));
   if (panels > 1)
     e.when(isWhole, [&] { emitWidth(2 * kPanel); });
   e.when(e.isNot(isWhole), [&] { emitWidth(kPanel); });
@@ -221,7 +314,7 @@ void ProductKernel::emitEpilogue(KernelContext &c, const Item &item, Value first
   // Sums are read at the row and column of this item, whatever index they are asked for by.
   Value row, sumColumn;
   for (auto [index, product] : llvm::enumerate(products)) {
-    Value sums = e.offset(c.scratch, e.f32, e.constant(index * kRowBlock * kItemColumns));
+    Value sums = locateSums(c, index);
     c.evaluator.provide(product.getResult(), [&, sums](Evaluator::Index, Lanes lanes) {
       return e.load(e.f32, sums, e.add(e.mul(row, kItemColumns), sumColumn),
                     {lanes.width, nullptr});

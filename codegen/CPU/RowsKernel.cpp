@@ -25,7 +25,7 @@ class RowsKernel : public KernelShape {
 public:
   static FailureOr<std::unique_ptr<KernelShape>> create(func::FuncOp kernel);
 
-  KernelDescription describe() const override {
+  KernelDescription describe(llvm::ArrayRef<CpuModel>) const override {
     KernelDescription description;
     description.grid.push_back(asExtent(getElementCount(ArrayRef(outer)).terms.front()));
     Polynomial row = getElementCount({last});

@@ -2,8 +2,10 @@
 
 #include "codegen/CPU/Tiles.h"
 
+#include "codegen/CPU/Bf16Unit.h"
+#include "codegen/CPU/Functions.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -14,11 +16,17 @@ namespace {
 
 /// How far ahead a kernel asks for what it will read itself, in bytes.
 constexpr int64_t kStreamAhead = 2048;
+/// A call asks for at least one line in 2^kMostSpread steps.
+constexpr int64_t kMostSpread = 3;
 /// A step of depth of this many columns fills a cache line of f32, or shares one of bf16 with the
 /// next.
 constexpr int64_t kLineColumns = 16;
 /// The pair of rows of a bf16 run.
 constexpr int64_t kPairElements = 32;
+
+Type getLeftType(Emitter &e, WeightType type) {
+  return type == WeightType::BF16Dot ? e.b.getBF16Type() : e.f32;
+}
 
 /// What a kernel asks for ahead of time.
 enum class Ahead { Nothing, Own, Next };
@@ -33,16 +41,20 @@ struct TileShape {
   /// Bytes of a step of depth in kLineColumns columns.
   int64_t stepBytes() const { return kLineColumns * elementBytes(); }
   std::string getName() const {
-    return (type == WeightType::F32 ? "tile_f32_" : "tile_bf16_") + std::to_string(columns) +
+    return (type == WeightType::F32       ? "tile_f32_"
+            : type == WeightType::BF16Dot ? "tile_bf16_dot_"
+                                          : "tile_bf16_") +
+           std::to_string(columns) +
            (ahead == Ahead::Nothing ? ""
             : ahead == Ahead::Own   ? "_stream"
                                     : "_next");
   }
 };
 
-/// The arguments of a kernel, by name; `next` is null unless the kernel asks for it.
+/// The arguments of a kernel, by name. `next` is null unless the kernel asks for it: at step k for
+/// what lies k >> spread steps behind it.
 struct TileArguments {
-  Value a, lda, b, ldb, runStride, c, ldc, depth, accumulate, next;
+  Value a, lda, b, ldb, runStride, c, ldc, depth, accumulate, next, spread;
 };
 
 /// Emits the straight-line kernel for a fixed number of rows.
@@ -54,8 +66,10 @@ public:
   void emit() {
     SmallVector<Value> sums = emitStart();
     for (int64_t row = 0; row < rows; ++row)
-      rowPointers.push_back(e.offset(args.a, e.f32, e.mul(args.lda, row)));
-    if (shape.type == WeightType::F32)
+      rowPointers.push_back(e.offset(args.a, getLeftType(e, shape.type), e.mul(args.lda, row)));
+    if (shape.type == WeightType::BF16Dot)
+      sums = emitDots(sums);
+    else if (shape.type == WeightType::F32)
       sums = e.loop(e.constant(0), args.depth, 1, sums, [&](Value k, ValueRange carried) {
         prefetch(k);
         return step(k, loadRow(k), carried);
@@ -133,7 +147,32 @@ private:
     });
   }
 
-  /// Rows k and k + 1, for an even k.
+  /// Two steps of depth at once, on pairs of both operands; the depth is even.
+  SmallVector<Value> emitDots(ArrayRef<Value> initial) {
+    Bf16Unit unit(e);
+    return e.loop(e.constant(0), args.depth, 2, initial, [&](Value k, ValueRange carried) {
+      prefetch(k);
+      SmallVector<Value> pairs, sums(carried);
+      for (int64_t column = 0; column < shape.columns; column += e.model.lanes)
+        pairs.push_back(loadPair(k, column));
+      for (int64_t row = 0; row < rows; ++row) {
+        Value address = e.offset(rowPointers[row], e.b.getBF16Type(), k);
+        Value a = e.splat(e.load(e.i32, address, e.constant(0)), e.model.lanes);
+        for (int64_t i = 0; i < registers; ++i)
+          sums[row * registers + i] = unit.dot(sums[row * registers + i], a, pairs[i]);
+      }
+      return sums;
+    });
+  }
+
+  /// Rows k and k + 1, for an even k, of a register of columns from `column` on.
+  Value loadPair(Value k, int64_t column) {
+    Value pair = e.add(getRun(column), e.mul(k, kPairElements / 2));
+    Value address = e.offset(args.b, e.b.getBF16Type(), e.add(pair, column % 16 * 2));
+    return e.load(e.i32, address, e.constant(0), {e.model.lanes, nullptr});
+  }
+
+  /// Rows k and k + 1, for an even k, as f32.
   void loadPairs(Value k, SmallVectorImpl<Value> &even, SmallVectorImpl<Value> &odd) {
     auto words = VectorType::get({e.model.lanes}, e.i32);
     auto splat = [&](uint32_t value) -> Value {
@@ -143,9 +182,7 @@ private:
     even.clear();
     odd.clear();
     for (int64_t column = 0; column < shape.columns; column += e.model.lanes) {
-      Value pair = e.add(getRun(column), e.mul(k, kPairElements / 2));
-      Value address = e.offset(args.b, e.b.getBF16Type(), e.add(pair, column % 16 * 2));
-      Value raw = e.load(e.i32, address, e.constant(0), {e.model.lanes, nullptr});
+      Value raw = loadPair(k, column);
       even.push_back(
           arith::BitcastOp::create(e.b, floats, arith::ShLIOp::create(e.b, raw, splat(16))));
       odd.push_back(arith::BitcastOp::create(e.b, floats,
@@ -156,7 +193,7 @@ private:
   /// Asks for lines, at step k.
   void prefetch(Value k) {
     if (shape.ahead == Ahead::Next)
-      e.prefetch(args.next, e.mul(k, shape.stepBytes()), 2);
+      e.prefetch(args.next, e.mul(e.shiftRight(k, args.spread), shape.stepBytes()), 2);
     if (shape.ahead != Ahead::Own)
       return;
     bool isF32 = shape.type == WeightType::F32;
@@ -174,30 +211,6 @@ private:
   int64_t registers;
   SmallVector<Value> rowPointers;
 };
-
-/// Returns the function of this name, and where it is new has its body emitted.
-LLVM::LLVMFuncOp getFunction(Emitter &e, ModuleOp module, const Twine &name, ArrayRef<Type> inputs,
-                             llvm::function_ref<void(ValueRange)> emitBody) {
-  if (auto existing = module.lookupSymbol<LLVM::LLVMFuncOp>(name.str()))
-    return existing;
-  OpBuilder::InsertionGuard guard(e.b);
-  e.b.setInsertionPointToEnd(module.getBody());
-  auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(e.b.getContext()), inputs);
-  auto function = LLVM::LLVMFuncOp::create(e.b, name.str(), type, LLVM::Linkage::Internal);
-  function.setPassthroughAttr(e.b.getStrArrayAttr({"noinline", "nounwind"}));
-  for (auto [index, input] : llvm::enumerate(inputs))
-    if (isa<LLVM::LLVMPointerType>(input))
-      function.setArgAttr(index, LLVM::LLVMDialect::getNoAliasAttrName(), e.b.getUnitAttr());
-  Block *entry = function.addEntryBlock(e.b);
-  e.b.setInsertionPointToStart(entry);
-  emitBody(entry->getArguments());
-  LLVM::ReturnOp::create(e.b, ValueRange{});
-  return function;
-}
-
-SmallVector<Type> getTypes(ArrayRef<Value> values) {
-  return llvm::map_to_vector(values, [](Value value) { return value.getType(); });
-}
 
 /// Emits the function for a group of rows: one register tile of columns after the other.
 class GroupFunction {
@@ -247,14 +260,14 @@ private:
           args.ldb, args.runStride, e.offset(args.c, e.f32, e.constant(column)),
           args.ldc, args.depth,     args.accumulate};
       if (ahead == Ahead::Next)
-        inputs.push_back(getNext(column / tileColumns));
-      auto kernel = getFunction(e, module, name, getTypes(inputs), [&](ValueRange in) {
-        Value next = ahead == Ahead::Next ? in[9] : Value();
+        inputs.append({getNext(column / tileColumns), args.spread});
+      callFunction(e, module, name, inputs, [&](ValueRange in) {
+        Value next = ahead == Ahead::Next ? in[9] : Value(),
+              spread = ahead == Ahead::Next ? in[10] : Value();
         TileEmitter(e, tile, size,
-                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next})
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next, spread})
             .emit();
       });
-      LLVM::CallOp::create(e.b, kernel, inputs);
     }
   }
 
@@ -264,16 +277,20 @@ private:
     return e.offset(args.b, e.i8, e.mul(position, shape.elementBytes()));
   }
 
-  /// Where one call asks for lines: the calls of the first groups go through the next part in
-  /// pieces of kLineColumns columns, all later ones ask for the last piece again, which costs
-  /// little.
+  /// Where one call asks for lines: the calls go through the next part in pieces of kLineColumns
+  /// columns, 2^spread calls each; those that are left ask for the end of the last piece again,
+  /// which costs little.
   Value getNext(int64_t tile) {
-    Value call = e.min(e.add(e.mul(group.index, shape.columns / tileColumns), tile),
-                       e.constant(shape.columns / kLineColumns - 1));
+    Value call = e.add(e.mul(group.index, shape.columns / tileColumns), tile);
+    Value calls = e.shiftLeft(e.constant(shape.columns / kLineColumns), args.spread);
+    call = e.min(call, e.sub(calls, e.constant(1)));
+    Value number = e.shiftRight(call, args.spread);
+    Value step =
+        e.mul(e.sub(call, e.shiftLeft(number, args.spread)), e.shiftRight(args.depth, args.spread));
     int64_t pieces = getRunColumns(shape.type) / kLineColumns; // of a run
-    Value run = e.div(call, e.constant(pieces)), piece = e.rem(call, e.constant(pieces));
+    Value run = e.div(number, e.constant(pieces)), piece = e.rem(number, e.constant(pieces));
     Value bytes = e.add(e.mul(e.mul(run, args.runStride), shape.elementBytes()),
-                        e.mul(e.mul(piece, args.depth), shape.stepBytes()));
+                        e.mul(e.add(e.mul(piece, args.depth), step), shape.stepBytes()));
     return e.offset(args.next, e.i8, bytes);
   }
 
@@ -293,23 +310,30 @@ void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p,
   Value groups = e.ceilDiv(p.rows, GroupFunction::getMostRows(e, p.columns));
   Value least = e.div(p.rows, e.max(groups, e.constant(1))),
         larger = e.sub(p.rows, e.mul(least, groups));
+  // The more calls there are, the fewer lines each asks for: memory is kept busy all along, and
+  // what a kernel loads for itself does not queue behind a burst.
+  Value spread = e.constant(0);
+  Value calls = e.mul(groups, p.columns / GroupFunction::getTileColumns(e, p.columns));
+  for (int64_t shift = 1; shift <= kMostSpread; ++shift) {
+    Value enough = e.constant((p.columns / kLineColumns << shift) - 1);
+    spread = e.add(spread, e.select(e.less(enough, calls), e.constant(1), e.constant(0)));
+  }
   e.loop(e.constant(0), groups, 1, [&](Value index) {
     Value first = e.add(e.mul(index, least), e.min(index, larger));
     Value count = e.add(least, e.select(e.less(index, larger), e.constant(1), e.constant(0)));
-    Value a = e.offset(p.a, e.f32, e.mul(first, p.lda)),
+    Value a = e.offset(p.a, getLeftType(e, p.type), e.mul(first, p.lda)),
           c = e.offset(p.c, e.f32, e.mul(first, p.ldc));
     SmallVector<Value> inputs = {a,     p.lda,   p.b,          p.ldb, p.runStride, c,
                                  p.ldc, p.depth, p.accumulate, count, index,       groups};
     if (p.next)
-      inputs.push_back(p.next);
-    auto function = getFunction(e, module, shape.getName(), getTypes(inputs), [&](ValueRange in) {
-      Value next = p.next ? in[12] : Value();
+      inputs.append({p.next, spread});
+    callFunction(e, module, shape.getName(), inputs, [&](ValueRange in) {
+      Value next = p.next ? in[12] : Value(), spread = p.next ? in[13] : Value();
       GroupFunction(e, module, shape,
-                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next},
+                    {in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], in[8], next, spread},
                     {in[9], in[10], in[11]})
           .emit();
     });
-    LLVM::CallOp::create(e.b, function, inputs);
     if (finish)
       finish(first, count);
   });

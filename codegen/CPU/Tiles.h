@@ -14,8 +14,8 @@
 // lies in cache, they ask for the lines of the part that comes next; where they are too few to ask
 // for all of it, the first asks for what it will read itself a few steps later.
 //
-// Each element of C is one chain of fused multiply-adds in order of depth, whatever the number of
-// rows and the instruction set are.
+// Each element of C is one chain of fused multiply-adds (or of dot products of pairs) in order of
+// depth, whatever the number of rows and the instruction set are.
 
 #ifndef ASHLAR_CODEGEN_CPU_TILES_H
 #define ASHLAR_CODEGEN_CPU_TILES_H
@@ -25,8 +25,9 @@
 
 namespace ashlar::cpu {
 
-/// What B holds: f32, or bf16 with rows 2i and 2i + 1 of one column side by side.
-enum class WeightType { F32, BF16 };
+/// What B holds: f32, or bf16 with rows 2i and 2i + 1 of one column side by side. A is f32, but for
+/// BF16Dot, where it is bf16 and the depth even.
+enum class WeightType { F32, BF16, BF16Dot };
 
 /// The columns of B that lie side by side in memory.
 inline int64_t getRunColumns(WeightType type) { return type == WeightType::F32 ? kPanel : 16; }

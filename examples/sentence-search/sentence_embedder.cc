@@ -10,7 +10,7 @@ namespace ashlar {
 absl::StatusOr<std::unique_ptr<SentenceEmbedder>>
 SentenceEmbedder::Load(const std::string &artifact, const std::string &vocabulary) {
   std::unique_ptr<SentenceEmbedder> embedder(new SentenceEmbedder());
-  ASHLAR_ASSIGN_OR_RETURN(embedder->tokenizer_, BertTokenizer::Load(vocabulary));
+  ASHLAR_ASSIGN_OR_RETURN(embedder->tokenizer_, Tokenizer::Load(vocabulary));
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(artifact));
   for (const auto &dim : program->metadata().dims) {
     if (dim->name == "batch")

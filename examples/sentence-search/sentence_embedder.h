@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/api/session.h"
-#include "runtime/text/bert_tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 namespace ashlar {
 
@@ -28,7 +28,7 @@ public:
 private:
   SentenceEmbedder() = default;
 
-  std::unique_ptr<const BertTokenizer> tokenizer_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
   std::unique_ptr<Session> session_;
   int64_t max_batch_ = 1, max_length_ = 1;
 };

@@ -2,6 +2,7 @@
 #include "runtime/api/entry_plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 
 #include "runtime/program/extent.h"
@@ -24,6 +25,12 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
   return nullptr;
 }
 
+// A number that no launch of the process has had: scratch may pass from one session to another.
+int64_t NextLaunch() {
+  static std::atomic<int64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const fb::ImageT& layout,
@@ -35,7 +42,7 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
     launch.kernel = program.kernels[schema->kernel].get();
     launch.function = image.Entry(layout.entries[schema->kernel]);
     for (const auto& operand : schema->operands) launch.buffers.push_back(Address(*operand, bases));
-    launch.extents.resize(schema->extents.size());
+    launch.extents.resize(schema->extents.size() + 1);
     launches_.push_back(std::move(launch));
   }
   ClearTimes();
@@ -48,8 +55,9 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     Launch& launch = launches_[i];
     Clock::time_point begin;
     if (profile) begin = Clock::now();
-    for (size_t e = 0; e < launch.extents.size(); ++e)
+    for (size_t e = 0; e < launch.schema->extents.size(); ++e)
       launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
+    launch.extents.back() = NextLaunch();
     int64_t items = 1;
     for (const auto& extent : launch.kernel->grid)
       items *= Evaluate(*extent, launch.extents.data());

@@ -2,6 +2,7 @@
 #include "runtime/text/json_field.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
@@ -77,6 +78,20 @@ absl::StatusOr<int64_t> JsonField::Index() const {
   if (!value_ || !value_->is_number_unsigned() || value_->get<uint64_t>() > INT32_MAX)
     return Expected("an integer in 0..2147483647");
   return value_->get<int64_t>();
+}
+
+absl::StatusOr<int64_t> JsonField::IndexOr(int64_t otherwise) const {
+  return present() ? Index() : otherwise;
+}
+
+absl::StatusOr<double> JsonField::Number() const {
+  if (!value_ || !value_->is_number() || !std::isfinite(value_->get<double>()))
+    return Expected("a number");
+  return value_->get<double>();
+}
+
+bool JsonField::IsZero() const {
+  return value_ && value_->is_number() && value_->get<double>() == 0;
 }
 
 absl::StatusOr<std::string> JsonField::StringOr(const std::string& otherwise) const {

@@ -34,6 +34,10 @@ class JsonField {
   absl::StatusOr<bool> Bool() const;
   // An integer in 0..2^31-1.
   absl::StatusOr<int64_t> Index() const;
+  absl::StatusOr<int64_t> IndexOr(int64_t otherwise) const;
+  // Any finite number.
+  absl::StatusOr<double> Number() const;
+  bool IsZero() const;
   absl::StatusOr<std::string> StringOr(const std::string& otherwise) const;
   absl::StatusOr<bool> BoolOr(bool otherwise) const;
   absl::Status CheckArray() const;
@@ -46,6 +50,8 @@ class JsonField {
   absl::Status Unsupported(const std::string& what) const;
 
   const std::string& path() const { return *path_; }
+  // Where this is in the file, "model.merges[3]".
+  const std::string& name() const { return name_; }
   const nlohmann::json* value() const { return value_; }
 
  private:

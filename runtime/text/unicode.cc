@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/text/unicode.h"
 
-#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
-#include <unicode/uniset.h>
-#include <unicode/unistr.h>
 #include <unicode/utf8.h>
-
-#include "runtime/base/status.h"
 
 namespace ashlar {
 namespace {
@@ -37,32 +32,22 @@ uint32_t CategoryMask(char32_t c) {
   return age[0] > kCategoriesAge ? U_GC_CN_MASK : mask;
 }
 
-// NFD of the characters that Unicode 12.1 had; nothing where ICU's data are missing. Never freed:
-// it is used until the process ends.
-const icu::Normalizer2* Decomposition() {
-  static const icu::Normalizer2* normalizer = []() -> const icu::Normalizer2* {
-    UErrorCode error = U_ZERO_ERROR;
-    const icu::Normalizer2* all = icu::Normalizer2::getNFDInstance(error);
-    auto* set = new icu::UnicodeSet(icu::UnicodeString::fromUTF8("[:age=12.1:]"), error);
-    if (U_FAILURE(error)) return nullptr;
-    set->freeze();
-    return new icu::FilteredNormalizer2(*all, *set);
-  }();
-  return normalizer;
-}
-
 }  // namespace
 
-std::u32string DecodeUtf8(std::string_view bytes) {
+std::u32string DecodeUtf8(std::string_view bytes) { return DecodeUtf8(bytes, nullptr); }
+
+std::u32string DecodeUtf8(std::string_view bytes, std::vector<int64_t>* places) {
   std::u32string text;
   text.reserve(bytes.size());
   const char* data = bytes.data();
   size_t i = 0, size = bytes.size();
   while (i < size) {
+    if (places) places->push_back(static_cast<int64_t>(i));
     UChar32 c;
     U8_NEXT_OR_FFFD(data, i, size, c);
     text.push_back(static_cast<char32_t>(c));
   }
+  if (places) places->push_back(static_cast<int64_t>(size));
   return text;
 }
 
@@ -85,6 +70,13 @@ void AppendUtf8(char32_t c, std::string* bytes) {
   if (!error) bytes->append(buffer, size);
 }
 
+std::string EncodeUtf8(std::u32string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  for (char32_t c : text) AppendUtf8(c, &bytes);
+  return bytes;
+}
+
 bool IsWhitespace(char32_t c) {
   return c < 0x80 ? c == ' ' || (c >= 9 && c <= 13) : u_isUWhiteSpace(static_cast<UChar32>(c));
 }
@@ -103,26 +95,30 @@ bool IsPunctuation(char32_t c) {
 
 bool IsNonspacingMark(char32_t c) { return c >= 0x80 && (CategoryMask(c) & U_GC_MN_MASK); }
 
+bool IsCombiningMark(char32_t c) {
+  if (c == 0x1CF2 || c == 0x1CF3) return true;  // Vedic signs ardhavisarga, Lo since 12.0
+  if (c < 0x300 || !(U_MASK(u_charType(static_cast<UChar32>(c))) & U_GC_M_MASK)) return false;
+  UVersionInfo age;
+  u_charAge(static_cast<UChar32>(c), age);
+  return age[0] <= 9 && c != 0x111C9;  // Sharada sandhi mark, Po until 11.0
+}
+
+bool IsNumeric(char32_t c) {
+  return c < 0x80 ? c >= '0' && c <= '9'
+                  : U_MASK(u_charType(static_cast<UChar32>(c))) & U_GC_N_MASK;
+}
+
+bool IsWordCharacter(char32_t c) {
+  const auto code = static_cast<UChar32>(c);
+  constexpr uint32_t kMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+  return (U_MASK(u_charType(code)) & kMask) || u_isUAlphabetic(code) || c == 0x200C || c == 0x200D;
+}
+
 bool IsCjk(char32_t c) {
   if (c < 0x3400) return false;
   return c <= 0x4DBF || (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF) ||
          (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B81F) ||
          (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
-absl::StatusOr<std::u32string> Decompose(const std::u32string& text) {
-  const icu::Normalizer2* normalizer = Decomposition();
-  if (!normalizer) return absl::InternalError("ICU's normalization data cannot be loaded");
-  UErrorCode error = U_ZERO_ERROR;
-  auto source = icu::UnicodeString::fromUTF32(reinterpret_cast<const UChar32*>(text.data()),
-                                              static_cast<int32_t>(text.size()));
-  icu::UnicodeString decomposed = normalizer->normalize(source, error);
-  std::u32string result(decomposed.countChar32(), U'\0');
-  decomposed.toUTF32(reinterpret_cast<UChar32*>(result.data()), static_cast<int32_t>(result.size()),
-                     error);
-  if (U_FAILURE(error) && error != U_STRING_NOT_TERMINATED_WARNING)
-    return absl::InternalError(StrCat("ICU's normalization failed: ", u_errorName(error)));
-  return result;
 }
 
 void AppendLowercase(char32_t c, std::u32string* text) {

@@ -83,12 +83,23 @@ TEST(Unicode, CjkBlocks) {
   EXPECT_FALSE(IsCjk(0x3042) || IsCjk(0xAC00));  // kana, hangul
 }
 
-TEST(Unicode, Decomposes) {
-  EXPECT_EQ(*Decompose(U"é한Å"), U"e\u0301\u1112\u1161\u11ABA\u030A");
-  EXPECT_EQ(*Decompose(U"a\u0301\u0323"), U"a\u0323\u0301");  // in canonical order
-  EXPECT_EQ(*Decompose(U"\U00011938"), U"\U00011938");        // decomposes since Unicode 13
-  EXPECT_EQ(*Decompose(U"\uFB01"), U"\uFB01");                // compatibility only
-  EXPECT_EQ(*Decompose(U""), U"");
+TEST(Unicode, CombiningMarks) {
+  for (char32_t c : {0x301, 0x903, 0x20DD, 0x1885, 0x1CF2}) EXPECT_TRUE(IsCombiningMark(c)) << c;
+  for (char32_t c : {0x41, 0x111C9, 0x7FD, 0x1AC0}) EXPECT_FALSE(IsCombiningMark(c)) << c;
+}
+
+TEST(Unicode, NumbersAndWords) {
+  for (char32_t c : {0x30, 0xB2, 0x660, 0x2160, 0x3007}) EXPECT_TRUE(IsNumeric(c)) << c;
+  for (char32_t c : {0x41, 0x4E00, 0x3A}) EXPECT_FALSE(IsNumeric(c)) << c;
+  for (char32_t c : {0x5F, 0x39, 0x4E00, 0x301, 0x200D, 0x24B6, 0x203F})
+    EXPECT_TRUE(IsWordCharacter(c)) << c;
+  for (char32_t c : {0x20, 0x2D, 0xB2, 0x2014, 0x1F600}) EXPECT_FALSE(IsWordCharacter(c)) << c;
+}
+
+TEST(Unicode, PlacesOfCharacters) {
+  std::vector<int64_t> places;
+  EXPECT_EQ(DecodeUtf8("a\xC3\xA9\xE4\xB8z", &places), U"aé\uFFFDz");
+  EXPECT_EQ(places, (std::vector<int64_t>{0, 1, 3, 5, 6}));
 }
 
 TEST(Unicode, LowersCharacterByCharacter) {

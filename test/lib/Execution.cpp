@@ -7,6 +7,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Program/Program.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/device/cpu/cpu_features.h"
 #include "runtime/program/artifact_writer.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -22,15 +23,29 @@ namespace ashlar::test {
 using interpreter::Array;
 using interpreter::NamedArray;
 
-std::vector<const cpu::CpuModel *> getRunnableModels() {
-  std::vector<const cpu::CpuModel *> models;
-  const cpu::CpuModel *best = cpu::getNativeCpuModel();
-  for (const cpu::CpuModel &model : cpu::getCpuModels()) {
-    models.push_back(&model);
-    if (&model == best)
-      break;
+/// Those of the named models that this machine runs.
+static std::vector<cpu::CpuModel> selectRunnable(ArrayRef<StringRef> names) {
+  std::vector<cpu::CpuModel> models;
+  std::string error;
+  for (StringRef name : names) {
+    auto model = cpu::findCpuModel(name, error);
+    if (model && llvm::all_of(model->features, [](const std::string &feature) {
+          return HostFeatures().count(feature) > 0;
+        }))
+      models.push_back(std::move(*model));
   }
-  return best ? models : std::vector<const cpu::CpuModel *>();
+  return models;
+}
+
+std::vector<cpu::CpuModel> getRunnableModels() {
+  return selectRunnable({cpu::kLeastCpus[0], cpu::kLeastCpus[1]});
+}
+
+std::vector<cpu::CpuModel> getRoundingModels() {
+  auto models = selectRunnable({cpu::kEmulatedCpus[0], cpu::kEmulatedCpus[1], "native"});
+  if (!models.empty() && models.back().bf16 == cpu::Bf16Product::Widen)
+    models.pop_back();
+  return models;
 }
 
 double getTolerance(int64_t length) {
@@ -45,7 +60,7 @@ static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuMode
   addFusionPipeline(manager);
   if (failed(manager.run(module)))
     return "fusion failed";
-  cpu::CpuTarget target(&model);
+  cpu::CpuTarget target({model});
   if (failed(lowerToProgram(module, target, {})))
     return "lowering failed";
   auto images = target.compile(getKernelBodies(module));
@@ -86,7 +101,7 @@ std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const cp
   OwningOpRef<ModuleOp> copy = module.clone();
   std::string error = compileTo(path, *copy, model, source);
   if (!error.empty()) {
-    ADD_FAILURE() << model.name.str() << ": " << error;
+    ADD_FAILURE() << model.name << ": " << error;
     return nullptr;
   }
   auto program = Program::Load(compiled->path);

@@ -14,8 +14,12 @@
 
 namespace ashlar::test {
 
-/// The instruction sets that this machine runs; tests go over all of them.
-std::vector<const cpu::CpuModel *> getRunnableModels();
+/// The instruction sets that this machine runs, with products of bf16 weights in f32 arithmetic;
+/// tests go over all of them.
+std::vector<cpu::CpuModel> getRunnableModels();
+/// The kinds of code that round the left operands of such products to bf16, as far as this machine
+/// runs them.
+std::vector<cpu::CpuModel> getRoundingModels();
 
 /// Where a module's parameters come from.
 struct ParameterSource {

@@ -31,7 +31,8 @@ struct LowerToProgramPass
     registry.insert<ashlar::program::ProgramDialect>();
   }
   void runOnOperation() override {
-    ashlar::cpu::CpuTarget target({ashlar::cpu::findCpuModel("x86-64-v3")});
+    std::string error;
+    ashlar::cpu::CpuTarget target({*ashlar::cpu::findCpuModel("x86-64-v3", error)});
     ashlar::LoweringOptions options;
     if (memoryLimit > 0)
       options.memoryLimit = memoryLimit;

@@ -2,6 +2,7 @@
 // compiler/Distribution/Solver/README.md.
 //
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -21,7 +22,8 @@ and the memory in use at each time stays within the limit. FILE is a problem in 
 ASPLOS 2025 contest on intra-operator parallelism; - is the standard input.
 
   --output FILE    write the list of strategy indices, one per node, as JSON
-  --time-limit S   seconds until the best solution so far is taken, reading included (default 60)
+  --time-limit S   seconds until the best solution so far is taken, reading included (default 60);
+                   the file is read to its end in any case, and what was found at once is taken then
   --work N         stop after N units of work instead (a thread does some 100000 in a second), at
                    the same solution on every machine
   --threads N      threads that search (default 1); with --work the solution does not depend on it
@@ -33,11 +35,10 @@ soon as the bound meets the cost.
 
 example: ashlar-plan-sharding model.json.gz --time-limit 60 --threads 2 --output strategies.json
 
-exit status: 0 a solution was found, 1 none was found or the file is at fault, 2 the command line is
-at fault
+exit status: 0 a solution was found, 1 none was found, 2 the file or the command line is at fault
 )";
 
-constexpr int kFailure = 1, kUsageFault = 2;
+constexpr int kNoSolution = 1, kFault = 2;
 
 struct Arguments {
   std::string input, output;
@@ -113,7 +114,7 @@ absl::Status writeFile(const std::string &path, const std::string &text) {
   return file ? absl::OkStatus() : absl::UnavailableError("it cannot be written");
 }
 
-void printSolution(const ashlar::solver::Solution &solution, double seconds) {
+void printSolution(const ashlar::solver::Solution &solution, double reading, double seconds) {
   using ashlar::solver::toString;
   if (solution.feasible) {
     const ashlar::solver::Cost gap = solution.cost - solution.lowerBound;
@@ -129,8 +130,8 @@ void printSolution(const ashlar::solver::Solution &solution, double seconds) {
   }
   absl::PrintF("left by the reductions: %d nodes, %d edges, %d times\n", solution.coreNodes,
                solution.coreEdges, solution.coreRows);
-  absl::PrintF("seconds: %.3f\nwork: %d\nstopped early: %s\n", seconds, solution.work,
-               solution.stoppedEarly ? "yes" : "no");
+  absl::PrintF("seconds: %.3f, of which reading: %.3f\nwork: %d\nstopped early: %s\n", seconds,
+               reading, solution.work, solution.stoppedEarly ? "yes" : "no");
 }
 
 int fail(int status, const std::string &context, const absl::Status &error) {
@@ -147,24 +148,25 @@ int main(int argc, char **argv) {
   };
   Arguments arguments;
   if (absl::Status status = parseArguments(argc, argv, arguments); !status.ok())
-    return fail(kUsageFault, "", status);
+    return fail(kFault, "", status);
   if (arguments.help) {
     std::fputs(kUsage, stdout);
     return 0;
   }
   absl::StatusOr<ashlar::solver::Problem> problem = ashlar::solver::readIopddl(arguments.input);
   if (!problem.ok())
-    return fail(kFailure, arguments.input + ": ", problem.status());
-  arguments.options.timeLimit -= seconds();
+    return fail(kFault, arguments.input + ": ", problem.status());
+  const double reading = seconds();
+  arguments.options.timeLimit = std::max(0.0, arguments.options.timeLimit - reading);
   absl::StatusOr<ashlar::solver::Solution> solution =
       ashlar::solver::solve(*problem, arguments.options);
   if (!solution.ok())
-    return fail(kFailure, arguments.input + ": ", solution.status());
+    return fail(kFault, arguments.input + ": ", solution.status());
   if (!arguments.output.empty() && solution->feasible)
     if (absl::Status status =
             writeFile(arguments.output, ashlar::solver::printChoices(solution->choices));
         !status.ok())
-      return fail(kFailure, arguments.output + ": ", status);
-  printSolution(*solution, seconds());
-  return solution->feasible ? 0 : kFailure;
+      return fail(kFault, arguments.output + ": ", status);
+  printSolution(*solution, reading, seconds());
+  return solution->feasible ? 0 : kNoSolution;
 }

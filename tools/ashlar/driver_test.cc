@@ -229,6 +229,30 @@ TEST_F(DriverTest, GenerateStops) {
   EXPECT_THAT(err_, HasSubstr("its limit is 24"));
 }
 
+TEST_F(DriverTest, GenerateContinuesAText) {
+  std::string vocabulary = "[PAD]\n[CLS]\nonce\n[SEP]\n[UNK]\n";
+  for (int id = 5; id < 50; ++id)
+    vocabulary += id == 9    ? "hello\n"
+                  : id == 30 ? "##ing\n"
+                  : id == 37 ? ".\n"
+                             : "w" + std::to_string(id) + "\n";
+  ASSERT_TRUE(WriteFile(directory_ + "/vocab.txt", vocabulary).ok());
+  const Arguments command = {"generate", decoder_, "--prompt", "Once", "--max-tokens", "4"};
+  auto with = [&](Arguments more) {
+    more.insert(more.begin(), command.begin(), command.end());
+    return Ashlar(more);
+  };
+  ASSERT_EQ(with({"--vocab", directory_}), kOk) << err_;
+  EXPECT_EQ(out_, "helloing w44.\n");
+  EXPECT_THAT(err_, HasSubstr("prompt: 3 tokens"));
+  EXPECT_EQ(with({"--vocab", directory_ + "/none"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("--vocab: "));
+  EXPECT_EQ(with({"--prompt-ids", "1"}), kUsage);
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1", "--vocab", directory_}), kUsage);
+  // A prompt of bytes that are no text is one all the same.
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt", "\xFF", "--vocab", directory_}), kOk) << err_;
+}
+
 TEST_F(DriverTest, GenerateRefusesABadPrompt) {
   EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,50"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("element [0, 1] is 50, expected 0..49"));

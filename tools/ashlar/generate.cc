@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// ashlar generate: greedy continuation of token ids. Entry `prefill` takes the prompt, entry
-// `decode` one token a step, both give `logits` [batch, vocabulary].
+// ashlar generate: greedy continuation of a text or of token ids. Entry `prefill` takes the prompt,
+// entry `decode` one token a step, both give `logits` [batch, vocabulary].
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -9,8 +9,10 @@
 #include <iostream>
 
 #include "runtime/base/status.h"
+#include "runtime/text/incremental_decoder.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
+#include "tools/ashlar/text_inputs.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
@@ -46,15 +48,47 @@ absl::StatusOr<std::vector<int64_t>> TokenShape(const Program& program) {
   return NotFound("entry 'decode' has no input 'input_ids'");
 }
 
+// Prints tokens as they come: text, or ids separated by commas.
+class TokenPrinter {
+ public:
+  // `tokenizer` may be null, and must live as long.
+  explicit TokenPrinter(const Tokenizer* tokenizer) {
+    if (tokenizer) decoder_.emplace(*tokenizer);
+  }
+
+  absl::Status Print(int64_t token) {
+    if (!decoder_) {
+      std::cout << (any_ ? "," : "") << token << std::flush;
+    } else {
+      ASHLAR_ASSIGN_OR_RETURN(std::string text, decoder_->Push(token));
+      std::cout << text << std::flush;
+    }
+    any_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() {
+    if (decoder_) {
+      ASHLAR_ASSIGN_OR_RETURN(std::string text, decoder_->Finish());
+      std::cout << text;
+    }
+    if (any_) std::cout << "\n";
+    return absl::OkStatus();
+  }
+
+ private:
+  std::optional<IncrementalDecoder> decoder_;
+  bool any_ = false;
+};
+
 struct Report {
   int64_t tokens = 0;
   double prefill_seconds = 0, decode_seconds = 0;
   std::string stopped;  // why, where it was not the number of tokens
 };
 
-// Prints the ids, separated by commas, as they come.
 absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int64_t max_tokens,
-                      const std::vector<int64_t>& stops, Report* report) {
+                      const std::vector<int64_t>& stops, TokenPrinter* printer, Report* report) {
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> token_shape, TokenShape(session.program()));
   int64_t token = 0;
   std::vector<Tensor> outputs;
@@ -67,7 +101,7 @@ absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int6
   begin = std::chrono::steady_clock::now();
   while (report->tokens < max_tokens) {
     ASHLAR_ASSIGN_OR_RETURN(token, ArgMax(outputs));
-    std::cout << (report->tokens > 0 ? "," : "") << token << std::flush;
+    ASHLAR_RETURN_IF_ERROR(printer->Print(token));
     ++report->tokens;
     if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
       report->stopped = StrCat("stopped at the end-of-text token ", token);
@@ -104,16 +138,23 @@ void Print(const Report& report, size_t prompt) {
 
 int GenerateMain(const Arguments& args) {
   SessionRequest request;
-  std::string ids;
+  std::string ids, text, vocabulary;
   int64_t max_tokens = 64;
   bool ignore_eos = false;
   Options options(
       "generate",
-      "Continues a prompt of token ids, always with the likeliest token. The ids come on\n"
-      "stdout as they are made, separated by commas; tokens per second on stderr at the end.",
-      "example:\n  ashlar generate llama.ashlar --prompt-ids 1,403,407 --max-tokens 32");
+      "Continues a prompt, always with the likeliest token. The text (or the ids, separated by\n"
+      "commas) comes on stdout as it is made; tokens per second on stderr at the end.",
+      "examples:\n"
+      "  ashlar generate llama.ashlar --prompt 'Once upon a time' --max-tokens 32\n"
+      "  ashlar generate llama.ashlar --prompt-ids 1,403,407 --max-tokens 32");
   options.Positional("X.ashlar", "the artifact of a decoder", &request.artifact);
-  options.Add("--prompt-ids", "1,2,3", "the prompt's token ids (required)", &ids);
+  options.Add("--prompt", "TEXT", "the prompt; what continues it is printed as text", &text);
+  options.Add("--prompt-ids", "1,2,3", "the prompt's token ids instead", &ids);
+  options.Add("--vocab", "DIR",
+              "where tokenizer.json, tokenizer.model or another vocabulary lies (default: in the\n"
+              "model's directory, which the artifact remembers)",
+              &vocabulary);
   options.Add("--max-tokens", "N", "how many tokens to make at most (default: 64)", &max_tokens);
   options.Add("--ignore-eos", "go on after the end-of-text token", &ignore_eos);
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
@@ -121,17 +162,32 @@ int GenerateMain(const Arguments& args) {
   options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
-  if (ids.empty()) return options.UsageError("--prompt-ids is missing");
+  if (ids.empty() == text.empty())
+    return options.UsageError("one of --prompt and --prompt-ids is wanted");
+  if (text.empty() && !vocabulary.empty()) return options.UsageError("--vocab without --prompt");
   std::optional<std::vector<int64_t>> prompt = ParseIntegers(ids);
-  if (!prompt) return options.UsageError(StrCat("--prompt-ids: expected 1,2,3, found '", ids, "'"));
+  if (text.empty() && !prompt)
+    return options.UsageError(StrCat("--prompt-ids: expected 1,2,3, found '", ids, "'"));
   auto session = OpenSession(request);
   if (!session.ok()) return Fail(session.status());
+  const Program& program = (*session)->program();
+  std::unique_ptr<const Tokenizer> tokenizer;
+  if (!text.empty()) {
+    auto loaded =
+        LoadTokenizer(program, vocabulary.empty() ? request.weights_directory : vocabulary);
+    if (!loaded.ok()) return Fail(loaded.status());
+    tokenizer = std::move(*loaded);
+    auto encoding = tokenizer->Encode(text);
+    if (!encoding.ok()) return Fail(encoding.status());
+    prompt = std::move(encoding->ids);
+  }
   std::vector<int64_t> stops;
-  std::string eos((*session)->program().Property("eos_token_id"));
+  std::string eos(program.Property("eos_token_id"));
   if (!ignore_eos && !eos.empty()) stops = ParseIntegers(eos).value_or(std::vector<int64_t>());
   Report report;
-  absl::Status status = Generate(**session, *prompt, max_tokens, stops, &report);
-  if (report.tokens > 0) std::cout << "\n";
+  TokenPrinter printer(tokenizer.get());
+  absl::Status status = Generate(**session, *prompt, max_tokens, stops, &printer, &report);
+  if (absl::Status finished = printer.Finish(); status.ok()) status = finished;
   if (!status.ok()) return Fail(status);
   Print(report, prompt->size());
   return kOk;

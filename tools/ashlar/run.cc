@@ -114,14 +114,14 @@ int RunMain(const Arguments& args) {
               "FILE.npz alone: every array in it (repeat for several inputs)",
               &specs);
   options.Add("--text", "TEXT",
-              "a text in place of input_ids, attention_mask and token_type_ids, for BERT's\n"
-              "vocabularies (repeat for a batch)",
+              "a text in place of input_ids, attention_mask and token_type_ids (repeat for a\n"
+              "batch)",
               &text.texts);
   options.Add("--text-pair", "TEXT", "the second part of each --text, such as an answer",
               &text.pairs);
   options.Add("--vocab", "DIR",
-              "where tokenizer.json or vocab.txt lies (default: in the model's directory, which\n"
-              "the artifact remembers)",
+              "where tokenizer.json, tokenizer.model or another vocabulary lies (default: in the\n"
+              "model's directory, which the artifact remembers)",
               &text.vocabulary);
   options.Add("--output-dir", "DIR",
               "write each output to DIR/NAME.npy (default: print its first values)", &directory);

@@ -45,6 +45,16 @@ void WarnOfCutTexts(const EncodedBatch& batch, int64_t most) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadTokenizer(const Program& program,
+                                                               const std::string& vocabulary) {
+  const bool beside = vocabulary.empty();
+  auto tokenizer = Tokenizer::Load(beside ? program.metadata().weight_directory : vocabulary);
+  if (!tokenizer.ok())
+    return Annotate(tokenizer.status(),
+                    beside ? "the vocabulary beside the model (--vocab DIR: another)" : "--vocab");
+  return tokenizer;
+}
+
 absl::StatusOr<TextInputs> TextInputs::Encode(const Program& program, const std::string& entry_name,
                                               const TextRequest& request) {
   const fb::ProgramT& metadata = program.metadata();
@@ -59,18 +69,10 @@ absl::StatusOr<TextInputs> TextInputs::Encode(const Program& program, const std:
     return OutOfRange(texts, texts == 1 ? " text" : " texts",
                       ", the artifact was compiled for batches of ", bounds.least[0], "..",
                       bounds.most[0], " (`ashlar compile --batch` sets the bounds)");
-  const std::string path =
-      request.vocabulary.empty() ? metadata.weight_directory : request.vocabulary;
-  auto tokenizer = BertTokenizer::Load(path);
-  if (!tokenizer.ok())
-    return Annotate(tokenizer.status(),
-                    request.vocabulary.empty()
-                        ? "the vocabulary beside the model (--vocab DIR: another)"
-                        : "--vocab");
+  ASHLAR_ASSIGN_OR_RETURN(auto tokenizer, LoadTokenizer(program, request.vocabulary));
   TextInputs inputs;
-  ASHLAR_ASSIGN_OR_RETURN(
-      inputs.batch_,
-      (*tokenizer)->EncodeBatch(request.texts, request.pairs, bounds.most[1], bounds.least[1]));
+  ASHLAR_ASSIGN_OR_RETURN(inputs.batch_, tokenizer->EncodeBatch(request.texts, request.pairs,
+                                                                bounds.most[1], bounds.least[1]));
   const EncodedBatch& batch = inputs.batch_;
   WarnOfCutTexts(batch, bounds.most[1]);
   const std::vector<int64_t> shape = {batch.size, batch.length};

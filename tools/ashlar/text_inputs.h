@@ -4,13 +4,14 @@
 // entry has them.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/api/tensor.h"
 #include "runtime/program/program.h"
-#include "runtime/text/bert_tokenizer.h"
+#include "runtime/text/tokenizer.h"
 
 namespace ashlar {
 
@@ -19,6 +20,11 @@ struct TextRequest {
   std::vector<std::string> pairs;  // none, or one for each text
   std::string vocabulary;          // a directory or file; empty: the artifact's weight directory
 };
+
+// The tokenizer of `vocabulary`, a directory or file, or where that is empty of the directory that
+// the artifact's weights come from. Errors say which of the two it was.
+absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadTokenizer(const Program& program,
+                                                               const std::string& vocabulary);
 
 // Owns what its tensors view.
 class TextInputs {

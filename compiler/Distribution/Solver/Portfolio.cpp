@@ -7,6 +7,7 @@
 
 #include "compiler/Distribution/Solver/Dual.h"
 #include "compiler/Distribution/Solver/Neighbourhood.h"
+#include "compiler/Distribution/Solver/PathSearch.h"
 
 namespace ashlar::solver::detail {
 namespace {
@@ -19,6 +20,8 @@ constexpr int32_t kSmall = 64;
 constexpr int64_t kStepsAtOnce = 2'000'000; // for few variables
 constexpr int64_t kEntriesAtOnce = 1 << 22;
 constexpr int64_t kWorkAtOnce = 200'000'000;
+constexpr int64_t kWorkAlongPath = 2'000'000'000;
+constexpr double kPathShare = 0.7;    // of the run, at most, for a search along a path
 constexpr double kDualShare = 0.25;   // of the run, at most, before the search
 constexpr double kDualPortion = 0.02; // of the run, between searches
 constexpr int kLeastPasses = 7;       // in such a portion
@@ -156,6 +159,8 @@ private:
     const Subproblem problem = makeSubproblem(core, any, all);
     int64_t steps = kStepsAtOnce;
     if (core.size() > kSmall) {
+      if (searchAlongPath(problem))
+        return;
       const Buckets shape(problem, kEntriesAtOnce, /*allocate=*/false);
       if (!shape.exact() || shape.work() > kWorkAtOnce)
         return;
@@ -170,7 +175,30 @@ private:
       searchOptions.steps = std::min(steps, *options.workLimit * kWorkUnit);
     searchOptions.stop = [&] { return Clock::now() >= options.deadline; };
     const Cost upper = isAllowed(best.cost) ? best.cost - core.graph.constant : kInfinity;
-    const SearchResult found = search(problem, upper, {}, searchOptions);
+    take(search(problem, upper, {}, searchOptions));
+    if (!done() && core.size() <= kSmall)
+      searchAlongPath(problem);
+  }
+
+  /// Labels along a path of all variables; returns whether the core is narrow enough.
+  bool searchAlongPath(const Subproblem &problem) {
+    SearchOptions searchOptions;
+    searchOptions.mostEntries = INT64_MAX;
+    searchOptions.mostWork = kWorkAlongPath;
+    if (options.workLimit)
+      searchOptions.mostWork = std::min(
+          kWorkAlongPath, int64_t(kPathShare * double(*options.workLimit * kWorkUnit - work)));
+    const double until = progress() + kPathShare * (1 - progress());
+    searchOptions.stop = [&, until] {
+      return options.deadline != Clock::time_point::max() && progress() >= until;
+    };
+    const Cost upper = isAllowed(best.cost) ? best.cost - core.graph.constant : kInfinity;
+    const SearchResult found = searchPath(problem, upper, searchOptions);
+    take(found);
+    return found.bound > -kInfinite;
+  }
+
+  void take(const SearchResult &found) {
     work += found.work;
     if (found.improved)
       adoptIfBetter(stateOf(found.choices));

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "compiler/Distribution/Solver/Dominance.h"
 #include "compiler/Distribution/Solver/ReduceRows.h"
 
 namespace ashlar::solver::detail {
@@ -16,38 +17,59 @@ constexpr int64_t kMostEntries = 1'000'000;    // of the matrix that it leaves
 class Reducer {
 public:
   Reducer(Graph &graph, std::chrono::steady_clock::time_point deadline)
-      : graph(graph), deadline(deadline), dirty(graph.variables.size(), 1) {}
+      : graph(graph), deadline(deadline), dirty(graph.variables.size(), 0),
+        touched(graph.variables.size(), 0), dominance(graph) {
+    for (int32_t v = 0; v < int32_t(graph.variables.size()); ++v)
+      mark(v);
+  }
 
   int64_t run() {
+    relieve(); // what memory does not tell apart can share all that follows
     do {
-      while (round())
+      while (!graph.infeasible && round())
         ;
-    } while (!graph.infeasible && !late && reduceRows(graph, dirty));
+    } while (!graph.infeasible && !late && relieve());
     for (int64_t limit : graph.limits)
       graph.infeasible |= limit < 0;
-    return work + graph.pool.work;
+    return work + dominance.work + graph.pool.work;
   }
 
 private:
+  /// Reduces the rows; returns whether that changed any variable.
+  bool relieve() {
+    std::vector<char> changed(dirty.size(), 0);
+    if (!reduceRows(graph, changed))
+      return false;
+    for (int32_t v = 0; v < int32_t(changed.size()); ++v)
+      if (changed[size_t(v)])
+        mark(v);
+    return true;
+  }
+
   /// Visits each variable that something has happened to; returns whether any was.
   bool round() {
     std::vector<int32_t> visits;
-    for (int32_t v = 0; v < int32_t(dirty.size()); ++v)
-      if (dirty[size_t(v)] && graph.variables[size_t(v)].alive)
-        visits.push_back(v);
-    touched.assign(dirty.size(), 0);
+    std::swap(visits, waiting);
+    std::sort(visits.begin(), visits.end());
+    for (int32_t v : touchedNow)
+      touched[size_t(v)] = 0;
+    touchedNow.clear();
+    bool any = false;
     for (int32_t v : visits) {
+      dirty[size_t(v)] = 0;
       if (!graph.variables[size_t(v)].alive)
         continue;
-      if (touched[size_t(v)])
-        continue; // stays dirty
-      dirty[size_t(v)] = 0;
+      any = true;
+      if (touched[size_t(v)]) {
+        mark(v); // the next round will do
+        continue;
+      }
       visit(v);
       late = (++visited & 63) == 0 && std::chrono::steady_clock::now() >= deadline;
       if (graph.infeasible || late)
         return false;
     }
-    return !visits.empty();
+    return any;
   }
 
   void visit(int32_t v) {
@@ -71,8 +93,16 @@ private:
       eliminateBetween(v);
   }
 
-  void mark(int32_t v) { dirty[size_t(v)] = 1; }
-  void touch(int32_t v) { dirty[size_t(v)] = touched[size_t(v)] = 1; }
+  void mark(int32_t v) {
+    if (!dirty[size_t(v)])
+      waiting.push_back(v);
+    dirty[size_t(v)] = 1;
+  }
+  void touch(int32_t v) {
+    mark(v);
+    touchedNow.push_back(v);
+    touched[size_t(v)] = 1;
+  }
   void markNeighbours(int32_t v) {
     for (int32_t link : graph.variables[size_t(v)].links)
       mark(graph.links[size_t(link)].other(v));
@@ -184,64 +214,10 @@ private:
       variable.usages.clear();
   }
 
-  /// Drops each strategy j for which another one, i, costs no more in any surrounding.
   void dropDominated(int32_t v) {
-    const Variable &variable = graph.variables[size_t(v)];
-    const int32_t size = variable.size();
-    if (size == 1)
-      return;
-    std::vector<MatrixId> key;
-    if (variable.usages.empty()) {
-      for (int32_t link : variable.links)
-        key.push_back(graph.costsSeenFrom(link, v));
-      key.push_back(graph.pool.intern({1, size, variable.costs}));
-      auto known = undominated.find(key);
-      if (known != undominated.end()) {
-        if (int32_t(known->second.size()) < size)
-          keep(v, known->second);
-        return;
-      }
-    }
-    std::vector<const Matrix *> matrices;
-    for (int32_t link : variable.links)
-      matrices.push_back(&graph.pool[graph.costsSeenFrom(link, v)]);
-    std::sort(matrices.begin(), matrices.end(),
-              [](const Matrix *a, const Matrix *b) { return a->columns < b->columns; });
-    std::vector<char> gone(size_t(size), 0);
-    std::vector<int32_t> kept;
-    for (int32_t j = 0; j < size; ++j) {
-      for (int32_t i = 0; i < size && !gone[size_t(j)]; ++i)
-        gone[size_t(j)] = i != j && !gone[size_t(i)] && dominates(variable, matrices, i, j);
-      if (!gone[size_t(j)])
-        kept.push_back(j);
-    }
-    if (variable.usages.empty())
-      undominated.emplace(std::move(key), kept);
-    if (int32_t(kept.size()) < size)
+    std::vector<int32_t> kept = dominance.undominated(v);
+    if (int32_t(kept.size()) < graph.variables[size_t(v)].size())
       keep(v, std::move(kept));
-  }
-
-  /// Every row of a split matrix has an entry 0, so that no matrix can win back what another costs.
-  bool dominates(const Variable &variable, const std::vector<const Matrix *> &matrices, int32_t i,
-                 int32_t j) {
-    Cost slack = variable.costs[size_t(j)] - variable.costs[size_t(i)];
-    if (slack < 0)
-      return false;
-    for (const Matrix *matrix : matrices) {
-      const Cost *a = matrix->row(i), *b = matrix->row(j);
-      Cost most = 0;
-      for (int32_t x = 0; x < matrix->columns; ++x) {
-        ++work;
-        if (a[x] - b[x] > most && isAllowed(b[x])) {
-          most = a[x] - b[x];
-          if (most > slack)
-            return false;
-        }
-      }
-      slack -= most;
-    }
-    return variable.usages.empty() ||
-           within(variable.usages[size_t(i)], variable.usages[size_t(j)]);
   }
 
   // --- variables whose choice follows from a neighbour's
@@ -371,10 +347,12 @@ private:
   const std::chrono::steady_clock::time_point deadline;
   bool late = false;
   int64_t visited = 0;
-  std::vector<char> dirty;
+  std::vector<char> dirty; // waits for a visit
+  std::vector<int32_t> waiting;
   std::vector<char> touched; // in this round, by an elimination beside
+  std::vector<int32_t> touchedNow;
   int64_t work = 0;
-  std::map<std::vector<MatrixId>, std::vector<int32_t>> undominated;
+  Dominance dominance;
 };
 
 } // namespace

@@ -41,7 +41,7 @@ constexpr char kExamples[] =
 struct CompileOptions {
   ImportOptions import;
   std::string output, emit, machineFile;
-  std::vector<const cpu::CpuModel*> models;
+  std::vector<cpu::CpuModel> models;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
@@ -142,6 +142,8 @@ int compile(const CompileOptions& options) {
   cpu::CpuTarget target(options.models);
   if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
+  if (options.emit == "assembly")
+    return failed(target.printAssembly(getKernelBodies(*module), llvm::outs())) ? kFailed : kOk;
   progress("generate code");
   auto images = target.compile(getKernelBodies(*module));
   if (failed(images)) return kFailed;
@@ -189,8 +191,10 @@ int CompileMain(const Arguments& args) {
              &options.import.ignoredFields);
   parser.Add("--dtype", "auto|f32|bf16",
              "element type of weights (default: auto, the checkpoint's)", &dtype);
-  parser.Add("--cpu", "NAME,...",
-             "instruction sets: native, x86-64-v3, x86-64-v4 (default: native)", &cpus);
+  parser.Add(
+      "--cpu", "NAME,...",
+      "machines: native, x86-64-v3, x86-64-v4, sapphirerapids, znver5, ... (default: native)",
+      &cpus);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
              &options.embedWeights);
   parser.Add("--random-weights", "SEED", "make up the weights; the directory needs no checkpoint",
@@ -204,14 +208,15 @@ int CompileMain(const Arguments& args) {
              "what the cost model knows of the machine, as `ashlar machine -o FILE` writes it\n"
              "(default: an ordinary core, so that a result does not depend on where it is made)",
              &options.machineFile);
-  parser.Add("--emit", "graph|fused|program", "print that stage instead of writing an artifact",
-             &options.emit);
+  parser.Add("--emit", "graph|fused|program|assembly",
+             "print that stage instead of writing an artifact", &options.emit);
   if (std::optional<int> code = parser.Parse(args)) return *code;
   if (options.output.empty() && options.emit.empty())
     return parser.UsageError("-o X.ashlar is missing");
-  if (!options.emit.empty() && options.emit != "graph" && options.emit != "fused" &&
-      options.emit != "program")
-    return parser.UsageError("--emit takes graph, fused or program, found '" + options.emit + "'");
+  static constexpr StringRef stages[] = {"graph", "fused", "program", "assembly"};
+  if (!options.emit.empty() && !llvm::is_contained(stages, options.emit))
+    return parser.UsageError("--emit takes graph, fused, program or assembly, found '" +
+                             options.emit + "'");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);

@@ -32,23 +32,18 @@ std::optional<WeightType> parseWeightType(const std::string& text, std::string& 
   return std::nullopt;
 }
 
-std::vector<const cpu::CpuModel*> parseCpuModels(const std::string& text, std::string& error) {
-  std::vector<const cpu::CpuModel*> models;
+std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error) {
+  std::vector<cpu::CpuModel> models;
   llvm::SmallVector<StringRef> names;
   StringRef(text).split(names, ',');
   for (StringRef name : names) {
-    const cpu::CpuModel* model =
-        name == "native" ? cpu::getNativeCpuModel() : cpu::findCpuModel(name);
-    if (!model && name == "native")
-      error =
-          "--cpu native: this machine has no AVX2; name an instruction set to compile for another "
-          "machine";
-    else if (!model) {
-      error = "--cpu: '" + name.str() + "' is not known; there are native";
-      for (const cpu::CpuModel& known : cpu::getCpuModels()) error += ", " + known.name.str();
-    } else if (!llvm::is_contained(models, model)) {
-      models.push_back(model);
-    }
+    std::string reason;
+    auto model = cpu::findCpuModel(name, reason);
+    auto isSame = [&](const cpu::CpuModel& other) { return other.name == model->name; };
+    if (!model)
+      error = "--cpu: " + reason;
+    else if (llvm::none_of(models, isSame))
+      models.push_back(std::move(*model));
   }
   return models;
 }

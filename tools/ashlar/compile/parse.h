@@ -21,7 +21,7 @@ std::optional<DimBounds> parseBounds(const std::string& option, const std::strin
 /// "auto", "f32", "bf16".
 std::optional<WeightType> parseWeightType(const std::string& text, std::string& error);
 /// "native", or names of CPU models with commas between them.
-std::vector<const cpu::CpuModel*> parseCpuModels(const std::string& text, std::string& error);
+std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error);
 /// "4GiB", "512MiB", "1000000".
 std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
                                   std::string& error);
