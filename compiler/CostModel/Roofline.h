@@ -1,43 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What a kernel costs: the larger of its arithmetic and its traffic (Williams, Waterman and
-// Patterson, 2009), and what it takes to start it. Fusion compares such sums; only ratios matter,
-// so the constants are those of an ordinary core.
+// What a kernel costs: its arithmetic and its traffic against the machine's rates (Williams,
+// Waterman and Patterson, 2009), and what it takes to start it. One model for decisions at compile
+// time and for the predictions that profiles are held against.
+//
+//   compute = product flops / (share * f32 peak) + elementwise flops / (f32 peak / 2)
+//             + transcendentals / exp peak
+//   memory  = sum over (weights, arena, state) of bytes / (cache or memory bandwidth)
+//   seconds = launch + compute + memory
+//
+// The sum, not the larger of the two: generated products read panels straight from memory and do
+// not prefetch, so that the reads of a core overlap little with its arithmetic. Rates are those of
+// the cores that have work: of n items on t threads, n / ceil(n / t) threads are busy.
 
 #ifndef ASHLAR_COMPILER_COSTMODEL_ROOFLINE_H
 #define ASHLAR_COMPILER_COSTMODEL_ROOFLINE_H
 
-#include "dialects/Graph/GraphDims.h"
+#include "runtime/device/cpu/machine_constants.h"
+#include "runtime/program/work.h"
+
+#include <string>
 
 namespace ashlar {
 
-struct Machine {
-  double flopsPerSecond = 100e9; // arithmetic outside of products, one core
-  double bytesPerSecond = 20e9;
-  double launchSeconds = 2e-6;
+/// Shares of the rate of multiply-adds on registers that generated products reach with operands in
+/// cache: a property of codegen/CPU, not of the machine. Found on MiniLM at batch 1, 128 tokens;
+/// tools/bench/predict.py prints what they give for other shapes (2026-11-21).
+struct CodeShares {
+  double weightProduct = 0.75; // with packed weights
+  double valueProduct = 0.45;  // of values, as in attention: short sums, operands packed on the way
 };
 
-/// Operations and bytes of a piece of work.
-struct Work {
-  double flops = 0;
-  double bytes = 0;
+/// What of a step's data stays in the last-level cache from one step, or kernel, to the next.
+struct Residency {
+  bool weights = false, arena = false, state = false;
 };
 
-inline double getSeconds(const Work &work, const Machine &machine = {}) {
-  return std::max(work.flops / machine.flopsPerSecond, work.bytes / machine.bytesPerSecond) +
-         machine.launchSeconds;
-}
+/// Each kind stays when it fits, together with what is used more often, into half of the cache;
+/// the other half is for what the model does not see. The arena is used most often, then state.
+Residency getResidency(double weightBytes, double arenaBytes, double stateBytes,
+                       const MachineConstants &machine);
+
+enum class Limit { Compute, Memory, Launch };
+const char *getName(Limit limit);
+
+struct Prediction {
+  double computeSeconds = 0, memorySeconds = 0, launchSeconds = 0;
+  double busy = 1; // threads that have work, as a share of all
+
+  double getSeconds() const { return computeSeconds + memorySeconds + launchSeconds; }
+  /// The largest of the three.
+  Limit getLimit() const;
+};
+
+Prediction predict(const Work &work, const Residency &residency, const MachineConstants &machine,
+                   const CodeShares &shares = {});
+
+/// Says in words why one launch of this work took `measuredSeconds`: it is near an empty launch, or
+/// bound by memory (with the bandwidth that it reached), or by arithmetic (with its share of the
+/// peak), and whether threads had no work. Empty work gives "nothing to do".
+std::string explain(const Work &work, const Residency &residency, double measuredSeconds,
+                    const MachineConstants &machine, const CodeShares &shares = {});
+
+/// One core's seconds for arithmetic outside of products and for traffic, with a launch.
+double getSeconds(double flops, double bytes, const MachineConstants &machine);
 
 /// Whether a consumer should compute a producer's elements again, each `repeats` times, instead of
-/// reading what a kernel of its own has stored. `producer` is the work of the producer alone,
-/// `storedBytes` the size of its result.
-inline bool isRecomputingCheaper(const Work &producer, double repeats, double storedBytes,
-                                 const Machine &machine = {}) {
-  double recompute = producer.flops * repeats / machine.flopsPerSecond;
-  double store = getSeconds({producer.flops, producer.bytes + storedBytes}, machine) +
-                 storedBytes * repeats / machine.bytesPerSecond;
-  return recompute < store;
-}
+/// reading what a kernel of its own has stored. `flops` and `bytes` are the producer's alone,
+/// `storedBytes` the size of its result. Only ratios matter.
+bool isRecomputingCheaper(double flops, double bytes, double repeats, double storedBytes,
+                          const MachineConstants &machine);
 
 } // namespace ashlar
 

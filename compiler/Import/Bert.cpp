@@ -288,7 +288,7 @@ LogicalResult importEncoder(ImportContext &context, Encoder e) {
   if (failed(seq))
     return failure();
   e.seq = *seq;
-  Weights weights = context.makeWeights(e.prefix, e.stddev);
+  ImportedWeights weights = context.makeWeights(e.prefix, e.stddev);
   ModelBuilder b(context.module, weights, config.getLoc());
   EncoderBuilder(e, b).build(context.options.batch);
   return success(weights.isGood());

@@ -83,13 +83,14 @@ int64_t ImportContext::readNumLabels() {
   return labels && *labels > 0 ? *labels : config.getInt("num_labels", 2);
 }
 
-Weights ImportContext::makeWeights(StringRef basePrefix, double stddev) {
+ImportedWeights ImportContext::makeWeights(StringRef basePrefix, double stddev) {
   StringRef field = config.has("dtype") ? "dtype" : "torch_dtype";
   std::string dtype = config.getString(field, "float32");
   bool isBF16 = dtype == "bfloat16" || dtype == "torch.bfloat16";
   Builder b(config.getContext());
-  return Weights(module, checkpoint, options.weights,
-                 isBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type()), basePrefix.str(), stddev);
+  return ImportedWeights(module, checkpoint, options.weights,
+                         isBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type()), basePrefix.str(),
+                         stddev);
 }
 
 FailureOr<DimBounds> ImportContext::readSeqBounds(std::optional<int64_t> positions, int64_t usual) {

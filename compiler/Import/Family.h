@@ -28,7 +28,7 @@ struct ImportContext {
   std::shared_ptr<const Checkpoint> checkpoint; // null for random weights
 
   /// The parameters of a model whose base lies under `basePrefix` in a checkpoint with a head.
-  Weights makeWeights(llvm::StringRef basePrefix, double stddev);
+  ImportedWeights makeWeights(llvm::StringRef basePrefix, double stddev);
 
   /// Reads the head from the options or the config's `architectures`; an error unless it is among
   /// `supported`.

@@ -117,7 +117,7 @@ LogicalResult importGpt2(ImportContext &context) {
   auto room = context.readContext(*seq, m.positions);
   if (failed(room))
     return failure();
-  Weights weights = context.makeWeights("transformer.", m.stddev);
+  ImportedWeights weights = context.makeWeights("transformer.", m.stddev);
   ModelBuilder b(context.module, weights, config.getLoc());
   Gpt2Model model(b, m, *head);
   buildDecoder(b, model, {context.options.batch, *seq, *room, m.vocabulary, m.positions}, *head);

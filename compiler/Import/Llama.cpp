@@ -207,7 +207,7 @@ LogicalResult importFamily(ImportContext &context, Kind kind) {
   auto room = context.readContext(*seq, std::nullopt);
   if (failed(room))
     return failure();
-  Weights weights = context.makeWeights("model.", m.stddev);
+  ImportedWeights weights = context.makeWeights("model.", m.stddev);
   ModelBuilder b(context.module, weights, config.getLoc());
   LlamaModel model(b, m, *head);
   // Beyond 2^24 a position is no longer exact in the f32 that angles are computed in.

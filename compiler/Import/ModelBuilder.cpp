@@ -7,7 +7,7 @@ using namespace ashlar::graph;
 
 namespace ashlar {
 
-ModelBuilder::ModelBuilder(ModuleOp module, Weights &weights, Location configLoc)
+ModelBuilder::ModelBuilder(ModuleOp module, ImportedWeights &weights, Location configLoc)
     : module(module), weights(weights), configLoc(configLoc), builder(module.getContext()) {}
 
 Location ModelBuilder::getLoc(const Path &path) {

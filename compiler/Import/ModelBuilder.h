@@ -25,10 +25,10 @@ Activation readActivation(Config &config, llvm::StringRef field, llvm::StringRef
 
 class ModelBuilder {
 public:
-  ModelBuilder(mlir::ModuleOp module, Weights &weights, mlir::Location configLoc);
+  ModelBuilder(mlir::ModuleOp module, ImportedWeights &weights, mlir::Location configLoc);
 
   mlir::MLIRContext *getContext() { return builder.getContext(); }
-  Weights &getWeights() { return weights; }
+  ImportedWeights &getWeights() { return weights; }
   /// The location of a place in the model, for declarations and errors.
   mlir::Location getLoc(const Path &path);
 
@@ -105,7 +105,7 @@ private:
   mlir::Location getValueLoc(const Path &path, llvm::StringRef opName);
 
   mlir::ModuleOp module;
-  Weights &weights;
+  ImportedWeights &weights;
   mlir::Location configLoc;
   mlir::OpBuilder builder;
   mlir::func::FuncOp function;

@@ -29,7 +29,7 @@ void setInsertionPointForStates(OpBuilder &builder, ModuleOp module) {
 
 /// A checkpoint may leave the base model's prefix out or put it where this architecture has none,
 /// and the oldest BERT checkpoints name a LayerNorm's scale and bias gamma and beta.
-const TensorInfo *Weights::find(const Path &path, StringRef leaf) const {
+const TensorInfo *ImportedWeights::find(const Path &path, StringRef leaf) const {
   SmallVector<std::string> leaves = {leaf.str()};
   if (StringRef(path.name).ends_with("LayerNorm"))
     leaves.push_back(leaf == "weight" ? "gamma" : "beta");
@@ -43,11 +43,11 @@ const TensorInfo *Weights::find(const Path &path, StringRef leaf) const {
   return nullptr;
 }
 
-bool Weights::has(const Path &path, StringRef leaf) const {
+bool ImportedWeights::has(const Path &path, StringRef leaf) const {
   return !checkpoint || find(path, leaf);
 }
 
-Type Weights::getElementType(const TensorInfo *tensor, size_t rank) const {
+Type ImportedWeights::getElementType(const TensorInfo *tensor, size_t rank) const {
   Builder b(random.getContext());
   if (rank < 2 || type == WeightType::F32)
     return b.getF32Type();
@@ -58,8 +58,8 @@ Type Weights::getElementType(const TensorInfo *tensor, size_t rank) const {
   return tensor && tensor->dtype == DType::kBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type());
 }
 
-void Weights::check(const TensorInfo *tensor, const std::string &name, ArrayRef<int64_t> shape,
-                    Location loc) {
+void ImportedWeights::check(const TensorInfo *tensor, const std::string &name,
+                            ArrayRef<int64_t> shape, Location loc) {
   if (!checkpoint ||
       (tensor && ArrayRef<int64_t>(tensor->shape) == shape && IsFloat(tensor->dtype)))
     return;
@@ -78,8 +78,8 @@ void Weights::check(const TensorInfo *tensor, const std::string &name, ArrayRef<
     emitRemark(loc) << "further tensors are not checked";
 }
 
-StateOp Weights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape, InitKind init,
-                     Location loc) {
+StateOp ImportedWeights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape,
+                             InitKind init, Location loc) {
   std::string name = path.prefix + path.name + "." + leaf.str();
   StateOp &state = declared[name];
   if (state)

@@ -29,12 +29,14 @@ struct Path {
 /// States stand before the functions that use them.
 void setInsertionPointForStates(mlir::OpBuilder &builder, mlir::ModuleOp module);
 
-class Weights {
+/// Of the model that is imported; the runtime has a class Weights of its own, in the same
+/// namespace.
+class ImportedWeights {
 public:
   /// `checkpoint` may be null (random weights); then `random` is the type of matrices under
   /// WeightType::Auto.
-  Weights(mlir::ModuleOp module, std::shared_ptr<const Checkpoint> checkpoint, WeightType type,
-          mlir::Type random, std::string basePrefix, double stddev)
+  ImportedWeights(mlir::ModuleOp module, std::shared_ptr<const Checkpoint> checkpoint,
+                  WeightType type, mlir::Type random, std::string basePrefix, double stddev)
       : module(module), checkpoint(std::move(checkpoint)), type(type), random(random),
         basePrefix(std::move(basePrefix)), stddev(stddev) {}
 

@@ -215,8 +215,12 @@ std::unique_ptr<fb::LaunchT> ArtifactBuilder::toLaunch(program::LaunchOp op) {
     launch->operands.push_back(std::move(operand));
   }
   launch->extents = toExtents(op.getExtents(), dims);
-  launch->flops = toExtents(op.getFlops(), dims);
-  launch->bytes = toExtents(op.getBytes(), dims);
+  for (auto attr : op.getWork().getAsRange<program::WorkAttr>()) {
+    auto work = std::make_unique<fb::WorkT>();
+    work->kind = static_cast<fb::WorkKind>(attr.getKind());
+    work->amount = std::make_unique<fb::ExtentT>(toExtent(attr.getAmount(), dims));
+    launch->work.push_back(std::move(work));
+  }
   return launch;
 }
 

@@ -33,6 +33,8 @@ private:
   LogicalResult checkSizes();
   LogicalResult checkDims();
   LogicalResult planArena();
+  /// What the launch does, by kind; `operands` are its places.
+  ArrayAttr getWork(FusedOp fused, ArrayRef<Attribute> operands);
   LogicalResult createLaunch(FusedOp fused);
   FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
   FailureOr<OperandAttr> getOutput(Value result);
@@ -172,6 +174,43 @@ FailureOr<OperandAttr> EntryLowering::getOutput(Value result) {
                           getBoundBytes(result));
 }
 
+ArrayAttr EntryLowering::getWork(FusedOp fused, ArrayRef<Attribute> operands) {
+  using program::WorkKind;
+  std::array<Polynomial, program::getMaxEnumValForWorkKind() + 1> amounts;
+  auto amount = [&](WorkKind kind) -> Polynomial & { return amounts[static_cast<size_t>(kind)]; };
+  auto spaceOf = [&](size_t index) { return cast<OperandAttr>(operands[index]).getSpace(); };
+  for (Operation &op : fused.getBlock().without_terminator()) {
+    if (auto cost = dyn_cast<CostOpInterface>(op)) {
+      amount(WorkKind::Product) += cost.getProductFlops();
+      amount(WorkKind::Elementwise) += cost.getElementwiseFlops();
+      amount(WorkKind::Transcendental) += cost.getTranscendentals();
+    }
+    if (auto append = dyn_cast<CacheAppendOp>(op))
+      amount(WorkKind::StateWrite) += getByteSize(append.getValues().getType());
+  }
+  for (auto [index, argument] : llvm::enumerate(fused.getBlock().getArguments())) {
+    WorkKind kind = spaceOf(index) == Space::Arena   ? WorkKind::ArenaRead
+                    : spaceOf(index) == Space::State ? WorkKind::StateRead
+                                                     : WorkKind::WeightRead;
+    // Of what is only looked up the rows that are found are read.
+    auto user = argument.hasOneUse() ? dyn_cast<CostOpInterface>(*argument.user_begin()) : nullptr;
+    amount(kind) += user ? user.getBytesRead(argument.use_begin()->getOperandNumber())
+                         : getByteSize(argument.getType());
+  }
+  size_t index = fused.getInputs().size();
+  for (Value result : fused.getResults())
+    if (!isa<CacheType>(result.getType()))
+      amount(spaceOf(index++) == Space::State ? WorkKind::StateWrite : WorkKind::ArenaWrite) +=
+          getByteSize(result.getType());
+  SmallVector<Attribute> work;
+  MLIRContext *context = module.getContext();
+  for (auto [kind, sum] : llvm::enumerate(amounts))
+    for (Attribute term : toExtentAttrs(context, sum))
+      work.push_back(program::WorkAttr::get(context, static_cast<WorkKind>(kind),
+                                            cast<program::ExtentAttr>(term)));
+  return builder.getArrayAttr(work);
+}
+
 LogicalResult EntryLowering::createLaunch(FusedOp fused) {
   SmallVector<std::string> layouts;
   SmallVector<Attribute> operands, extents;
@@ -195,24 +234,9 @@ LogicalResult EntryLowering::createLaunch(FusedOp fused) {
     return failure();
   for (auto name : kernel->getExtents().getAsRange<FlatSymbolRefAttr>())
     extents.push_back(toExtentAttr(module.getContext(), Dim::named(name.getAttr())));
-  Polynomial flops, bytes;
-  for (Operation &op : fused.getBlock().without_terminator())
-    if (auto cost = dyn_cast<CostOpInterface>(op))
-      flops += cost.getFlops();
-  for (auto [input, argument] : llvm::zip(fused.getInputs(), fused.getBlock().getArguments())) {
-    // Of a table only the rows that are looked up are read.
-    auto lookup =
-        argument.hasOneUse() ? dyn_cast<EmbeddingOp>(*argument.user_begin()) : EmbeddingOp();
-    bytes += lookup && lookup.getTable() == argument ? lookup.getBytesRead(0)
-                                                     : getByteSize(input.getType());
-  }
-  for (Value result : fused.getResults())
-    if (!isa<CacheType>(result.getType()))
-      bytes += getByteSize(result.getType());
   program::LaunchOp::create(builder, fused.getLoc(), kernel->getSymName(),
                             builder.getArrayAttr(operands), builder.getArrayAttr(extents),
-                            builder.getArrayAttr(toExtentAttrs(module.getContext(), flops)),
-                            builder.getArrayAttr(toExtentAttrs(module.getContext(), bytes)));
+                            getWork(fused, operands));
   return success();
 }
 

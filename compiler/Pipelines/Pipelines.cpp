@@ -10,7 +10,7 @@ using namespace mlir;
 
 namespace ashlar {
 
-void addFusionPipeline(OpPassManager &manager) {
+void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
   // Import has named every value; a module written by hand may not have.
   manager.addNestedPass<func::FuncOp>(createNameValuesPass());
   // Import writes layers one by one; what they share (a mask, a rotation table) becomes one value.
@@ -22,7 +22,7 @@ void addFusionPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
-  manager.addNestedPass<func::FuncOp>(createFusePass());
+  manager.addNestedPass<func::FuncOp>(createFusePass(FusePassOptions{machineFile}));
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 

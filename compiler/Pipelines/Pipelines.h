@@ -7,10 +7,13 @@
 
 #include "mlir/Pass/PassManager.h"
 
+#include <string>
+
 namespace ashlar {
 
 /// Brings an imported graph module to fused regions; each step is explained where it is added.
-void addFusionPipeline(mlir::OpPassManager &manager);
+/// `machineFile`: constants for the cost model (machine_constants.h); empty: an ordinary core's.
+void addFusionPipeline(mlir::OpPassManager &manager, const std::string &machineFile = "");
 
 /// Registers the pipelines by name: `ashlar-fusion-pipeline`.
 void registerPipelines();

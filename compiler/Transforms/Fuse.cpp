@@ -146,6 +146,18 @@ void insertCopy(OpOperand &use, Operation *place, PathTable &paths) {
 }
 
 struct Fuse : impl::FusePassBase<Fuse> {
+  using FusePassBase::FusePassBase;
+
+  LogicalResult initialize(MLIRContext *context) override {
+    if (machineFile.empty())
+      return success();
+    auto read = ReadMachineFile(machineFile);
+    if (!read.ok())
+      return emitError(UnknownLoc::get(context)) << std::string(read.status().message());
+    machine = *std::move(read);
+    return success();
+  }
+
   void runOnOperation() override {
     func::FuncOp function = getOperation();
     if (!function->hasAttr(kEntryAttr))
@@ -157,7 +169,7 @@ struct Fuse : impl::FusePassBase<Fuse> {
         return signalPassFailure();
       }
     prepareEnds(function);
-    FusionGroups groups(function);
+    FusionGroups groups(function, machine);
     for (const auto &group : groups.getGroups())
       RegionBuilder(groups, *group).build();
     eraseUnused(function);
@@ -168,7 +180,7 @@ struct Fuse : impl::FusePassBase<Fuse> {
   /// a copy of its own.
   void prepareEnds(func::FuncOp function) {
     Operation *terminator = function.getBody().front().getTerminator();
-    FusionGroups none(function); // for what is free only
+    FusionGroups none(function, machine); // for what is free only
     PathTable paths(function);
     SmallVector<WriteOp> writes(function.getOps<WriteOp>());
     for (WriteOp write : writes) {
@@ -190,6 +202,8 @@ struct Fuse : impl::FusePassBase<Fuse> {
       if (isOpTriviallyDead(&op))
         op.erase();
   }
+
+  MachineConstants machine;
 };
 
 } // namespace

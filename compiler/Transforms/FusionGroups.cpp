@@ -50,7 +50,8 @@ static double getRepeats(Value producer, Operation *consumer) {
   return std::max(1.0, reads / elements);
 }
 
-FusionGroups::FusionGroups(func::FuncOp function) : function(function) {
+FusionGroups::FusionGroups(func::FuncOp function, const MachineConstants &machine)
+    : function(function), machine(machine) {
   forceOperandsOfProducts();
   forceOperandsOfAttention();
   forceOperandsOfRegions();
@@ -234,13 +235,13 @@ bool FusionGroups::canPull(FusionGroup *group, Operation *producer, Operation *c
   for (Operation *user : getRealUsers(value))
     if (!group->ops.contains(user))
       return false;
-  Work work;
+  double flops = 0, bytes = 0;
   if (auto cost = dyn_cast<CostOpInterface>(producer))
-    work.flops = cost.getFlops().evaluate(getUsualExtent);
+    flops = cost.getFlops().evaluate(getUsualExtent);
   for (Value operand : producer->getOperands())
-    work.bytes += getByteSize(operand.getType()).evaluate(getUsualExtent);
-  return isRecomputingCheaper(work, getRepeats(value, consumer),
-                              getByteSize(value.getType()).evaluate(getUsualExtent));
+    bytes += getByteSize(operand.getType()).evaluate(getUsualExtent);
+  return isRecomputingCheaper(flops, bytes, getRepeats(value, consumer),
+                              getByteSize(value.getType()).evaluate(getUsualExtent), machine);
 }
 
 void FusionGroups::pullProducers(FusionGroup *group, Operation *op) {

@@ -14,6 +14,7 @@
 
 #include "dialects/Graph/Graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "runtime/device/cpu/machine_constants.h"
 #include "llvm/ADT/SetVector.h"
 
 #include <memory>
@@ -30,7 +31,8 @@ struct FusionGroup {
 
 class FusionGroups {
 public:
-  explicit FusionGroups(mlir::func::FuncOp function);
+  /// Where the cost model is asked, it is asked for this machine.
+  FusionGroups(mlir::func::FuncOp function, const MachineConstants &machine);
 
   /// The groups; together they hold every op that computes.
   const std::vector<std::unique_ptr<FusionGroup>> &getGroups() const { return groups; }
@@ -62,6 +64,7 @@ private:
   void forceOperandsOfRegions();
 
   mlir::func::FuncOp function;
+  MachineConstants machine;
   std::vector<std::unique_ptr<FusionGroup>> groups;
   llvm::DenseMap<mlir::Operation *, FusionGroup *> groupOf;
   llvm::DenseSet<mlir::Operation *>

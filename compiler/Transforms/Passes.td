@@ -39,8 +39,12 @@ def FusePass : Pass<"ashlar-fuse", "::mlir::func::FuncOp"> {
     Slices, reshapes, transposes, splat constants and index counts are no work: they are repeated in every region that
     uses them. A producer with several uses, or one that a broadcast would repeat, is computed again only where the
     roofline model says that this is cheaper than storing it (compiler/CostModel/Roofline.h). Writes of states move to
-    the end, each behind a copy unless the value is in place. Test: fuse.mlir.
+    the end, each behind a copy unless the value is in place. The model goes by the constants of an ordinary core, so
+    that the result does not depend on where it is made, or by those of `machine`. Tests: fuse.mlir, fuse-machine.mlir.
   }];
+  let options = [
+    Option<"machineFile", "machine", "std::string", "\"\"",
+           "a file of machine constants, as `ashlar machine -o FILE` writes it">];
   let dependentDialects = ["::ashlar::graph::GraphDialect"];
 }
 

@@ -37,6 +37,14 @@ LogicalResult CacheAppendOp::inferReturnTypes(MLIRContext *, std::optional<Locat
   return success();
 }
 
+Polynomial CacheAppendOp::getElementwiseFlops() { return Polynomial(0); }
+
+// What the cache holds already is not touched.
+Polynomial CacheAppendOp::getBytesRead(unsigned operand) {
+  Type type = getOperand(operand).getType();
+  return isa<CacheType>(type) ? Polynomial(0) : getByteSize(type);
+}
+
 /// Checks an optional per-sequence operand.
 static LogicalResult checkPerSequence(std::optional<Location> loc, StringRef what, Value operand,
                                       Dims expected) {
@@ -94,16 +102,29 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<
   return success();
 }
 
-Polynomial AttentionOp::getFlops() {
-  // Two products over all pairs of query and key; what a causal mask or a window leaves out is not
-  // taken off. Over a cache the keys are counted at its room.
+// All counts take every pair of query and key; what a causal mask or a window leaves out is not
+// taken off. Over a cache the keys are counted at its room.
+static Polynomial countPairs(AttentionOp op) {
+  Dims dims = dimsOf(op.getQueries());
+  dims[3] = getKeyDims(op.getKeys().getType())[1];
+  return getElementCount(dims);
+}
+
+Polynomial AttentionOp::getProductFlops() {
   Dims dims = dimsOf(getQueries());
   dims.push_back(getKeyDims(getKeys().getType())[1]);
   Polynomial products = getElementCount(dims);
-  products *= 2;
   dims[3] = getKeyDims(getValues().getType())[3];
-  Polynomial second = getElementCount(dims);
-  second *= 2;
-  products += second;
+  products += getElementCount(dims);
+  products *= 2;
   return products;
+}
+
+Polynomial AttentionOp::getTranscendentals() { return countPairs(*this); }
+
+// Scale, mask, maximum, sum.
+Polynomial AttentionOp::getElementwiseFlops() {
+  Polynomial flops = countPairs(*this);
+  flops *= 4;
+  return flops;
 }

@@ -288,34 +288,39 @@ Value CastOp::buildElement(OpBuilder &b, ValueRange elements) {
 // Cost
 //===----------------------------------------------------------------------===//
 
-#define ELEMENTWISE_COST(Op, operations)                                                           \
+static Polynomial perElement(Value value, int64_t operations) {
+  Polynomial count = getElementCount(getDims(cast<RankedTensorType>(value.getType())));
+  count *= operations;
+  return count;
+}
+
+// What one element takes: operations, and transcendental functions apart.
+#define ELEMENTWISE_COST(Op, operations, transcendentals)                                          \
   int64_t Op::getOperationsPerElement() { return operations; }                                     \
-  Polynomial Op::getFlops() {                                                                      \
-    Polynomial count = getElementCount(getDims(cast<RankedTensorType>(getResult().getType())));    \
-    count *= operations;                                                                           \
-    return count;                                                                                  \
+  Polynomial Op::getElementwiseFlops() { return perElement(getResult(), operations); }             \
+  Polynomial Op::getTranscendentals() {                                                            \
+    return transcendentals == 0 ? Polynomial() : perElement(getResult(), transcendentals);         \
   }
-// Transcendental functions count the operations of the polynomials that code generation uses.
-ELEMENTWISE_COST(NegOp, 1)
-ELEMENTWISE_COST(AbsOp, 1)
-ELEMENTWISE_COST(ExpOp, 16)
-ELEMENTWISE_COST(LogOp, 18)
-ELEMENTWISE_COST(SqrtOp, 4)
-ELEMENTWISE_COST(RsqrtOp, 8)
-ELEMENTWISE_COST(TanhOp, 20)
-ELEMENTWISE_COST(ErfOp, 20)
-ELEMENTWISE_COST(SigmoidOp, 22)
-ELEMENTWISE_COST(SiluOp, 23)
-ELEMENTWISE_COST(ReluOp, 1)
-ELEMENTWISE_COST(GeluOp, 26)
-ELEMENTWISE_COST(CastOp, 1)
-ELEMENTWISE_COST(AddOp, 1)
-ELEMENTWISE_COST(SubOp, 1)
-ELEMENTWISE_COST(MulOp, 1)
-ELEMENTWISE_COST(DivOp, 4)
-ELEMENTWISE_COST(MaxOp, 1)
-ELEMENTWISE_COST(MinOp, 1)
-ELEMENTWISE_COST(PowOp, 36)
-ELEMENTWISE_COST(CompareOp, 1)
-ELEMENTWISE_COST(SelectOp, 1)
+ELEMENTWISE_COST(NegOp, 1, 0)
+ELEMENTWISE_COST(AbsOp, 1, 0)
+ELEMENTWISE_COST(ExpOp, 0, 1)
+ELEMENTWISE_COST(LogOp, 0, 1)
+ELEMENTWISE_COST(SqrtOp, 4, 0)
+ELEMENTWISE_COST(RsqrtOp, 8, 0)
+ELEMENTWISE_COST(TanhOp, 0, 1)
+ELEMENTWISE_COST(ErfOp, 0, 1)
+ELEMENTWISE_COST(SigmoidOp, 2, 1)
+ELEMENTWISE_COST(SiluOp, 3, 1)
+ELEMENTWISE_COST(ReluOp, 1, 0)
+ELEMENTWISE_COST(GeluOp, 6, 1)
+ELEMENTWISE_COST(CastOp, 1, 0)
+ELEMENTWISE_COST(AddOp, 1, 0)
+ELEMENTWISE_COST(SubOp, 1, 0)
+ELEMENTWISE_COST(MulOp, 1, 0)
+ELEMENTWISE_COST(DivOp, 4, 0)
+ELEMENTWISE_COST(MaxOp, 1, 0)
+ELEMENTWISE_COST(MinOp, 1, 0)
+ELEMENTWISE_COST(PowOp, 1, 2)
+ELEMENTWISE_COST(CompareOp, 1, 0)
+ELEMENTWISE_COST(SelectOp, 1, 0)
 #undef ELEMENTWISE_COST

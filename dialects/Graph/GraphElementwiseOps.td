@@ -12,7 +12,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Graph_ElementwiseOp<string mnemonic, list<Trait> traits = []>
     : Graph_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<ElementwiseOpInterface,
-        ["getOperationsPerElement"]>, DeclareOpInterfaceMethods<CostOpInterface>], traits)>;
+        ["getOperationsPerElement"]>,
+        DeclareOpInterfaceMethods<CostOpInterface, ["getTranscendentals"]>], traits)>;
 
 class Graph_UnaryOp<string mnemonic, string formula, list<Trait> traits = []>
     : Graph_ElementwiseOp<mnemonic, !listconcat([SameOperandsAndResultType], traits)> {

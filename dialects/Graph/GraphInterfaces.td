@@ -23,23 +23,37 @@ def ElementwiseOpInterface : Graph_Interface<"ElementwiseOpInterface"> {
       arith and math dialects. Floating-point elements arrive and leave as f32 (or vectors of it) unless the operand is f64.
     }], "::mlir::Value", "buildElement",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$elements)>,
-    InterfaceMethod<"Returns how many arithmetic operations one element takes, for the cost model.",
+    InterfaceMethod<"Returns how many arithmetic operations one element takes beside transcendental functions, for the cost model.",
       "int64_t", "getOperationsPerElement", (ins), "", [{ return 1; }]>,
   ];
 }
 
 def CostOpInterface : Graph_Interface<"CostOpInterface"> {
   let description = [{
-    How much arithmetic an op does, as a sum of monomials over named dimensions. Bytes follow from the operands' and
-    results' types, except where only a part of an operand is touched.
+    How much arithmetic an op does, by kind, as sums of monomials over named dimensions. Bytes follow from the operands'
+    and results' types, except where only a part of an operand is touched.
   }];
   let methods = [
-    InterfaceMethod<"Returns the floating-point operations of the whole op (a fused multiply-add counts two).",
-      "::ashlar::graph::Polynomial", "getFlops">,
+    InterfaceMethod<"Returns the operations of the whole op that are neither of the two kinds below.",
+      "::ashlar::graph::Polynomial", "getElementwiseFlops">,
+    InterfaceMethod<"Returns the multiplications and additions of products (a fused multiply-add counts two).",
+      "::ashlar::graph::Polynomial", "getProductFlops", (ins), "", [{ return {}; }]>,
+    InterfaceMethod<"Returns how many exponentials, error functions, logarithms and the like are evaluated.",
+      "::ashlar::graph::Polynomial", "getTranscendentals", (ins), "", [{ return {}; }]>,
     InterfaceMethod<"Returns the bytes read of an operand: all of it unless the op is a lookup.",
       "::ashlar::graph::Polynomial", "getBytesRead", (ins "unsigned":$operand), "",
       [{ return ::ashlar::graph::getByteSize($_op->getOperand(operand).getType()); }]>,
   ];
+  let extraSharedClassDeclaration = [{
+    /// All operations; a transcendental function counts as the polynomial that stands for it.
+    ::ashlar::graph::Polynomial getFlops() {
+      ::ashlar::graph::Polynomial flops = $_op.getTranscendentals();
+      flops *= 20;
+      flops += $_op.getElementwiseFlops();
+      flops += $_op.getProductFlops();
+      return flops;
+    }
+  }];
 }
 
 def ShardingRuleOpInterface : Graph_Interface<"ShardingRuleOpInterface"> {

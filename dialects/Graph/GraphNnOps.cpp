@@ -42,7 +42,9 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
-Polynomial MatmulOp::getFlops() {
+Polynomial MatmulOp::getElementwiseFlops() { return Polynomial(0); }
+
+Polynomial MatmulOp::getProductFlops() {
   Dims a = getDims(tensor(getA()));
   Dims all = getDims(tensor(getC()));
   all.push_back(a.back());
@@ -72,7 +74,7 @@ LogicalResult EmbeddingOp::inferReturnTypes(MLIRContext *, std::optional<Locatio
   return success();
 }
 
-Polynomial EmbeddingOp::getFlops() { return Polynomial(0); }
+Polynomial EmbeddingOp::getElementwiseFlops() { return Polynomial(0); }
 
 Polynomial EmbeddingOp::getBytesRead(unsigned operand) {
   if (operand == 1)
@@ -92,7 +94,8 @@ LogicalResult SoftmaxOp::inferReturnTypes(MLIRContext *, std::optional<Location>
   return success();
 }
 
-Polynomial SoftmaxOp::getFlops() { return perElement(getY(), 20); }
+Polynomial SoftmaxOp::getElementwiseFlops() { return perElement(getY(), 4); }
+Polynomial SoftmaxOp::getTranscendentals() { return perElement(getY(), 1); }
 
 /// Checks that each of `vectors` is [width], width being x's last dimension.
 static LogicalResult inferNorm(std::optional<Location> loc, StringRef op, Value x,
@@ -124,8 +127,8 @@ LogicalResult RmsNormOp::inferReturnTypes(MLIRContext *, std::optional<Location>
   return inferNorm(loc, getOperationName(), adaptor.getX(), {adaptor.getScale()}, results);
 }
 
-Polynomial LayerNormOp::getFlops() { return perElement(getY(), 8); }
-Polynomial RmsNormOp::getFlops() { return perElement(getY(), 4); }
+Polynomial LayerNormOp::getElementwiseFlops() { return perElement(getY(), 8); }
+Polynomial RmsNormOp::getElementwiseFlops() { return perElement(getY(), 4); }
 
 //===----------------------------------------------------------------------===//
 // graph.rope_table, graph.rope
@@ -144,7 +147,8 @@ LogicalResult RopeTableOp::inferReturnTypes(MLIRContext *context, std::optional<
   return success();
 }
 
-Polynomial RopeTableOp::getFlops() { return perElement(getCosines(), 50); }
+Polynomial RopeTableOp::getElementwiseFlops() { return perElement(getCosines(), 10); }
+Polynomial RopeTableOp::getTranscendentals() { return perElement(getCosines(), 2); }
 
 LogicalResult RopeOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc, Adaptor adaptor,
                                        SmallVectorImpl<Type> &results) {
@@ -163,4 +167,4 @@ LogicalResult RopeOp::inferReturnTypes(MLIRContext *, std::optional<Location> lo
   return success();
 }
 
-Polynomial RopeOp::getFlops() { return perElement(getY(), 3); }
+Polynomial RopeOp::getElementwiseFlops() { return perElement(getY(), 3); }

@@ -24,6 +24,9 @@ def Graph_MatmulOp : Graph_NnOp<"matmul"> {
   let arguments = (ins Graph_FloatTensor:$a, Graph_FloatTensor:$b, UnitAttr:$transpose_b);
   let results = (outs Graph_FloatTensor:$c);
   let assemblyFormat = "$a `,` $b (`transpose_b` $transpose_b^)? attr-dict `:` type($a) `,` type($b)";
+  let extraClassDeclaration = [{
+    ::ashlar::graph::Polynomial getProductFlops();
+  }];
 }
 
 def Graph_EmbeddingOp : Graph_Op<"embedding", [Pure, InferTypeOpAdaptor,
@@ -43,6 +46,9 @@ def Graph_SoftmaxOp : Graph_NnOp<"softmax"> {
   let arguments = (ins Graph_FloatTensor:$x);
   let results = (outs Graph_FloatTensor:$y);
   let assemblyFormat = "$x attr-dict `:` type($x)";
+  let extraClassDeclaration = [{
+    ::ashlar::graph::Polynomial getTranscendentals();
+  }];
 }
 
 def Graph_LayerNormOp : Graph_NnOp<"layer_norm"> {
@@ -74,6 +80,9 @@ def Graph_RopeTableOp : Graph_NnOp<"rope_table"> {
   let arguments = (ins Graph_IntTensor:$positions, Graph_FloatTensor:$frequencies, DefaultValuedAttr<F64Attr, "1.0">:$scale);
   let results = (outs Graph_FloatTensor:$cosines, Graph_FloatTensor:$sines);
   let assemblyFormat = "$positions `,` $frequencies `scale` $scale attr-dict `:` type($positions) `,` type($frequencies)";
+  let extraClassDeclaration = [{
+    ::ashlar::graph::Polynomial getTranscendentals();
+  }];
 }
 
 def Graph_RopeOp : Graph_NnOp<"rope"> {
@@ -90,7 +99,8 @@ def Graph_RopeOp : Graph_NnOp<"rope"> {
   }];
 }
 
-def Graph_CacheAppendOp : Graph_Op<"cache_append", [Pure, InferTypeOpAdaptor]> {
+def Graph_CacheAppendOp : Graph_Op<"cache_append",
+    [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>]> {
   let summary = "puts new keys or values behind those that a cache holds";
   let description = [{
     Row b of `values` [batch, seq, heads, width] goes to positions lengths[b] ... lengths[b] + seq - 1 of sequence b.
@@ -125,6 +135,10 @@ def Graph_AttentionOp : Graph_NnOp<"attention", [AttrSizedOperandSegments]> {
     `scale` $scale (`causal` $causal^)? (`window` $window^)? attr-dict `:`
     type($queries) `,` type($keys) `,` type($values) (`offsets` type($query_offsets)^)?
     (`lengths` type($key_lengths)^)? (`mask` type($key_mask)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::ashlar::graph::Polynomial getProductFlops();
+    ::ashlar::graph::Polynomial getTranscendentals();
   }];
 }
 

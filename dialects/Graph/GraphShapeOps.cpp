@@ -198,6 +198,12 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
+Polynomial GatherOp::getElementwiseFlops() { return Polynomial(0); }
+
+Polynomial GatherOp::getBytesRead(unsigned operand) {
+  return getByteSize(operand == 0 ? getY().getType() : getIndices().getType());
+}
+
 //===----------------------------------------------------------------------===//
 // graph.reduce
 //===----------------------------------------------------------------------===//
@@ -217,7 +223,7 @@ LogicalResult ReduceOp::inferReturnTypes(MLIRContext *, std::optional<Location> 
   return success();
 }
 
-Polynomial ReduceOp::getFlops() { return getElementCount(getDims(tensor(getX()))); }
+Polynomial ReduceOp::getElementwiseFlops() { return getElementCount(getDims(tensor(getX()))); }
 
 LogicalResult CumsumOp::verify() {
   auto type = tensor(getX());
@@ -226,4 +232,4 @@ LogicalResult CumsumOp::verify() {
   return checkAxis(getLoc(), getOperationName(), getAxis(), type);
 }
 
-Polynomial CumsumOp::getFlops() { return getElementCount(getDims(tensor(getX()))); }
+Polynomial CumsumOp::getElementwiseFlops() { return getElementCount(getDims(tensor(getX()))); }

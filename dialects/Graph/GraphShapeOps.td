@@ -68,7 +68,8 @@ def Graph_ConcatOp : Graph_ShapeOp<"concat", [InferTypeOpAdaptor]> {
   let hasFolder = 1;
 }
 
-def Graph_GatherOp : Graph_ShapeOp<"gather", [InferTypeOpAdaptor]> {
+def Graph_GatherOp : Graph_ShapeOp<"gather",
+    [InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>]> {
   let summary = "one element of dimension 1 per row of dimension 0";
   let description = [{
     `y[b, ...] = x[b, indices[b], ...]`: x is [batch, n, ...], indices [batch], y [batch, ...]. It takes the last token of

@@ -62,6 +62,12 @@ class Program_Attr<string name, string attrMnemonic> : AttrDef<Program_Dialect, 
   let mnemonic = attrMnemonic;
 }
 
+def Program_WorkKind : Program_Enum<"WorkKind", "what a launch does: operations, evaluations or bytes", [
+  I32EnumAttrCase<"Product", 0, "product">, I32EnumAttrCase<"Elementwise", 1, "elementwise">,
+  I32EnumAttrCase<"Transcendental", 2, "transcendental">, I32EnumAttrCase<"WeightRead", 3, "weight_read">,
+  I32EnumAttrCase<"ArenaRead", 4, "arena_read">, I32EnumAttrCase<"ArenaWrite", 5, "arena_write">,
+  I32EnumAttrCase<"StateRead", 6, "state_read">, I32EnumAttrCase<"StateWrite", 7, "state_write">]>;
+
 def Program_ExtentAttr : Program_Attr<"Extent", "extent"> {
   let summary = "ceil(scale * product of dimensions / divisor)";
   let description = "`#program.extent<12 * batch * seq ceildiv 64>`; the only arithmetic that the runtime does.";
@@ -80,6 +86,13 @@ def Program_OperandAttr : Program_Attr<"Operand", "operand"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def Program_WorkAttr : Program_Attr<"Work", "work"> {
+  let summary = "how much of one kind of work a launch does";
+  let description = "`#program.work<product, <128 * batch>>`; runtime/program/work.h has the units.";
+  let parameters = (ins EnumParameter<Program_WorkKind>:$kind, "::ashlar::program::ExtentAttr":$amount);
+  let assemblyFormat = "`<` $kind `,` $amount `>`";
+}
+
 def Program_PartAttr : Program_Attr<"Part", "part"> {
   let summary = "a tensor of the checkpoint as part of a weight";
   let description = [{
@@ -92,6 +105,7 @@ def Program_PartAttr : Program_Attr<"Part", "part"> {
 }
 
 def Program_Extents : TypedArrayAttrBase<Program_ExtentAttr, "extents">;
+def Program_WorkList : TypedArrayAttrBase<Program_WorkAttr, "work">;
 def Program_Operands : TypedArrayAttrBase<Program_OperandAttr, "operands">;
 def Program_Parts : TypedArrayAttrBase<Program_PartAttr, "parts">;
 
@@ -166,8 +180,8 @@ def Program_OutputOp : Program_ValueOp<"output"> { let summary = "a tensor that 
 def Program_LaunchOp : Program_Op<"launch", [HasParent<"EntryOp">]> {
   let summary = "runs a kernel on operands; the location is the layer";
   let arguments = (ins FlatSymbolRefAttr:$kernel, Program_Operands:$operands, Program_Extents:$extents,
-                       Program_Extents:$flops, Program_Extents:$bytes);
-  let assemblyFormat = "$kernel $operands `extents` $extents `flops` $flops `bytes` $bytes attr-dict";
+                       Program_WorkList:$work);
+  let assemblyFormat = "$kernel $operands `extents` $extents `work` $work attr-dict";
 }
 
 def Program_LimitOp : Program_Op<"limit", [HasParent<"EntryOp">]> {

@@ -55,8 +55,7 @@ InputValues::InputValues(const fb::ProgramT& program, const fb::EntryT& entry)
   for (const auto& output : entry.outputs) use(output->shape);
   for (const auto& launch : entry.launches) {
     use(launch->extents);
-    use(launch->flops);
-    use(launch->bytes);
+    for (const auto& work : launch->work) use_one(work->amount);
   }
   for (const auto& limit : entry.limits) {
     use_one(limit->rows);

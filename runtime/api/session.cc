@@ -49,7 +49,8 @@ absl::Status Session::Prepare(const SessionOptions& options) {
       image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
   weights_ = options.weights;
   if (!weights_) {
-    ASHLAR_ASSIGN_OR_RETURN(weights_, Weights::Bind(program_, options.weights_directory, pool_));
+    ASHLAR_ASSIGN_OR_RETURN(
+        weights_, Weights::Bind(program_, options.weights_directory, pool_, options.cache));
   }
 
   planned_ = PlanMemory(metadata, pool_.size());

@@ -30,6 +30,9 @@ struct SessionOptions {
   std::string weights_directory;
   // Weights that another session of the same program has bound (its weights()); none: bind them.
   std::shared_ptr<const Weights> weights;
+  // Where packed weights are kept between runs (weights_cache.h); weights()->cache() tells what
+  // came of it.
+  CacheOptions cache;
   // Measure each launch (times()).
   bool profile = false;
 };

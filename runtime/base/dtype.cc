@@ -90,6 +90,27 @@ void StoreFloat(DType dtype, void* out, int64_t i, double value) {
   }
 }
 
+// The conversions that weights go through, for wider registers where the CPU has them.
+__attribute__((always_inline)) inline void RoundLoop(const void* source, int64_t count, void* out) {
+  for (int64_t i = 0; i < count; ++i) Store<uint16_t>(out, i, F32ToBF16(Load<float>(source, i)));
+}
+__attribute__((always_inline)) inline void WidenLoop(const void* source, int64_t count,
+                                                     float* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = F16ToF32(Load<uint16_t>(source, i));
+}
+__attribute__((target("avx2"))) void RoundAvx2(const void* source, int64_t count, void* out) {
+  RoundLoop(source, count, out);
+}
+__attribute__((target("avx2"))) void WidenAvx2(const void* source, int64_t count, float* out) {
+  WidenLoop(source, count, out);
+}
+void RoundToBF16(const void* source, int64_t count, void* out) {
+  __builtin_cpu_supports("avx2") ? RoundAvx2(source, count, out) : RoundLoop(source, count, out);
+}
+void WidenF16(const void* source, int64_t count, float* out) {
+  __builtin_cpu_supports("avx2") ? WidenAvx2(source, count, out) : WidenLoop(source, count, out);
+}
+
 template <typename T>
 bool StoreChecked(void* out, int64_t i, Integer integer) {
   if constexpr (std::is_same_v<T, uint64_t>) {
@@ -134,7 +155,7 @@ void ConvertFloats(DType from, const void* source, DType to, void* out, int64_t 
   if (to == DType::kF32 && from != DType::kF64) {
     ToFloats(from, source, count, static_cast<float*>(out));
   } else if (from == DType::kF32 && to == DType::kBF16) {
-    for (int64_t i = 0; i < count; ++i) Store<uint16_t>(out, i, F32ToBF16(Load<float>(source, i)));
+    RoundToBF16(source, count, out);
   } else {
     for (int64_t i = 0; i < count; ++i) StoreFloat(to, out, i, LoadFloat(from, source, i));
   }
@@ -158,19 +179,6 @@ bool IsFloat(DType dtype) {
 
 bool IsInteger(DType dtype) {
   return !IsFloat(dtype) && dtype != DType::kF8E4M3 && dtype != DType::kF8E5M2;
-}
-
-float F16ToF32(uint16_t half) {
-  uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  uint32_t exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
-  if (exponent == 0) {  // zero or subnormal: mantissa * 2^-24, exact in f32
-    float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign ? -magnitude : magnitude;
-  }
-  uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
 }
 
 uint16_t F32ToF16(float value) {
@@ -198,7 +206,7 @@ bool ToFloats(DType dtype, const void* source, int64_t count, float* out) {
       for (int64_t i = 0; i < count; ++i) out[i] = BF16ToF32(Load<uint16_t>(source, i));
       return true;
     case DType::kF16:
-      for (int64_t i = 0; i < count; ++i) out[i] = F16ToF32(Load<uint16_t>(source, i));
+      WidenF16(source, count, out);
       return true;
     case DType::kF8E4M3:
     case DType::kF8E5M2:

@@ -64,7 +64,20 @@ inline uint16_t F32ToBF16(float value) {
   return static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
 }
 
-float F16ToF32(uint16_t bits);
+// Exact; a NaN keeps its payload.
+inline float F16ToF32(uint16_t bits) {
+  // The exponent's field means 2^112 times as much in f32, of subnormal numbers too.
+  uint32_t magnitude = static_cast<uint32_t>(bits & 0x7fff) << 13;
+  float value;
+  std::memcpy(&value, &magnitude, sizeof(value));
+  value *= 0x1p112f;
+  std::memcpy(&magnitude, &value, sizeof(value));
+  uint32_t special = static_cast<uint32_t>(bits & 0x3ff) << 13 | 0x7f800000u;
+  uint32_t wide = (bits & 0x7c00) == 0x7c00 ? special : magnitude;
+  wide |= static_cast<uint32_t>(bits & 0x8000) << 16;
+  std::memcpy(&value, &wide, sizeof(value));
+  return value;
+}
 
 // Rounds to nearest, ties to even; beyond 65504 + half a step becomes infinity.
 uint16_t F32ToF16(float value);

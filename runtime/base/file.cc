@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -145,6 +146,13 @@ bool IsDirectory(const std::string& path) {
 bool IsRegularFile(const std::string& path) {
   struct stat info;
   return stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+std::string UserCacheDirectory() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache && cache[0] == '/') return StrCat(cache, "/ashlar");
+  const char* home = std::getenv("HOME");
+  return home && home[0] == '/' ? StrCat(home, "/.cache/ashlar") : "";
 }
 
 absl::Status MakeDirectories(const std::string& path) {

@@ -57,6 +57,10 @@ absl::StatusOr<std::string> ReadInput(const std::string& path);
 bool IsDirectory(const std::string& path);
 bool IsRegularFile(const std::string& path);
 
+// Where the user's caches of this program lie: $XDG_CACHE_HOME/ashlar, else ~/.cache/ashlar; ""
+// where neither XDG_CACHE_HOME nor HOME is an absolute path.
+std::string UserCacheDirectory();
+
 // Creates the directory and its missing parents.
 absl::Status MakeDirectories(const std::string& path);
 

@@ -15,13 +15,12 @@ constexpr int64_t kPitch =
 constexpr int64_t kRow = 256;  // columns that are read at a time from rows [K, N]
 constexpr int64_t kMaxWidth = 32;
 
-// Copies whole 64-byte lines (both ends a multiple of 16) past the cache, where nobody needs them
-// soon.
-void StreamCopy(const void* from, void* to, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 16)
-    _mm_stream_si128(
-        reinterpret_cast<__m128i*>(static_cast<char*>(to) + i),
-        _mm_load_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
+constexpr int64_t kAhead = 8;  // rows [K, N] that are asked for before they are read
+
+// Asks for `bytes` that will be read soon. Pieces of rows lie pages apart, which the hardware does
+// not foresee.
+void Prefetch(const char* from, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(from + i, _MM_HINT_T0);
 }
 
 // rows[r * width + c] = columns[c * kPitch + r] for c < width, r < height; all are 32-bit words, a
@@ -86,11 +85,62 @@ void ForEachPanel(int64_t n, int64_t count, int64_t width, F&& f) {
   }
 }
 
+// Rows [K, N] where they lie: the part begins and ends with whole panels of f32.
+void PackRowsF32(const PanelPart& part, const float* data) {
+  constexpr int64_t kWidth = 32;
+  for (int64_t k = 0; k < part.K; ++k) {
+    const float* row = data + k * part.stride + part.first;
+    if (k + kAhead < part.K)
+      Prefetch(reinterpret_cast<const char*>(row + kAhead * part.stride),
+               part.count * static_cast<int64_t>(sizeof(float)));
+    uint32_t* out = part.out + (part.place / kWidth * part.K + k) * kWidth;
+    for (int64_t n = 0; n < part.count; n += kWidth, out += part.K * kWidth)
+      StreamCopy(row + n, out, sizeof(float) * kWidth);
+  }
+}
+
+// As above, pairs of rows of bf16; K is even.
+void PackRowsBF16(const PanelPart& part, const uint16_t* data) {
+  constexpr int64_t kWidth = 16;
+  int64_t pairs = part.K / 2;
+  for (int64_t p = 0; p < pairs; ++p) {
+    const uint16_t* even = data + 2 * p * part.stride + part.first;
+    const uint16_t* odd = even + part.stride;
+    if (2 * p + 1 + kAhead < part.K) {
+      int64_t bytes = part.count * static_cast<int64_t>(sizeof(uint16_t));
+      Prefetch(reinterpret_cast<const char*>(even + kAhead * part.stride), bytes);
+      Prefetch(reinterpret_cast<const char*>(odd + kAhead * part.stride), bytes);
+    }
+    uint32_t* out = part.out + (part.place / kWidth * pairs + p) * kWidth;
+    for (int64_t n = 0; n < part.count; n += kWidth, out += pairs * kWidth)
+      for (int64_t half = 0; half < kWidth; half += 8) {
+        __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(even + n + half));
+        __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(odd + n + half));
+        _mm_stream_si128(reinterpret_cast<__m128i*>(out + half), _mm_unpacklo_epi16(a, b));
+        _mm_stream_si128(reinterpret_cast<__m128i*>(out + half + 4), _mm_unpackhi_epi16(a, b));
+      }
+  }
+}
+
+bool HoldsWholePanels(const PanelPart& part, int64_t width) {
+  return part.place % width == 0 && part.count % width == 0;
+}
+
 }  // namespace
+
+void StreamCopy(const void* from, void* to, int64_t bytes) {
+  for (int64_t i = 0; i < bytes; i += 16)
+    _mm_stream_si128(
+        reinterpret_cast<__m128i*>(static_cast<char*>(to) + i),
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(static_cast<const char*>(from) + i)));
+}
 
 void PackF32(const PanelPart& part, bool transposed) {
   constexpr int64_t kWidth = 32;
   if (transposed) return PackTransposed(part, kWidth, DType::kF32);
+  const void* data = part.reader->Data(DType::kF32);
+  if (data && HoldsWholePanels(part, kWidth))
+    return PackRowsF32(part, static_cast<const float*>(data));
   alignas(64) float row[kRow];
   for (int64_t k = 0; k < part.K; ++k)
     for (int64_t n = 0; n < part.count; n += kRow) {
@@ -99,7 +149,7 @@ void PackF32(const PanelPart& part, bool transposed) {
       ForEachPanel(part.place + n, count, kWidth,
                    [&](int64_t panel, int64_t column, int64_t from, int64_t share) {
                      uint32_t* out = part.out + (panel * part.K + k) * kWidth + column;
-                     if (share == kWidth && from % 4 == 0)
+                     if (share == kWidth)
                        StreamCopy(row + from, out, sizeof(float) * kWidth);
                      else
                        std::memcpy(out, row + from, share * sizeof(float));
@@ -110,6 +160,9 @@ void PackF32(const PanelPart& part, bool transposed) {
 void PackBF16(const PanelPart& part, bool transposed) {
   constexpr int64_t kWidth = 16;
   if (transposed) return PackTransposed(part, kWidth, DType::kBF16);
+  const void* data = part.reader->Data(DType::kBF16);
+  if (data && HoldsWholePanels(part, kWidth) && part.K % 2 == 0)
+    return PackRowsBF16(part, static_cast<const uint16_t*>(data));
   uint16_t even[kRow], odd[kRow];
   alignas(64) uint32_t words[kWidth];
   int64_t pairs = (part.K + 1) / 2;

@@ -20,6 +20,10 @@ struct PanelPart {
   uint32_t* out;  // 64-byte aligned; padding columns are zero already
 };
 
+// Copies `bytes`, a multiple of 16, to `to`, a multiple of 16, past the cache: nobody needs them
+// soon.
+void StreamCopy(const void* from, void* to, int64_t bytes);
+
 // Panels [32 columns][K], f32.
 void PackF32(const PanelPart& part, bool transposed);
 

@@ -18,20 +18,32 @@ void Convert(DType from, const void* source, DType to, void* out, int64_t count)
   }
 }
 
-class CheckpointReader : public TensorReader {
+// Elements that lie in memory; `owner` keeps them there.
+class MemoryReader : public TensorReader {
  public:
-  CheckpointReader(std::shared_ptr<const Checkpoint> checkpoint, const TensorInfo& tensor)
-      : checkpoint_(std::move(checkpoint)),
-        dtype_(tensor.dtype),
-        data_(checkpoint_->Data(tensor).data()) {}
+  MemoryReader(std::shared_ptr<const Checkpoint> owner, DType dtype, const char* data)
+      : owner_(std::move(owner)), dtype_(dtype), data_(data) {}
 
   void Read(int64_t begin, int64_t count, DType to, void* out) const override {
     Convert(dtype_, data_ + begin * DTypeSize(dtype_), to, out, count);
   }
+  const void* Data(DType to) const override { return to == dtype_ ? data_ : nullptr; }
 
  private:
-  std::shared_ptr<const Checkpoint> checkpoint_;
+  std::shared_ptr<const Checkpoint> owner_;
   DType dtype_;
+  const char* data_;
+};
+
+class FromMemory : public TensorSource {
+ public:
+  explicit FromMemory(const void* data) : data_(static_cast<const char*>(data)) {}
+  absl::StatusOr<std::unique_ptr<TensorReader>> Open(const fb::WeightPartT& part) const override {
+    return std::unique_ptr<TensorReader>(
+        new MemoryReader(nullptr, static_cast<DType>(part.dtype), data_));
+  }
+
+ private:
   const char* data_;
 };
 
@@ -49,7 +61,8 @@ class FromCheckpoint : public TensorSource {
                              "': expected ", DTypeName(expected), " ", ShapeToString(part.shape),
                              ", found ", DTypeName(tensor->dtype), " ",
                              ShapeToString(tensor->shape));
-    return std::unique_ptr<TensorReader>(new CheckpointReader(checkpoint_, *tensor));
+    return std::unique_ptr<TensorReader>(
+        new MemoryReader(checkpoint_, tensor->dtype, checkpoint_->Data(*tensor).data()));
   }
 
  private:
@@ -110,6 +123,10 @@ class FromSeed : public TensorSource {
 
 std::unique_ptr<TensorSource> CheckpointSource(std::shared_ptr<const Checkpoint> checkpoint) {
   return std::make_unique<FromCheckpoint>(std::move(checkpoint));
+}
+
+std::unique_ptr<TensorSource> MemorySource(const void* data) {
+  return std::make_unique<FromMemory>(data);
 }
 
 std::unique_ptr<TensorSource> RandomSource(uint64_t seed) {

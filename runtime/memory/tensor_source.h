@@ -20,6 +20,8 @@ class TensorReader {
   virtual ~TensorReader() = default;
   // Writes elements [begin, begin + count), which exist, converted to `to` (any alignment).
   virtual void Read(int64_t begin, int64_t count, DType to, void* out) const = 0;
+  // The elements where they lie, when they are of type `to` there; null when Read has to make them.
+  virtual const void* Data(DType to) const { return nullptr; }
 };
 
 class TensorSource {
@@ -32,6 +34,9 @@ class TensorSource {
 
 // Tensors of a checkpoint: each must be there with the dtype and shape that the part expects.
 std::unique_ptr<TensorSource> CheckpointSource(std::shared_ptr<const Checkpoint> checkpoint);
+
+// One tensor in memory: every part's elements lie at `data`, of the dtype that the part expects.
+std::unique_ptr<TensorSource> MemorySource(const void* data);
 
 // Tensors made of a seed as each part's init says: None and Zeros are 0, Ones is 1, Normal is scale
 // * RandomNormal, rounded to the part's dtype first, as if it had been stored.

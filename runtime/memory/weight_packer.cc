@@ -94,14 +94,28 @@ void WeightPacker::Pack(const Unit& unit, char* out) const {
   _mm_sfence();  // stores past the cache are in order before what follows
 }
 
+void WeightPacker::PackAll(ThreadPool& pool, char* out) const {
+  pool.ParallelFor(static_cast<int64_t>(units_.size()), [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) Pack(units_[i], out + units_[i].offset);
+  });
+}
+
 void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count, char* out) const {
   DType dtype = static_cast<DType>(weight.schema->dtype);
   for (const Part& part : weight.parts) {
     int64_t first = std::max(begin, part.begin), last = std::min(begin + count, part.end);
     if (first >= last) continue;
-    part.reader->Read(first - part.begin, last - first, dtype,
-                      out + (first - begin) * DTypeSize(dtype));
+    int64_t size = DTypeSize(dtype);
+    char* to = out + (first - begin) * size;
+    int64_t lines = 0;  // bytes that can be copied past the cache
+    if (const void* data = part.reader->Data(dtype); data && (first - begin) * size % 16 == 0) {
+      lines = (last - first) * size / 16 * 16;
+      StreamCopy(static_cast<const char*>(data) + (first - part.begin) * size, to, lines);
+    }
+    int64_t done = lines / size;
+    part.reader->Read(first - part.begin + done, last - first - done, dtype, to + done * size);
   }
+  _mm_sfence();
 }
 
 absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source, ThreadPool& pool,

@@ -44,6 +44,9 @@ class WeightPacker {
   // Writes the unit's bytes, padding included, to `out`, which is a multiple of 64 bytes.
   void Pack(const Unit& unit, char* out) const;
 
+  // Writes all units to their places in the weights region at `out`, on the pool.
+  void PackAll(ThreadPool& pool, char* out) const;
+
  private:
   struct Part {
     const fb::WeightPartT* schema;

@@ -141,6 +141,41 @@ TEST(WeightPacker, PlainPartsOneAfterTheOther) {
   }
 }
 
+// What lies in memory in the kernels' own type is packed in ways of its own.
+TEST(WeightPacker, FromMemoryAsFromAnywhere) {
+  std::vector<uint32_t> words(300 * 300);
+  for (size_t i = 0; i < words.size(); ++i) words[i] = static_cast<uint32_t>(i * 2654435761u);
+  for (fb::DType dtype : {fb::DType::F32, fb::DType::BF16})
+    for (int64_t K : {2, 7, 64, 300})
+      for (int64_t N : {16, 31, 32, 64, 160, 288, 299})
+        for (bool transposed : {false, true}) {
+          std::vector<std::unique_ptr<fb::WeightPartT>> parts;
+          std::vector<int64_t> shape = transposed ? std::vector<int64_t>{N, K} : std::vector{K, N};
+          parts.push_back(Part("a", dtype, shape, transposed));
+          bool f32 = dtype == fb::DType::F32;
+          fb::ProgramT program = WithWeight(
+              dtype, f32 ? fb::Layout::PanelF32 : fb::Layout::PanelBF16, {K, N}, std::move(parts));
+          ThreadPool pool(2);
+          std::string region;
+          ASSERT_TRUE(
+              PackWeights(program, *MemorySource(words.data()), pool, [&](std::string_view bytes) {
+                region += bytes;
+                return absl::OkStatus();
+              }).ok());
+          const char* panels = region.data() + 64;
+          auto stored = reinterpret_cast<const char*>(words.data());
+          int64_t size = f32 ? 4 : 2, pairs = (K + 1) / 2;
+          for (int64_t n = 0; n < N; ++n)
+            for (int64_t k = 0; k < K; ++k) {
+              int64_t at = f32 ? (n / 32 * K + k) * 32 + n % 32
+                               : (n / 16 * pairs + k / 2) * 32 + n % 16 * 2 + k % 2;
+              int64_t from = transposed ? n * K + k : k * N + n;
+              ASSERT_EQ(std::memcmp(panels + at * size, stored + from * size, size), 0)
+                  << K << " " << N << " " << transposed << " at " << k << ", " << n;
+            }
+        }
+}
+
 TEST(WeightPacker, TheSameForEveryNumberOfThreads) {
   fb::ProgramT program =
       WithWeight(fb::DType::F32, fb::Layout::PanelF32, {130, 1000}, ThreeParts(130, 1000));

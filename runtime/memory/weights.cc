@@ -7,13 +7,21 @@
 namespace ashlar {
 namespace {
 
+struct Source {
+  std::unique_ptr<WeightPacker> packer;
+  std::shared_ptr<const Checkpoint> checkpoint;  // none: a seed
+};
+
 // The source for this program and directory; checkpoints are compared with what was compiled,
 // tensors first, because the name of a tensor says more than a hash.
-absl::StatusOr<std::unique_ptr<WeightPacker>> MakePacker(const Program& program,
-                                                         const std::string& directory) {
+absl::StatusOr<Source> MakeSource(const Program& program, const std::string& directory) {
   const fb::ProgramT& metadata = program.metadata();
-  if (directory.empty() && metadata.weight_source == fb::WeightSource::Random)
-    return WeightPacker::Create(metadata, *RandomSource(metadata.random_seed));
+  Source source;
+  if (directory.empty() && metadata.weight_source == fb::WeightSource::Random) {
+    ASHLAR_ASSIGN_OR_RETURN(source.packer,
+                            WeightPacker::Create(metadata, *RandomSource(metadata.random_seed)));
+    return source;
+  }
   const std::string& from = directory.empty() ? metadata.weight_directory : directory;
   auto checkpoint = Checkpoint::Open(from);
   if (!checkpoint.ok()) {
@@ -22,21 +30,30 @@ absl::StatusOr<std::unique_ptr<WeightPacker>> MakePacker(const Program& program,
                     StrCat("the weights of ", program.path(),
                            " lay elsewhere when it was compiled; name their directory"));
   }
-  ASHLAR_ASSIGN_OR_RETURN(auto packer,
+  source.checkpoint = *checkpoint;
+  ASHLAR_ASSIGN_OR_RETURN(source.packer,
                           WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
     return FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
                               " was compiled from (expected hash ", std::hex,
                               metadata.checkpoint_hash, ", found ", (*checkpoint)->HeaderHash(),
                               "); compile it again for this checkpoint");
-  return packer;
+  return source;
 }
 
 }  // namespace
 
+absl::Status Weights::Pack(const WeightPacker& packer, ThreadPool& pool) {
+  ASHLAR_ASSIGN_OR_RETURN(region_, MemoryRegion::Allocate(bytes(), "weights"));
+  data_ = region_.data();
+  packer.PackAll(pool, region_.data());
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool) {
+                                                             ThreadPool& pool,
+                                                             const CacheOptions& options) {
   const fb::ProgramT& metadata = program->metadata();
   std::shared_ptr<Weights> weights(new Weights(program));
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) {
@@ -44,17 +61,45 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
     return std::shared_ptr<const Weights>(weights);
   }
   if (metadata.weights_bytes == 0) return std::shared_ptr<const Weights>(weights);
-  ASHLAR_ASSIGN_OR_RETURN(auto packer, MakePacker(*program, directory));
-  ASHLAR_ASSIGN_OR_RETURN(weights->region_,
-                          MemoryRegion::Allocate(metadata.weights_bytes, "weights"));
-  weights->data_ = weights->region_.data();
-  pool.ParallelFor(static_cast<int64_t>(packer->units().size()),
-                   [&](int64_t begin, int64_t end, int) {
-                     for (int64_t i = begin; i < end; ++i) {
-                       const WeightPacker::Unit& unit = packer->units()[i];
-                       packer->Pack(unit, weights->region_.data() + unit.offset);
-                     }
-                   });
+  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory));
+  if (options.directory.empty()) {
+    ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
+    return std::shared_ptr<const Weights>(weights);
+  }
+  ASHLAR_ASSIGN_OR_RETURN(CacheIdentity identity,
+                          CacheIdentity::Of(metadata, source.checkpoint.get()));
+  CacheOutcome& outcome = weights->cache_;
+  outcome.path = options.directory + "/" + identity.FileName();
+  auto map = [&](bool verify) {
+    auto file = MapCachedWeights(outcome.path, identity, metadata.weights_bytes, verify);
+    if (!file.ok()) return file.status();
+    weights->cached_ = *std::move(file);
+    weights->data_ = weights->cached_->bytes().data() + kCacheDataOffset;
+    return absl::OkStatus();
+  };
+  absl::Status status = map(options.verify);
+  if (status.ok()) {
+    outcome.use = CacheUse::kMapped;
+    return std::shared_ptr<const Weights>(weights);
+  }
+  if (status.code() != absl::StatusCode::kNotFound)
+    outcome.note = StrCat(Message(status), "; packed anew");
+  ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
+  // What was packed while the checkpoint changed is not kept.
+  auto after = CacheIdentity::Of(metadata, source.checkpoint.get());
+  if (!after.ok() || !(*after == identity))
+    status = FailedPrecondition("the checkpoint changed while it was packed");
+  else
+    status = StoreCachedWeights(outcome.path, identity, {weights->data_, weights->bytes()});
+  if (status.ok()) status = map(false);
+  if (status.ok()) {
+    weights->region_ = MemoryRegion();
+    outcome.use = CacheUse::kStored;
+  } else {
+    outcome.use = CacheUse::kFailed;
+    outcome.note += StrCat(outcome.note.empty() ? "" : "; ",
+                           "the packed weights are not kept: ", Message(status));
+  }
   return std::shared_ptr<const Weights>(weights);
 }
 

@@ -9,6 +9,8 @@
 #include "absl/status/statusor.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/memory_region.h"
+#include "runtime/memory/weight_packer.h"
+#include "runtime/memory/weights_cache.h"
 #include "runtime/program/program.h"
 
 namespace ashlar {
@@ -21,22 +23,33 @@ class Weights {
   // that is not empty is read in place of any of these. Errors: NotFound or InvalidArgument that
   // name the directory or the tensor with what was expected and found; FailedPrecondition when the
   // checkpoint's headers are not those that were compiled.
+  // With a cache, packed weights are mapped from there where they are, else stored there; whatever
+  // goes wrong with the cache is no error (cache()).
   static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool);
+                                                             ThreadPool& pool,
+                                                             const CacheOptions& cache = {});
 
   // The weights region, program.weights_bytes bytes; page-aligned.
   const char* data() const { return data_; }
   uint64_t bytes() const { return program_->metadata().weights_bytes; }
-  // Whether the bytes are the artifact's own, in the page cache and shared with other processes.
+  // Whether the bytes are a file's, the artifact's own or the cache's: in the page cache and shared
+  // with other processes.
   bool mapped() const { return region_.bytes() == 0; }
+  // What the cache did.
+  const CacheOutcome& cache() const { return cache_; }
   const Program& program() const { return *program_; }
 
  private:
   explicit Weights(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
+  // Packs all of it into a region of its own.
+  absl::Status Pack(const WeightPacker& packer, ThreadPool& pool);
+
   std::shared_ptr<const Program> program_;
   MemoryRegion region_;
+  std::shared_ptr<const MappedFile> cached_;
+  CacheOutcome cache_;
   const char* data_ = nullptr;
 };
 

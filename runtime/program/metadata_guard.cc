@@ -68,9 +68,9 @@ class Guard {
            (!v->default_value() || Item(v->default_value())) &&
            (!v->maximum() || Item(v->maximum()));
   }
+  bool Item(const fb::Work* w) { return !w->amount() || Item(w->amount()); }
   bool Item(const fb::Launch* l) {
-    return Each(l->operands()) && Each(l->extents()) && Text(l->path()) && Each(l->flops()) &&
-           Each(l->bytes());
+    return Each(l->operands()) && Each(l->extents()) && Text(l->path()) && Each(l->work());
   }
   bool Item(const fb::CounterLimit* l) {
     return (!l->rows() || Item(l->rows())) && (!l->add() || Item(l->add()));

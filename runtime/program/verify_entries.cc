@@ -119,15 +119,17 @@ class EntryVerifier {
           items > kMaxItems)
         return DataLoss("the grid of kernel '", kernel.name, "' overflows at the bound");
     }
-    ASHLAR_RETURN_IF_ERROR(Sum(launch.flops, "flops"));
-    return Sum(launch.bytes, "bytes");
+    return Work(launch);
   }
 
-  absl::Status Sum(const std::vector<std::unique_ptr<fb::ExtentT>>& terms, std::string_view what) {
-    int64_t sum = 0, value;
-    for (const auto& term : terms) {
-      ASHLAR_RETURN_IF_ERROR(Bound(*term, what, &value));
-      if (!CheckedAdd(sum, value, &sum)) return DataLoss(what, " overflow at the bound");
+  absl::Status Work(const fb::LaunchT& launch) {
+    int64_t sum = 0, amount;
+    for (const auto& work : launch.work) {
+      if (work->kind < fb::WorkKind::MIN || work->kind > fb::WorkKind::MAX || !work->amount)
+        return DataLoss("work of kind ", static_cast<int>(work->kind),
+                        work->amount ? "" : " without an amount");
+      ASHLAR_RETURN_IF_ERROR(Bound(*work->amount, "work", &amount));
+      if (!CheckedAdd(sum, amount, &sum)) return DataLoss("work overflows at the bound");
     }
     return absl::OkStatus();
   }

@@ -160,8 +160,14 @@ TEST(VerifyProgram, Launches) {
               HasSubstr("space 4"));
   EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).extents[2]->scale = int64_t{1} << 55; }),
               HasSubstr("grid"));
-  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).flops[0]->scale = INT64_MAX; }),
-              HasSubstr("flops"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).work[0]->amount->scale = INT64_MAX; }),
+              HasSubstr("work: extent"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).work[1]->amount->scale = INT64_MAX; }),
+              HasSubstr("work overflows"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).work[0]->amount.reset(); }),
+              HasSubstr("without an amount"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { dense(p).work[0]->kind = static_cast<fb::WorkKind>(8); }),
+              HasSubstr("work of kind 8"));
   EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[1]->name = "forward"; }),
               HasSubstr("entry name 'forward'"));
   EXPECT_THAT(ErrorAfter([&](auto& p) { p.entries[0]->arena_lower_bound = 9601; }),

@@ -30,8 +30,8 @@ std::unique_ptr<fb::EntryT> MakeEntry(const std::string& name, bool prefill) {
   launch->extents.push_back(MakeExtent({}, kVocabulary));
   launch->extents.push_back(seq());
   launch->extents.push_back(MakeExtent({kBatch}));
-  launch->flops.push_back(MakeExtent({kBatch}, kVocabulary));
-  launch->bytes.push_back(MakeExtent({kBatch}, kVocabulary * 4));
+  launch->work.push_back(MakeWork(fb::WorkKind::Elementwise, MakeExtent({kBatch}, kVocabulary)));
+  launch->work.push_back(MakeWork(fb::WorkKind::ArenaWrite, MakeExtent({kBatch}, kVocabulary * 4)));
   entry->launches.push_back(std::move(launch));
   auto limit = std::make_unique<fb::CounterLimitT>();
   limit->rows = MakeExtent({kBatch});

@@ -89,9 +89,11 @@ void AddForward(TinyProgram& tiny) {
   dense->extents.push_back(MakeExtent({}, kTinyK));
   dense->extents.push_back(MakeExtent({}, kTinyN));
   dense->extents.push_back(MakeExtent({kBatch, kSeq}));
-  dense->flops.push_back(MakeExtent({kBatch, kSeq}, 2 * kTinyK * kTinyN));
-  dense->bytes.push_back(MakeExtent({}, 1280 + kTinyN * 4));
-  dense->bytes.push_back(MakeExtent({kBatch, kSeq}, (kTinyK + kTinyN) * 4));
+  auto rows = [](int64_t scale) { return MakeExtent({kBatch, kSeq}, scale); };
+  dense->work.push_back(MakeWork(fb::WorkKind::Product, rows(2 * kTinyK * kTinyN)));
+  dense->work.push_back(MakeWork(fb::WorkKind::WeightRead, MakeExtent({}, 1280 + kTinyN * 4)));
+  dense->work.push_back(MakeWork(fb::WorkKind::ArenaRead, rows(kTinyK * 4)));
+  dense->work.push_back(MakeWork(fb::WorkKind::ArenaWrite, rows(kTinyN * 4)));
 
   auto shift = MakeLaunch(1, "layer.shift");
   shift->operands.push_back(MakeOperand(fb::Space::Arena, kProduct, kRowsBytes));
@@ -101,8 +103,9 @@ void AddForward(TinyProgram& tiny) {
   shift->operands.push_back(MakeOperand(fb::Space::Arena, kLogits, kRowsBytes));
   shift->extents.push_back(MakeExtent({}, kTinyN));
   shift->extents.push_back(MakeExtent({kBatch, kSeq}));
-  shift->flops.push_back(MakeExtent({kBatch, kSeq}, 3 * kTinyN));
-  shift->bytes.push_back(MakeExtent({kBatch, kSeq}, 2 * kTinyN * 4));
+  shift->work.push_back(MakeWork(fb::WorkKind::Elementwise, rows(3 * kTinyN)));
+  shift->work.push_back(MakeWork(fb::WorkKind::ArenaRead, rows(kTinyN * 4)));
+  shift->work.push_back(MakeWork(fb::WorkKind::ArenaWrite, rows(kTinyN * 4)));
   entry->launches.push_back(std::move(dense));
   entry->launches.push_back(std::move(shift));
   tiny.program.entries.push_back(std::move(entry));
@@ -188,6 +191,12 @@ std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum) {
   return dim;
 }
 
+std::unique_ptr<fb::WorkT> MakeWork(fb::WorkKind kind, std::unique_ptr<fb::ExtentT> amount) {
+  auto work = std::make_unique<fb::WorkT>();
+  work->kind = kind;
+  work->amount = std::move(amount);
+  return work;
+}
 std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes) {
   auto operand = std::make_unique<fb::OperandT>();
   operand->space = space;

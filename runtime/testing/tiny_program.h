@@ -50,6 +50,7 @@ std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, 
 std::unique_ptr<fb::DimT> MakeDim(const std::string& name, int64_t maximum);  // from 1
 std::unique_ptr<fb::StateT> MakeState(const std::string& name, uint64_t offset,
                                       uint64_t bytes);  // I64
+std::unique_ptr<fb::WorkT> MakeWork(fb::WorkKind kind, std::unique_ptr<fb::ExtentT> amount);
 std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes);
 std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path);
 

@@ -9,7 +9,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/peaks.h"
-#include "runtime/program/extent.h"
+#include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/workload.h"
@@ -65,8 +65,9 @@ absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vecto
   result->min_ms = times.front();
   result->median_ms = times[times.size() / 2];
   for (const auto& launch : entry.launches) {
-    result->operations += static_cast<double>(Evaluate(launch->flops, dims.data()));
-    result->bytes += static_cast<double>(Evaluate(launch->bytes, dims.data()));
+    Work work = WorkOf(session.program().metadata(), *launch, dims.data());
+    result->operations += work.flops();
+    result->bytes += work.bytes();
   }
   return absl::OkStatus();
 }
@@ -151,6 +152,7 @@ int BenchMain(const Arguments& args) {
               &request.session.weights_directory);
   options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds);
   options.Add("--json", "print one JSON object", &json);
+  request.session.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;
   if (seq >= 0) request.dims["seq"] = seq;

@@ -26,7 +26,8 @@ std::vector<Command> RuntimeCommands() {
   return {{"run", "run an artifact on arrays from .npy and .npz files", RunMain},
           {"generate", "continue a prompt of token ids, greedily", GenerateMain},
           {"inspect", "show what an artifact holds, plans and costs", InspectMain},
-          {"bench", "measure an entry against the machine's peaks", BenchMain}};
+          {"bench", "measure an entry against the machine's peaks", BenchMain},
+          {"machine", "measure what the cost model knows of this machine", MachineMain}};
 }
 
 int Dispatch(const std::vector<Command>& commands, const Arguments& args) {

@@ -30,6 +30,7 @@ std::vector<Command> RuntimeCommands();
 int RunMain(const Arguments& args);
 int GenerateMain(const Arguments& args);
 int InspectMain(const Arguments& args);
+int MachineMain(const Arguments& args);
 int BenchMain(const Arguments& args);
 
 // Runs `ashlar ARGS...` with these commands: help, version, or the command that is named first.

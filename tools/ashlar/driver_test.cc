@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/file.h"
+#include "runtime/device/cpu/machine_constants.h"
 #include "runtime/npy/npy.h"
 #include "runtime/testing/tiny_decoder.h"
 #include "runtime/testing/tiny_program.h"
@@ -25,6 +26,7 @@ class DriverTest : public ::testing::Test {
   void SetUp() override {
     directory_ = ::testing::TempDir() + "ashlar_driver_" + std::to_string(getpid());
     std::filesystem::create_directories(directory_);
+    setenv("XDG_CACHE_HOME", directory_.c_str(), 1);
     ASSERT_TRUE(WriteFile(directory_ + "/model.safetensors", testing::TinyCheckpoint()).ok());
     testing::TinyProgram tiny;
     tiny.program.weight_directory = directory_;
@@ -61,16 +63,71 @@ TEST_F(DriverTest, HelpIsThereForEveryCommand) {
   for (const Command& command : RuntimeCommands()) {
     EXPECT_THAT(out_, HasSubstr(command.name)) << out_;
     EXPECT_EQ(Ashlar({command.name, "--help"}), kOk);
-    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name + " X.ashlar"),
-                            HasSubstr("--threads N")));
-    EXPECT_EQ(Ashlar({command.name}), kUsage);
-    EXPECT_THAT(err_, HasSubstr("X.ashlar is missing"));
+    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name), HasSubstr("--threads N")));
+    if (command.name != "machine") {
+      EXPECT_THAT(out_, HasSubstr("usage: ashlar " + command.name + " X.ashlar"));
+      EXPECT_EQ(Ashlar({command.name}), kUsage);
+      EXPECT_THAT(err_, HasSubstr("X.ashlar is missing"));
+    }
     EXPECT_EQ(Ashlar({"help", command.name}), kOk);
     Ashlar({"--help"});
   }
   EXPECT_EQ(Ashlar({"--version"}), kOk);
   EXPECT_EQ(Ashlar({"dance"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("there is no command 'dance'"));
+}
+
+// A machine file in place of a measurement: what is printed follows from it.
+TEST_F(DriverTest, ProfilePredictsForTheMachine) {
+  MachineConstants machine;
+  machine.threads = 2;
+  machine.launch_seconds = 1;
+  std::string file = directory_ + "/machine.json";
+  ASSERT_TRUE(WriteMachineFile(file, machine).ok());
+  ASSERT_EQ(Ashlar({"inspect", artifact_, "--profile", "--json", "--machine", file}), kOk) << err_;
+  auto profile = nlohmann::json::parse(out_);
+  EXPECT_EQ(profile["machine"]["launch_seconds"], 1);
+  const auto& forward = profile["entries"][0];
+  ASSERT_EQ(forward["kernels"].size(), 2u);
+  double sum = 0;
+  for (const auto& kernel : forward["kernels"]) {
+    EXPECT_GT(kernel["predicted_us"], 1e6);
+    EXPECT_LT(kernel["predicted_us"], 1.1e6);
+    EXPECT_GT(kernel["median_us"], 0);
+    EXPECT_LE(kernel["min_us"], kernel["median_us"]);
+    EXPECT_EQ(kernel["limit"], "launch");
+    EXPECT_THAT(kernel["reason"].get<std::string>(), HasSubstr("launch: 0.0 times"));
+    sum += kernel["predicted_us"].get<double>();
+  }
+  EXPECT_NEAR(forward["predicted_us"], sum, 1e-3 * sum);
+  EXPECT_GE(forward["measured_us"], forward["outside_us"]);
+  ASSERT_EQ(Ashlar({"inspect", artifact_, "--profile", "--machine", file}), kOk) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("us predicted"), HasSubstr("prediction error over 2 kernels"),
+                          HasSubstr("an ordinary core, 2 threads")));
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--profile", "--machine", x_}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("x.npy: expected a JSON object of machine constants"));
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--json"}), kUsage);
+}
+
+// Measured once: the second time the kept file speaks, as an altered figure in it shows.
+TEST_F(DriverTest, MachineKeepsItsMeasurement) {
+  ASSERT_EQ(Ashlar({"machine", "--threads", "1"}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("measuring the machine"));
+  std::string kept = directory_ + "/ashlar/machine-1.json", file = directory_ + "/out.json";
+  auto machine = ReadMachineFile(kept);
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  machine->f32 = {12345e9, 12345e9};
+  ASSERT_TRUE(WriteMachineFile(kept, *machine).ok());
+  ASSERT_EQ(Ashlar({"machine", "--threads", "1", "-o", file}), kOk) << err_;
+  EXPECT_EQ(err_, "");
+  EXPECT_THAT(out_, HasSubstr("12345.0 (12345.0) GFLOP/s"));
+  EXPECT_EQ(ToJson(*ReadMachineFile(file)), ToJson(*machine));
+  // Another CPU's, or a broken one, is measured again.
+  machine->cpu = "another";
+  ASSERT_TRUE(WriteMachineFile(kept, *machine).ok());
+  ASSERT_EQ(Ashlar({"machine", "--threads", "1"}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("measuring the machine"));
+  EXPECT_NE(ReadMachineFile(kept)->cpu, "another");
 }
 
 TEST_F(DriverTest, UsageErrors) {
@@ -112,6 +169,31 @@ TEST_F(DriverTest, RunSaysWhatIsWrong) {
   EXPECT_THAT(err_, HasSubstr("it has forward, step"));
   EXPECT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--weights", "/nowhere"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("/nowhere"));
+}
+
+TEST_F(DriverTest, CacheKeepsPackedWeights) {
+  Arguments words = {"run", artifact_, "--input", "x=" + x_, "--cache=" + directory_ + "/kept"};
+  ASSERT_EQ(Ashlar(words), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/kept/"));
+  std::string first = out_;
+  ASSERT_EQ(Ashlar(words), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: mapped from " + directory_ + "/kept/"));
+  EXPECT_EQ(out_, first);
+  // Without a directory: the user's.
+  ASSERT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "1", "--cache"}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/ashlar/"));
+  // A damaged file is named, and replaced; its contents are read on --verify.
+  std::string file = std::filesystem::directory_iterator(directory_ + "/kept")->path().string();
+  std::string bytes = *ReadFile(file, 1 << 20);
+  bytes.back() ^= 1;
+  ASSERT_TRUE(WriteFile(file, bytes).ok());
+  ASSERT_EQ(Ashlar({"inspect", artifact_, "--verify", words.back()}), kOk) << err_;
+  EXPECT_THAT(err_, AllOf(HasSubstr("warning: " + file + ": the packed weights are corrupted"),
+                          HasSubstr("weights: packed and kept in")));
+  ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--cache=" + x_}), kOk) << err_;
+  EXPECT_THAT(err_, HasSubstr("warning: the packed weights are not kept: "));
+  EXPECT_EQ(out_, first);
+  EXPECT_EQ(Ashlar({"run", artifact_, "--cache="}), kUsage);
 }
 
 // The next token after id with n in the cache is (3 id + n) % 50.
@@ -199,7 +281,7 @@ TEST_F(DriverTest, InspectShowsCostsAndMemory) {
 
 TEST_F(DriverTest, InspectProfiles) {
   ASSERT_EQ(Ashlar({"inspect", decoder_, "--profile", "--threads", "1"}), kOk) << err_;
-  EXPECT_THAT(out_, AllOf(HasSubstr("bound by"), HasSubstr("launch"), HasSubstr("GFLOP/s"),
+  EXPECT_THAT(out_, AllOf(HasSubstr("predicted"), HasSubstr("launch"), HasSubstr("GFLOP/s"),
                           HasSubstr("next_token")));
 }
 

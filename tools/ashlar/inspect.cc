@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // ashlar inspect: what an artifact holds, what each kernel costs, and how the memory is planned.
-#include <algorithm>
 #include <cstdio>
-#include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
-#include "runtime/device/cpu/peaks.h"
 #include "runtime/program/describe.h"
-#include "runtime/program/extent.h"
+#include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/machine.h"
 #include "tools/ashlar/options.h"
+#include "tools/ashlar/profile.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
@@ -20,63 +20,31 @@ namespace {
 // One kernel's launches in an entry, added up.
 struct KernelCost {
   int count = 0;
-  double bytes = 0, operations = 0;
-  double us = 0;        // measured, of the best step
-  double limit_us = 0;  // what the machine's peaks allow at best
+  Work work;
 };
 
-std::vector<KernelCost> Costs(const fb::ProgramT& program, const fb::EntryT& entry,
-                              const std::vector<int64_t>& dims,
-                              const std::vector<LaunchTime>* times, const Peaks& peaks) {
+void PrintKernels(const fb::ProgramT& program, const fb::EntryT& entry,
+                  const std::vector<int64_t>& dims) {
   std::vector<KernelCost> costs(program.kernels.size());
-  for (size_t i = 0; i < entry.launches.size(); ++i) {
-    KernelCost& cost = costs[entry.launches[i]->kernel];
-    double operations = static_cast<double>(Evaluate(entry.launches[i]->flops, dims.data()));
-    double bytes = static_cast<double>(Evaluate(entry.launches[i]->bytes, dims.data()));
-    ++cost.count;
-    cost.operations += operations;
-    cost.bytes += bytes;
-    if (!times || (*times)[i].steps == 0) continue;
-    cost.us += (*times)[i].min_us;
-    cost.limit_us += std::max(operations / peaks.f32_gflops, bytes / peaks.read_gbs) * 1e-3;
+  for (const auto& launch : entry.launches) {
+    ++costs[launch->kernel].count;
+    costs[launch->kernel].work += WorkOf(program, *launch, dims.data());
   }
-  return costs;
-}
-
-// What bounds the kernel: its arithmetic, its memory traffic, or the launches themselves.
-const char* Bound(const KernelCost& cost, const Peaks& peaks) {
-  if (cost.limit_us < cost.count * peaks.launch_us) return "launch";
-  return cost.operations / peaks.f32_gflops > cost.bytes / peaks.read_gbs ? "compute" : "memory";
-}
-
-void PrintKernels(const fb::ProgramT& program, std::vector<KernelCost> costs, const Peaks* peaks) {
-  std::printf("    %5s %11s %11s", "count", "bytes", "operations");
-  if (peaks) std::printf(" %10s %7s %-8s", "us", "limit", "bound by");
-  std::printf("  kernel\n");
+  std::printf("    %5s %11s %11s  kernel\n", "count", "bytes", "operations");
   KernelCost sum;
   for (size_t i = 0; i < costs.size(); ++i) {
     const KernelCost& cost = costs[i];
     if (cost.count == 0) continue;
-    std::printf("    %5d %11s %11s", cost.count, HumanBytes(cost.bytes).c_str(),
-                HumanCount(cost.operations).c_str());
-    if (peaks)
-      std::printf(" %10.1f %6.1f%% %-8s", cost.us, cost.us > 0 ? 100 * cost.limit_us / cost.us : 0,
-                  Bound(cost, *peaks));
-    std::printf("  %s", program.kernels[i]->name.c_str());
+    std::printf("    %5d %11s %11s  %s", cost.count, HumanBytes(cost.work.bytes()).c_str(),
+                HumanCount(cost.work.flops()).c_str(), program.kernels[i]->name.c_str());
     if (!program.kernels[i]->ops.empty())
       std::printf(" = %s", StrJoin(program.kernels[i]->ops, " + ").c_str());
     std::printf("\n");
     sum.count += cost.count;
-    sum.bytes += cost.bytes;
-    sum.operations += cost.operations;
-    sum.us += cost.us;
-    sum.limit_us += cost.limit_us;
+    sum.work += cost.work;
   }
-  std::printf("    %5d %11s %11s", sum.count, HumanBytes(sum.bytes).c_str(),
-              HumanCount(sum.operations).c_str());
-  if (peaks)
-    std::printf(" %10.1f %6.1f%% %-8s", sum.us, sum.us > 0 ? 100 * sum.limit_us / sum.us : 0, "");
-  std::printf("  in all\n");
+  std::printf("    %5d %11s %11s  in all\n", sum.count, HumanBytes(sum.work.bytes()).c_str(),
+              HumanCount(sum.work.flops()).c_str());
 }
 
 void PrintHead(const Program& program) {
@@ -132,58 +100,58 @@ std::string At(const fb::ProgramT& program, const std::vector<int64_t>& dims) {
 }
 
 void PrintEntry(const fb::ProgramT& program, const fb::EntryT& entry,
-                const std::vector<int64_t>& dims, const std::vector<LaunchTime>* times,
-                const Peaks* peaks) {
+                const std::vector<int64_t>& dims) {
   std::printf("entry %s, at %s\n", entry.name.c_str(), At(program, dims).c_str());
   std::printf("%s", DescribeInputs(program, entry).c_str());
   for (const auto& output : entry.outputs)
     std::printf("  -> %s: %s\n", output->name.c_str(), Describe(program, *output).c_str());
-  PrintKernels(program, Costs(program, entry, dims, times, peaks ? *peaks : Peaks()), peaks);
+  PrintKernels(program, entry, dims);
 }
 
-// Runs each entry a few times, each from the same context.
-absl::Status Profile(Session& session, const std::vector<int64_t>& dims) {
-  Peaks peaks = MeasurePeaks(session.pool());
-  for (const auto& entry : session.program().metadata().entries) {
-    SyntheticInputs inputs(*entry, dims);
-    session.Reset();
-    for (int i = 0; i < 2 + 10; ++i) {
-      if (i == 2) session.ClearTimes();
-      ASHLAR_RETURN_IF_ERROR(SetContext(session, *entry, dims, DefaultContext(*entry, dims)));
-      ASHLAR_RETURN_IF_ERROR(session.Run(entry->name, inputs.tensors(), nullptr));
-    }
-    int index = *session.program().FindEntry(entry->name);
-    PrintEntry(session.program().metadata(), *entry, session.last_dims(), &session.times(index),
-               &peaks);
+// Runs every entry and prints where its time goes.
+absl::Status Profile(const SessionRequest& request, const MachineRequest& machine_request,
+                     const std::vector<int64_t>& dims, bool json) {
+  ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
+  ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine, GetMachine(machine_request, session->pool()));
+  auto entries = nlohmann::ordered_json::array();
+  for (const auto& entry : session->program().metadata().entries) {
+    ASHLAR_ASSIGN_OR_RETURN(EntryProfile profile, ProfileEntry(*session, *entry, dims, machine));
+    entries.push_back(ToJson(profile));
+    if (json) continue;
+    std::printf("profile of %s, at %s\n%s", entry->name.c_str(),
+                At(session->program().metadata(), session->last_dims()).c_str(),
+                ToText(profile).c_str());
   }
-  std::printf(
-      "us: the best of 10 steps; limit: what the machine's peaks allow, as a share of that; above\n"
-      "100 %% the bytes came from a cache\n");
-  std::printf("measured here: %.1f GFLOP/s, %.1f GB/s, %.2f us a launch, %d threads, %s\n",
-              peaks.f32_gflops, peaks.read_gbs, peaks.launch_us, session.threads(),
-              HostCpuName().c_str());
+  if (json) {
+    nlohmann::ordered_json object = {{"machine", nlohmann::ordered_json::parse(ToJson(machine))},
+                                     {"entries", entries}};
+    std::printf("%s\n", object.dump(2).c_str());
+    return absl::OkStatus();
+  }
+  std::printf("%s", DescribeMachine(machine).c_str());
   return absl::OkStatus();
 }
 
-absl::Status Inspect(const SessionRequest& request, const std::map<std::string, int64_t>& chosen,
-                     bool verify) {
+absl::Status Inspect(const SessionRequest& request, const MachineRequest& machine,
+                     const std::map<std::string, int64_t>& chosen, bool verify, bool json) {
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
   const fb::ProgramT& metadata = program->metadata();
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> dims, ChooseDims(metadata, chosen));
+  if (json) return Profile(request, machine, dims, json);
   PrintHead(*program);
   if (verify) {
     ASHLAR_RETURN_IF_ERROR(program->VerifyWeights());
+    if (!request.cache.empty()) {
+      SessionRequest verifying = request;
+      verifying.verify_cache = true;
+      ASHLAR_RETURN_IF_ERROR(OpenSession(verifying).status());
+    }
     std::printf("  %-20s all checksums are right\n", "verified");
   }
-  int threads = request.threads > 0 ? static_cast<int>(request.threads) : ThreadPool(0).size();
-  if (request.profile) {
-    ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
-    ASHLAR_RETURN_IF_ERROR(Profile(*session, dims));
-    threads = session->threads();
-  } else {
-    for (const auto& entry : metadata.entries) PrintEntry(metadata, *entry, dims, nullptr, nullptr);
-  }
-  PrintMemory(metadata, threads);
+  for (const auto& entry : metadata.entries) PrintEntry(metadata, *entry, dims);
+  if (request.profile) ASHLAR_RETURN_IF_ERROR(Profile(request, machine, dims, json));
+  PrintMemory(metadata,
+              request.threads > 0 ? static_cast<int>(request.threads) : ThreadPool(0).size());
   return absl::OkStatus();
 }
 
@@ -192,7 +160,8 @@ absl::Status Inspect(const SessionRequest& request, const std::map<std::string, 
 int InspectMain(const Arguments& args) {
   SessionRequest request;
   int64_t batch = -1, seq = -1;
-  bool verify = false;
+  bool verify = false, json = false;
+  MachineRequest machine;
   Options options("inspect",
                   "Shows what an artifact holds: its inputs and outputs, what each kernel fuses "
                   "and costs, and\n"
@@ -204,17 +173,22 @@ int InspectMain(const Arguments& args) {
   options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
   options.Add("--verify", "read everything, embedded weights too, and compare the checksums",
               &verify);
-  options.Add("--profile",
-              "run every entry and show, per kernel, the time of a step and how near it is to the\n"
-              "machine's limit (the larger of operations / peak and bytes / bandwidth)",
-              &request.profile);
+  options.Add(
+      "--profile",
+      "run every entry and show, per kernel, the time of a step beside what the cost model\n"
+      "predicts for this machine, and why they differ",
+      &request.profile);
+  options.Add("--json", "print the profile as one JSON object (with --profile)", &json);
+  machine.AddTo(options);
   options.Add("--weights", "DIR", "the checkpoint's directory, for --profile",
               &request.weights_directory);
+  request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
+  if (json && !request.profile) return options.UsageError("--json without --profile");
   std::map<std::string, int64_t> chosen;
   if (batch >= 0) chosen["batch"] = batch;
   if (seq >= 0) chosen["seq"] = seq;
-  absl::Status status = Inspect(request, chosen, verify);
+  absl::Status status = Inspect(request, machine, chosen, verify, json);
   std::fflush(stdout);
   return status.ok() ? kOk : Fail(status);
 }

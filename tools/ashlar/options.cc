@@ -57,6 +57,16 @@ int Options::UsageError(const std::string& message) const {
   return kUsage;
 }
 
+void Options::AddOptional(const std::string& name, const std::string& value_name,
+                          const std::string& help, const std::string& alone, std::string* value) {
+  options_.push_back({name, value_name, help,
+                      [value](const std::string& text) {
+                        *value = text;
+                        return !text.empty();
+                      },
+                      alone});
+}
+
 std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
   size_t positional = 0;
   bool options_over = false;
@@ -87,6 +97,8 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
       if (equals != std::string::npos) return UsageError(StrCat(name, " takes no value"));
     } else if (equals != std::string::npos) {
       value = word.substr(equals + 1);
+    } else if (option->alone) {
+      value = *option->alone;
     } else if (i + 1 < args.size()) {
       value = args[++i];
     } else {
@@ -106,7 +118,9 @@ std::string Options::Help() const {
   usage += " [options]\n\n" + description_ + "\n\n";
   auto line = [&](const Option& option) {
     std::string left =
-        StrCat("  ", option.name, option.value_name.empty() ? "" : " ", option.value_name);
+        option.alone
+            ? StrCat("  ", option.name, "[=", option.value_name, "]")
+            : StrCat("  ", option.name, option.value_name.empty() ? "" : " ", option.value_name);
     left += left.size() < 26 ? std::string(26 - left.size(), ' ') : "\n" + std::string(26, ' ');
     std::string help = option.help;
     for (size_t at = help.find('\n'); at != std::string::npos; at = help.find('\n', at + 1))

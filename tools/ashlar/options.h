@@ -40,6 +40,10 @@ class Options {
   // Without a value.
   void Add(const std::string& name, const std::string& help, bool* value);
 
+  // With a value only as --name=VALUE: --name alone sets `alone`.
+  void AddOptional(const std::string& name, const std::string& value_name, const std::string& help,
+                   const std::string& alone, std::string* value);
+
   // Returns nothing when the values are set; else the exit code: 0 after --help (printed to
   // stdout), 2 after a mistake (printed to stderr with what to do about it).
   std::optional<int> Parse(const std::vector<std::string>& args) const;
@@ -54,6 +58,7 @@ class Options {
   struct Option {
     std::string name, value_name, help;
     std::function<bool(const std::string&)> set;  // false: not such a value
+    std::optional<std::string> alone;             // the value where none is given
   };
   const Option* Find(const std::string& name) const;
 

@@ -5,11 +5,32 @@
 #include <cstdio>
 #include <iostream>
 
+#include "runtime/base/file.h"
 #include "runtime/base/status.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/extent.h"
 
 namespace ashlar {
+
+namespace {
+
+// One line on what the cache did; nothing where it was not asked for.
+void ReportCache(const CacheOutcome& outcome) {
+  if (!outcome.note.empty()) std::cerr << "warning: " << outcome.note << "\n";
+  if (outcome.use == CacheUse::kMapped)
+    std::cerr << "weights: mapped from " << outcome.path << "\n";
+  if (outcome.use == CacheUse::kStored)
+    std::cerr << "weights: packed and kept in " << outcome.path << "\n";
+}
+
+}  // namespace
+
+void SessionRequest::AddCacheTo(Options& options) {
+  options.AddOptional("--cache", "DIR",
+                      "keep packed weights in DIR and map them from there the next time (default:\n"
+                      "no; --cache alone: $XDG_CACHE_HOME/ashlar or ~/.cache/ashlar)",
+                      kUserCache, &cache);
+}
 
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
   constexpr uint64_t kNotable = uint64_t{512} << 20;
@@ -17,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
   const fb::ProgramT& metadata = program->metadata();
   bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !request.weights_directory.empty();
-  if (packs && metadata.weights_bytes >= kNotable)
+  if (packs && request.cache.empty() && metadata.weights_bytes >= kNotable)
     std::cerr << "packing " << HumanBytes(static_cast<double>(metadata.weights_bytes))
               << " of weights ...\n";
   SessionOptions options;
@@ -25,7 +46,14 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
       static_cast<int>(std::min<int64_t>(request.threads, ThreadPool::kMaxThreads + 1));
   options.weights_directory = request.weights_directory;
   options.profile = request.profile;
-  return Session::Create(program, options);
+  options.cache.directory = request.cache == kUserCache ? UserCacheDirectory() : request.cache;
+  options.cache.verify = request.verify_cache;
+  if (!request.cache.empty() && options.cache.directory.empty())
+    return InvalidArgument(
+        "--cache: neither XDG_CACHE_HOME nor HOME is set; name a directory, --cache=DIR");
+  ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, options));
+  ReportCache(session->weights()->cache());
+  return session;
 }
 
 absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,

@@ -11,18 +11,26 @@
 
 #include "absl/status/statusor.h"
 #include "runtime/api/session.h"
+#include "tools/ashlar/options.h"
 
 namespace ashlar {
+
+inline constexpr char kUserCache[] = "<user>";
 
 struct SessionRequest {
   std::string artifact;
   std::string weights_directory;
   int64_t threads = 0;
   bool profile = false;
+  std::string cache;  // a directory, kUserCache for the user's, empty for none
+  bool verify_cache = false;
+
+  // Adds --cache.
+  void AddCacheTo(Options& options);
 };
 
 // Loads the artifact and makes a session; says on stderr when packing its weights will take a
-// while.
+// while, and what came of the cache.
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
 
 // Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum,

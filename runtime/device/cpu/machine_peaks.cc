@@ -73,24 +73,27 @@ class Buffer {
   char* data_ = nullptr;
 };
 
-constexpr int64_t kBlock = 4 << 20;  // bytes of a work item
+constexpr int64_t kBlock = 4 << 20;  // bytes of a work item at the most
 
 double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* from, char* to,
                      int64_t bytes, int milliseconds) {
-  int64_t blocks = bytes / kBlock;
+  // Every thread gets a block, however many there are.
+  int64_t block =
+      std::clamp(bytes / pool.size() / kMemoryGranule * kMemoryGranule, kMemoryGranule, kBlock);
+  int64_t blocks = bytes / block;
   double seconds = BestSeconds(milliseconds, [&] {
     pool.ParallelFor(blocks, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i)
-        sink.fetch_add(kernel.run(from + i * kBlock, to ? to + i * kBlock : nullptr, kBlock),
+        sink.fetch_add(kernel.run(from + i * block, to ? to + i * block : nullptr, block),
                        std::memory_order_relaxed);
     });
   });
   double passes = kernel.kind == "copy" ? 2 : 1;
-  return passes * static_cast<double>(blocks * kBlock) / seconds * 1e-9;
+  return passes * static_cast<double>(blocks * block) / seconds * 1e-9;
 }
 
 int64_t BufferBytes() {
-  int64_t cache = std::max<int64_t>(sysconf(_SC_LEVEL3_CACHE_SIZE), 0);
+  int64_t cache = LastLevelCacheBytes();
   int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   return std::min(std::max(4 * cache, int64_t{256} << 20), memory / 8);
 }
@@ -126,6 +129,10 @@ bool CanRun(Peak& peak, const std::vector<std::string>& features) {
 
 }  // namespace
 
+int64_t LastLevelCacheBytes() {
+  return std::max<int64_t>({sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE), 0});
+}
+
 std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes) {
@@ -133,8 +140,10 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
   auto wanted = [&](const std::string& kind) { return kinds.empty() || kinds.count(kind); };
   for (const ComputeKernel& kernel : ComputeKernels()) {
     if (!wanted(kernel.kind)) continue;
-    Peak& peak =
-        PeakOf(peaks, kernel.kind, kernel.kind.rfind("int8", 0) == 0 ? "GOP/s" : "GFLOP/s");
+    Peak& peak = PeakOf(peaks, kernel.kind,
+                        kernel.kind == "f32_exp"            ? "Gexp/s"
+                        : kernel.kind.rfind("int8", 0) == 0 ? "GOP/s"
+                                                            : "GFLOP/s");
     if (CanRun(peak, kernel.features))
       Enter(peak, kernel.instruction, one, all,
             [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });

@@ -30,4 +30,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes = 0);
 
+// The size of the last-level cache; 0 where the system does not tell.
+int64_t LastLevelCacheBytes();
+
 }  // namespace ashlar

@@ -14,8 +14,8 @@ namespace ashlar {
 // One way to compute. `run` does `operations` (a multiply-add is two) and returns something that
 // cannot be had without them.
 struct ComputeKernel {
-  std::string kind;                   // "f32", "bf16_dot", "int8_dot", "bf16_tile", "int8_tile"
-  std::string instruction;            // what it consists of
+  std::string kind;         // "f32", "f32_exp", "bf16_dot", "int8_dot", "bf16_tile", "int8_tile"
+  std::string instruction;  // what it consists of
   std::vector<std::string> features;  // in LLVM's spelling; all are needed
   double operations;
   int64_t (*run)();

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kMilliseconds = 60;  // that each way to compute or to read is tried
 
-// Returns the microseconds of an empty launch, the best of several series.
+}  // namespace
+
 double MeasureLaunch(ThreadPool& pool) {
   constexpr int kSeries = 50, kLaunches = 100;
   using Clock = std::chrono::steady_clock;
@@ -24,8 +25,6 @@ double MeasureLaunch(ThreadPool& pool) {
   }
   return best;
 }
-
-}  // namespace
 
 Peaks MeasurePeaks(ThreadPool& pool) {
   Peaks peaks;

@@ -10,7 +10,7 @@ graph.state counter session @steps : tensor<2xi64>
 // CHECK: program.entry @forward arena [[PEAK:[0-9]+]] lower_bound [[PEAK]]
 // CHECK: program.input "x" f32 [#program.extent<1 * batch>, #program.extent<8>] at [[X:[0-9]+]] bytes 128
 // CHECK: program.launch @add [#program.operand<state, 0, 16>, #program.operand<arena, [[N:[0-9]+]], 16>]
-// CHECK: program.launch @matmul [#program.operand<arena, [[X]], 128>, #program.operand<weights, 0, 1024>, #program.operand<arena, [[H:[0-9]+]], 128>] extents [#program.extent<1 * batch>] flops [#program.extent<128 * batch>]
+// CHECK: program.launch @matmul [#program.operand<arena, [[X]], 128>, #program.operand<weights, 0, 1024>, #program.operand<arena, [[H:[0-9]+]], 128>] extents [#program.extent<1 * batch>] work [#program.work<product, <128 * batch>>, #program.work<weight_read, <256>>, #program.work<arena_read, <32 * batch>>, #program.work<arena_write, <32 * batch>>]
 // The second result takes the place of the input, which nothing reads any more.
 // CHECK: program.launch @matmul [#program.operand<arena, [[H]], 128>, #program.operand<weights, 1024, 1024>, #program.operand<arena, [[X]], 128>]
 // CHECK: program.launch @cast [#program.operand<arena, [[N]], 16>, #program.operand<state, 0, 16>]

@@ -23,7 +23,7 @@ program.entry @f arena 10 lower_bound 20 {}
 program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
 program.entry @f arena 256 lower_bound 0 {
   // expected-error @+1 {{gives 1 operands to @k, which takes 2}}
-  program.launch @k [#program.operand<arena, 0, 64>] extents [] flops [] bytes []
+  program.launch @k [#program.operand<arena, 0, 64>] extents [] work []
 }
 
 // -----
@@ -32,7 +32,7 @@ program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @
 program.entry @f arena 256 lower_bound 0 {
   program.input "x" f32 [#program.extent<16>] at 0 bytes 64
   // expected-error @+1 {{operand #1 #program.operand<arena, 224, 64> lies outside its space of 256 bytes}}
-  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 224, 64>] extents [] flops [] bytes []
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 224, 64>] extents [] work []
 }
 
 // -----
@@ -41,9 +41,9 @@ program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @
 program.entry @f arena 256 lower_bound 0 {
   program.input "x" f32 [#program.extent<16>] at 0 bytes 64
   // The second launch reads what the first one overwrote.
-  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 32, 64>] extents [] flops [] bytes []
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 32, 64>] extents [] work []
   // expected-error @+1 {{operand #0 #program.operand<arena, 0, 64> reads arena bytes that nothing wrote, or that were overwritten since}}
-  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 128, 64>] extents [] flops [] bytes []
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 128, 64>] extents [] work []
 }
 
 // -----
@@ -53,7 +53,7 @@ program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @
 program.entry @f arena 256 lower_bound 0 {
   program.input "x" f32 [#program.extent<16>] at 0 bytes 64
   // expected-error @+1 {{operand #1 writes #program.operand<weights, 0, 64>, which is read-only}}
-  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<weights, 0, 64>] extents [] flops [] bytes []
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<weights, 0, 64>] extents [] work []
 }
 
 // -----
@@ -67,7 +67,7 @@ program.entry @f arena 256 lower_bound 0 {
 
 program.entry @f arena 256 lower_bound 0 {
   // expected-error @+1 {{runs @missing, which is no program.kernel}}
-  program.launch @missing [] extents [] flops [] bytes []
+  program.launch @missing [] extents [] work []
 }
 
 // -----

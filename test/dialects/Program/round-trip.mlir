@@ -16,8 +16,8 @@ func.func private @k_body(tensor<4xf32>)
 program.entry @forward arena 512 lower_bound 256 {
   // CHECK: program.input "x" f32 [#program.extent<1 * batch>, #program.extent<4>] at 0 bytes 128
   program.input "x" f32 [#program.extent<1 * batch>, #program.extent<4>] at 0 bytes 128
-  // CHECK: program.launch @k [#program.operand<arena, 0, 128>, #program.operand<arena, 256, 128>] extents [#program.extent<1 * batch>] flops [#program.extent<4 * batch>] bytes [#program.extent<32 * batch>]
-  program.launch @k [#program.operand<arena, 0, 128>, #program.operand<arena, 256, 128>] extents [#program.extent<1 * batch>] flops [#program.extent<4 * batch>] bytes [#program.extent<32 * batch>]
+  // CHECK: program.launch @k [#program.operand<arena, 0, 128>, #program.operand<arena, 256, 128>] extents [#program.extent<1 * batch>] work [#program.work<product, <4 * batch>>, #program.work<arena_read, <16 * batch>>]
+  program.launch @k [#program.operand<arena, 0, 128>, #program.operand<arena, 256, 128>] extents [#program.extent<1 * batch>] work [#program.work<product, <4 * batch>>, #program.work<arena_read, <16 * batch>>]
   // CHECK: program.limit @s rows <1 * batch> add <1> limit 16
   program.limit @s rows <1 * batch> add <1> limit 16
   // CHECK: program.output "y" f32 [#program.extent<1 * batch>, #program.extent<4>] at 256 bytes 128

@@ -40,7 +40,7 @@ constexpr char kExamples[] =
 
 struct CompileOptions {
   ImportOptions import;
-  std::string output, emit;
+  std::string output, emit, machineFile;
   std::vector<cpu::CpuModel> models;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
@@ -135,7 +135,7 @@ int compile(const CompileOptions& options) {
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
   progress("fuse");
   PassManager manager(&context);
-  addFusionPipeline(manager);
+  addFusionPipeline(manager, options.machineFile);
   if (failed(manager.run(*module))) return kFailed;
   if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
@@ -204,6 +204,10 @@ int CompileMain(const Arguments& args) {
   parser.Add("--threads", "N",
              "workers whose scratch counts, and that pack weights (default: one per core)",
              &threads);
+  parser.Add("--machine", "FILE",
+             "what the cost model knows of the machine, as `ashlar machine -o FILE` writes it\n"
+             "(default: an ordinary core, so that a result does not depend on where it is made)",
+             &options.machineFile);
   parser.Add("--emit", "graph|fused|program|assembly",
              "print that stage instead of writing an artifact", &options.emit);
   if (std::optional<int> code = parser.Parse(args)) return *code;
