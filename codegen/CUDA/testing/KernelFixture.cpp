@@ -94,6 +94,15 @@ absl::Status TestLaunch::run() {
   return emulator::Run(launch, pool);
 }
 
+std::vector<uint32_t> TestLaunch::sharedSizes(const std::string &text) {
+  std::vector<uint32_t> sizes(3);
+  TestLaunch test(text, "shared_sizes", static_cast<void *>(nullptr));
+  absl::Status status = test.operand("bytes", sizes, kWrite, 0).run();
+  if (!status.ok())
+    giveUp(Message(status));
+  return sizes;
+}
+
 Bf16::Bf16(float x) {
   // The difference to the truncated value decides.
   uint32_t all;

@@ -64,6 +64,9 @@ public:
 
   emulator::Launch launch;
 
+  /// Runs kernel `shared_sizes` of the text, which stores sizes of shared memory.
+  static std::vector<uint32_t> sharedSizes(const std::string &text);
+
 private:
   void prepare(const std::string &text, const std::string &name);
 };

@@ -27,13 +27,7 @@ const Kernel kTurned = {"matmul_bf16_columns", 64, 64, true, true, 1};
 const Kernel kHalf = {"matmul_f16", 64, 128, false, false, 2};
 
 uint32_t sharedBytes(int index) {
-  static const std::vector<uint32_t> sizes = [] {
-    std::vector<uint32_t> values(3);
-    TestLaunch test(kMatmulKernels, "shared_sizes", static_cast<void *>(nullptr));
-    absl::Status status = test.operand("bytes", values, kWrite, 0).run();
-    EXPECT_TRUE(status.ok()) << Message(status);
-    return values;
-  }();
+  static const std::vector<uint32_t> sizes = TestLaunch::sharedSizes(kMatmulKernels);
   return sizes[index];
 }
 

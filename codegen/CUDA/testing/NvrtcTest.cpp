@@ -45,12 +45,15 @@ TEST_F(NvrtcTest, CompilesForAmpere) {
   expectCompiles(kRowKernels, "sm_80", 6);
   expectCompiles(kElementwiseKernels, "sm_80", 3);
   expectCompiles(kMatmulKernels, "sm_80", 4);
+  expectCompiles(kAttentionKernels, "sm_80", 4);
 }
 
 TEST_F(NvrtcTest, CompilesForHopper) {
   expectCompiles(kRowKernels, "sm_90a", 6);
   expectCompiles(kElementwiseKernels, "sm_90a", 3);
   expectCompiles(kMatmulKernels, "sm_90a", 4);
+  expectCompiles(kAttentionKernels, "sm_90a", 4);
+  expectCompiles(kHopperKernels, "sm_90a", 4);
 }
 
 TEST_F(NvrtcTest, ReportsTheCompilersMessage) {

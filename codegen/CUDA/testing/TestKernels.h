@@ -33,6 +33,18 @@ struct MatmulBlock {
   int32_t m, n, k;
 };
 
+struct AttentionBlock {
+  const void *q, *k, *v;
+  void *y;
+  int32_t queries, keys, heads, key_heads;
+  float scale;
+};
+struct alignas(64) HopperMatmulBlock {
+  char a[128], b[128];
+  void *y;
+  int32_t m, n, k;
+};
+
 inline constexpr char kRowKernels[] = R"(
 #include "norm.cuh"
 #include "softmax.cuh"
@@ -85,6 +97,62 @@ ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
     p.bytes[0] = sizeof(Wide::Shared);
     p.bytes[1] = sizeof(Turned::Shared);
     p.bytes[2] = sizeof(Half::Shared);
+  }
+}
+)";
+
+inline constexpr char kAttentionKernels[] = R"(
+#include "attention.cuh"
+using namespace ashlar;
+using Causal = AttentionShape<bf16, 64, 4, 64, true>;
+ASHLAR_KERNEL(attention_causal, Causal::kThreads, AttentionParameters<bf16>, p) {
+  attention<Causal>(p);
+}
+using Full = AttentionShape<f16, 32, 2, 32, false>;
+ASHLAR_KERNEL(attention_full, Full::kThreads, AttentionParameters<f16>, p) { attention<Full>(p); }
+using Wide = AttentionShape<bf16, 128, 4, 64, true>;
+ASHLAR_KERNEL(attention_causal_128, Wide::kThreads, AttentionParameters<bf16>, p) {
+  attention<Wide>(p);
+}
+struct Sizes {
+  uint32 *bytes;
+};
+ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
+  if (lane() == 0) {
+    p.bytes[0] = sizeof(Causal::Shared);
+    p.bytes[1] = sizeof(Full::Shared);
+    p.bytes[2] = sizeof(Wide::Shared);
+  }
+}
+)";
+
+// sm_90a only.
+inline constexpr char kHopperKernels[] = R"(
+#include "matmul_hopper.cuh"
+using namespace ashlar;
+struct Halve {
+  ASHLAR_DEVICE float operator()(float x, int, int) const { return 0.5f * x; }
+};
+using Narrow = HopperMatmulShape<64, 3>;
+using Middle = HopperMatmulShape<128, 4>;
+using Wide = HopperMatmulShape<256, 3>;
+ASHLAR_KERNEL(matmul_hopper_64, Narrow::kThreads, HopperMatmulParameters, p) {
+  matmul_hopper<Narrow>(p, Halve());
+}
+ASHLAR_KERNEL(matmul_hopper_128, Middle::kThreads, HopperMatmulParameters, p) {
+  matmul_hopper<Middle>(p, Halve());
+}
+ASHLAR_KERNEL(matmul_hopper_256, Wide::kThreads, HopperMatmulParameters, p) {
+  matmul_hopper<Wide>(p, Halve());
+}
+struct Sizes {
+  uint32 *bytes;
+};
+ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
+  if (lane() == 0) {
+    p.bytes[0] = sizeof(Narrow::Shared);
+    p.bytes[1] = sizeof(Middle::Shared);
+    p.bytes[2] = sizeof(Wide::Shared);
   }
 }
 )";

@@ -125,12 +125,18 @@ std::string Block::Name(const Fiber& fiber) const {
 
 std::string Block::DescribeHang() const {
   std::map<std::string, std::vector<unsigned>> groups;
+  std::map<const void*, std::string> places;  // looked up once: it may take a while
+  auto place = [&](const void* pc) {
+    auto [found, inserted] = places.try_emplace(pc);
+    if (inserted) found->second = At(pc);
+    return found->second;
+  };
   std::vector<unsigned> finished;
   for (const Fiber& fiber : fibers_) {
     if (fiber.state == Fiber::State::kFinished)
       finished.push_back(fiber.thread->index);
     else
-      groups[Describe(fiber.wait) + At(fiber.pc)].push_back(fiber.thread->index);
+      groups[Describe(fiber.wait) + place(fiber.pc)].push_back(fiber.thread->index);
   }
   const unsigned* block = fibers_[0].thread->block;
   std::string text = StrCat("kernel ", launch_.kernel, ", block (", block[0], ", ", block[1], ", ",

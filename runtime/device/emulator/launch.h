@@ -22,6 +22,9 @@ using KernelFunction = void (*)(const void* parameters);
 
 enum class OperandAccess { kRead, kWrite, kReadWrite };
 
+// The place of an address that only tensor maps hold.
+inline constexpr size_t kNoParameter = ~size_t{0};
+
 // A buffer and the place in the parameter block where the kernel finds its address.
 struct Operand {
   std::string name;

@@ -86,7 +86,8 @@ absl::Status PlacedOperands::FindPlaces() {
     places_[index].read |= operand.access != OperandAccess::kWrite;
     places_[index].write |= operand.access != OperandAccess::kRead;
     place_of_operand_.push_back(index);
-    if (operand.parameter_offset + sizeof(void*) > launch_.parameters.size())
+    if (operand.parameter_offset != kNoParameter &&
+        operand.parameter_offset + sizeof(void*) > launch_.parameters.size())
       return InvalidArgument("kernel ", launch_.kernel, ": operand '", operand.name,
                              "' has its address at byte ", operand.parameter_offset,
                              " of the parameters, which have ", launch_.parameters.size());
@@ -142,6 +143,7 @@ absl::Status PlacedOperands::Map() {
 void PlacedOperands::FillParameters() {
   parameters_ = launch_.parameters;
   for (size_t i = 0; i < launch_.operands.size(); ++i) {
+    if (launch_.operands[i].parameter_offset == kNoParameter) continue;
     char* address = places_[place_of_operand_[i]].data;
     std::memcpy(parameters_.data() + launch_.operands[i].parameter_offset, &address,
                 sizeof address);
