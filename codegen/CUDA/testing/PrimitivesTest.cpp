@@ -73,6 +73,52 @@ ASHLAR_KERNEL(widen_f16, 256, Widening, p) {
   p.y[i] = to_float(f16{p.x[i]});
 }
 
+// An 8 x 8 matrix m of numbers 0 to 63 and its neighbour, read by every form of ldmatrix: y holds, per
+// form and register, the two halves of each lane.
+struct Matrices {
+  alignas(16) uint16 element[4][64];
+};
+struct Halves {
+  const float *x;
+  uint32 *y;
+};
+ASHLAR_KERNEL(ldmatrix_forms, 32, Halves, p) {
+  auto &space = shared<Matrices>();
+  for (int m = 0; m < 4; ++m)
+    for (int i = lane(); i < 64; i += 32) space.element[m][i] = 64 * m + i;
+  warp_sync();
+  const void *row = &space.element[lane() / 8][lane() % 8 * 8];
+  uint32 four[4], two[2];
+  ldmatrix_x4(four, row);
+  for (int i = 0; i < 4; ++i) p.y[i * 32 + lane()] = four[i];
+  ldmatrix_x4_transposed(four, row);
+  for (int i = 0; i < 4; ++i) p.y[(4 + i) * 32 + lane()] = four[i];
+  ldmatrix_x2(two, row);
+  for (int i = 0; i < 2; ++i) p.y[(8 + i) * 32 + lane()] = two[i];
+  ldmatrix_x2_transposed(two, row);
+  for (int i = 0; i < 2; ++i) p.y[(10 + i) * 32 + lane()] = two[i];
+}
+
+ASHLAR_KERNEL(atomics, 64, Halves, p) {
+  uint32 t = thread_index();
+  atomic_add(&p.y[0], t);
+  atomic_max(&p.y[1], t);
+  atomic_min(&p.y[2], 100 - t);
+  if (t == 40) atomic_exchange(&p.y[3], 7u);
+  if (t == 41) atomic_compare_swap(&p.y[4], 5u, 6u);
+  if (t == 42) atomic_compare_swap(&p.y[5], 5u, 6u);
+  uint32 odd = ballot(t % 2 == 1);
+  uint32 low = lane() < 8 ? ballot(lane() != 3, 0xffu) : 0u;
+  if (t == 0) p.y[6] = odd, p.y[7] = low;
+}
+
+ASHLAR_KERNEL(functions, 32, Floats, p) {
+  float x = p.x[lane()];
+  float values[9] = {exp(x), exp2(x), log(x), tanh(x), erf(x), sin(x), cos(x), sqrt(x), rsqrt(x)};
+  for (int i = 0; i < 9; ++i) p.y[i * 32 + lane()] = values[i];
+  p.y[9 * 32 + lane()] = max(x, 1.0f) - min(x, 1.0f) + fma(x, 2.0f, 1.0f);
+}
+
 // Warp 0 produces for warp 1 through named barriers: 1 is "full", 2 is "empty".
 struct Handover {
   float value[32];
@@ -154,6 +200,46 @@ TEST(Primitives, WidensEveryF16) {
       EXPECT_TRUE(std::isnan(y[i]));
     else
       EXPECT_EQ(y[i], float(value));
+  }
+}
+
+TEST(Primitives, EveryFormOfLdmatrix) {
+  std::vector<float> x(1);
+  std::vector<uint32_t> y(12 * 32);
+  absl::Status status = run("ldmatrix_forms", x, y);
+  ASSERT_TRUE(status.ok()) << Message(status);
+  for (int form = 0; form < 12; ++form)
+    for (uint32_t lane = 0; lane < 32; ++lane) {
+      uint32_t matrix = form < 8 ? form % 4 : form % 2, row = lane / 4, column = lane % 4 * 2;
+      bool transposed = (form >= 4 && form < 8) || form >= 10;
+      uint32_t step = transposed ? 8 : 1;
+      uint32_t first = 64 * matrix + (transposed ? column * 8 + row : row * 8 + column);
+      EXPECT_EQ(y[form * 32 + lane], first | (first + step) << 16) << form << ", lane " << lane;
+    }
+}
+
+TEST(Primitives, AtomicsAndBallots) {
+  std::vector<float> x(1);
+  std::vector<uint32_t> y = {1, 50, 1000, 2, 5, 4, 0, 0};
+  TestLaunch test(kText, "atomics", Block{});
+  absl::Status status = test.operand("x", x, kRead, 0).operand("y", y, kReadWrite, 8).run();
+  ASSERT_TRUE(status.ok()) << Message(status);
+  EXPECT_THAT(y, testing::ElementsAre(1 + 63 * 32, 63, 37, 7, 6, 4, 0xaaaaaaaau, 0xf7u));
+}
+
+TEST(Primitives, Functions) {
+  std::vector<float> x(32), y(320);
+  for (int i = 0; i < 32; ++i)
+    x[i] = 0.1f + 0.13f * i;
+  absl::Status status = run("functions", x, y);
+  ASSERT_TRUE(status.ok()) << Message(status);
+  for (int i = 0; i < 32; ++i) {
+    double v = x[i];
+    double expected[] = {
+        std::exp(v), std::exp2(v), std::log(v),  std::tanh(v),     std::erf(v),
+        std::sin(v), std::cos(v),  std::sqrt(v), 1 / std::sqrt(v), std::fabs(v - 1) + 2 * v + 1};
+    for (int f = 0; f < 10; ++f)
+      EXPECT_NEAR(y[f * 32 + i], expected[f], 1e-6 * (1 + std::fabs(expected[f])));
   }
 }
 

@@ -44,6 +44,7 @@ std::string Block::Run(uint64_t block) {
   barriers_.clear();
   mbarriers_.clear();
   bulk_copies_.clear();
+  warps_.assign(launch_.threads / kWarp, WarpState());
   warpgroups_.assign((launch_.threads + kWarpgroup - 1) / kWarpgroup, Warpgroup());
   shared_.Reset(launch_.shared_bytes);
   auto nothing = std::make_shared<const Clocks>(launch_.threads + 1, 0);

@@ -117,6 +117,11 @@ class Block {
     std::vector<Copy> rows;
     size_t barrier;
   };
+  // A warp operation that lanes are in; others of the warp may be in another one.
+  struct WarpState {
+    WarpOp op = WarpOp::kSync;
+    unsigned mask = 0, arrived = 0;
+  };
   // What a multiplication reads: two tiles, as bytes and where they lie, row by row.
   struct Tiles {
     std::vector<size_t> offsets;  // of 16-byte pieces
@@ -144,6 +149,7 @@ class Block {
   std::string At(const void* pc) const;
   std::string Name(const Fiber& fiber) const;
 
+  unsigned CountArrived(Fiber& fiber, unsigned first, const void* pc);
   void ExecuteWarp(unsigned first, WarpOp op, unsigned mask);
   void ExecuteShuffle(unsigned first, unsigned mask);
   void ExecuteLdmatrix(unsigned first);
@@ -171,6 +177,7 @@ class Block {
   std::map<unsigned, NamedBarrier> barriers_;
   std::map<size_t, Mbarrier> mbarriers_;
   std::deque<BulkCopy> bulk_copies_;
+  std::vector<WarpState> warps_;
   std::vector<Warpgroup> warpgroups_;
   Clocks fenced_;  // per thread, the clock of its last fence_async_proxy
   uint32_t engine_clock_ = 0;

@@ -31,6 +31,8 @@ const char* OpName(WarpOp op) {
   return "warp operation";
 }
 
+unsigned WarpLanes(unsigned mask) { return __builtin_popcount(mask); }
+
 }  // namespace
 
 void Block::Warp(Fiber& fiber, WarpOp op, unsigned mask, WarpOperands* operands, const void* pc) {
@@ -42,23 +44,17 @@ void Block::Warp(Fiber& fiber, WarpOp op, unsigned mask, WarpOperands* operands,
   fiber.op = op;
   fiber.mask = mask;
   fiber.operands = operands;
-  bool complete = true;
-  for (unsigned i = 0; i < kWarp; ++i) {
-    if (!(mask >> i & 1)) continue;
-    const Fiber& other = fibers_[first + i];
-    if (other.state == Fiber::State::kFinished)
-      Fail(fiber,
-           StrCat("waits in ", OpName(op), " for thread ", first + i, ", which has finished"), pc);
-    if (!other.operands) {
-      complete = false;
-    } else if (other.op != op || other.mask != mask) {
-      Fail(fiber,
-           StrCat("is in ", OpName(op), " while thread ", first + i, " is in ", OpName(other.op),
-                  other.mask != mask ? " with another mask" : "", " (divergence)"),
-           pc);
-    }
+  WarpState& warp = warps_[first / kWarp];
+  if (warp.arrived != 0 && warp.op == op && warp.mask == mask) {
+    ++warp.arrived;
+  } else {
+    unsigned arrived = CountArrived(fiber, first, pc);
+    // Lanes in another operation, with a mask of their own, are counted each time.
+    if (warp.arrived == 0 || arrived == WarpLanes(mask)) warp = {op, mask, arrived};
   }
-  if (!complete) return Wait(fiber, {"the other lanes of its warp in", OpName(op)}, pc);
+  if (warp.op != op || warp.mask != mask || warp.arrived != WarpLanes(mask))
+    return Wait(fiber, {"the other lanes of its warp in", OpName(op)}, pc);
+  warp.arrived = 0;
   fiber.pc = pc;
   ExecuteWarp(first, op, mask);
   for (unsigned i = 0; i < kWarp; ++i) {
@@ -66,6 +62,28 @@ void Block::Warp(Fiber& fiber, WarpOp op, unsigned mask, WarpOperands* operands,
     fibers_[first + i].operands = nullptr;
     if (&fibers_[first + i] != &fiber) Wake(fibers_[first + i]);
   }
+}
+
+// Returns how many lanes are where `fiber` is; fails where one cannot come.
+unsigned Block::CountArrived(Fiber& fiber, unsigned first, const void* pc) {
+  unsigned arrived = 0;
+  for (unsigned i = 0; i < kWarp; ++i) {
+    if (!(fiber.mask >> i & 1)) continue;
+    const Fiber& other = fibers_[first + i];
+    if (other.state == Fiber::State::kFinished)
+      Fail(fiber,
+           StrCat("waits in ", OpName(fiber.op), " for thread ", first + i, ", which has finished"),
+           pc);
+    if (!other.operands) continue;
+    ++arrived;
+    if (other.op != fiber.op || other.mask != fiber.mask)
+      Fail(fiber,
+           StrCat("is in ", OpName(fiber.op), " while thread ", first + i, " is in ",
+                  OpName(other.op), other.mask != fiber.mask ? " with another mask" : "",
+                  " (divergence)"),
+           pc);
+  }
+  return arrived;
 }
 
 void Block::ExecuteWarp(unsigned first, WarpOp op, unsigned mask) {
@@ -189,14 +207,14 @@ void Block::ExecuteMma(unsigned first, WarpOp op) {
       }
     }
   }
+  float product[16][8] = {};
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned k = 0; k < depth; ++k)
+      for (unsigned column = 0; column < 8; ++column)
+        product[row][column] += a[row][k] * b[k][column];
   for (unsigned lane = 0; lane < kWarp; ++lane) {
     auto* d = static_cast<float*>(fibers_[first + lane].operands->pointer[0]);
-    for (unsigned i = 0; i < 4; ++i) {
-      unsigned row = lane / 4 + 8 * (i / 2), column = lane % 4 * 2 + i % 2;
-      float sum = 0;
-      for (unsigned k = 0; k < depth; ++k) sum += a[row][k] * b[k][column];
-      d[i] += sum;
-    }
+    for (unsigned i = 0; i < 4; ++i) d[i] += product[lane / 4 + 8 * (i / 2)][lane % 4 * 2 + i % 2];
   }
 }
 
