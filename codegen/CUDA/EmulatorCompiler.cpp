@@ -98,7 +98,8 @@ absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
   if (!written)
     return ErrnoError(errno, "write", folder.file("kernel.cpp"));
 
-  // x86-64-v3 for vector registers; contraction is off so that a * b + c is what it says.
+  // Contraction is off so that a * b + c is what it says. A fibre's stack is small, and a frame
+  // beyond it would be taken for another thread's: an error here.
   std::vector<std::string> arguments = {compiler,
                                         "-std=c++17",
                                         "-xc++",
@@ -124,6 +125,8 @@ absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
                                         "-mllvm",
                                         "-tsan-instrument-func-entry-exit=0",
                                         "-Wno-unknown-pragmas",
+                                        "-Wframe-larger-than=49152",
+                                        "-Werror=frame-larger-than",
                                         "-Wno-pass-failed",
                                         "-fuse-ld=lld",
                                         "-Wl,-z,defs",

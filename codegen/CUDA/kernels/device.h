@@ -6,6 +6,7 @@
 //
 //   threads       thread_index, block_size, block_x/y/z, grid_x/y; lane, warp
 //   shared memory shared<Layout>(): the block's dynamic shared memory as one struct
+//   errors        fail(message): ends the kernel; the message is for the emulator
 //   barriers      block_sync, named_sync/named_arrive (id, threads), warp_sync (mask)
 //   votes         ballot; shuffles: shuffle, shuffle_xor
 //   numbers       to_float, from_float<T>, to_tf32, exp, exp2, log, tanh, erf, sin, cos, sqrt, rsqrt,

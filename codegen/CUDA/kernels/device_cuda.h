@@ -35,6 +35,8 @@ ASHLAR_DEVICE uint32 shared_address(const void *shared) {
   return static_cast<uint32>(__cvta_generic_to_shared(shared));
 }
 
+ASHLAR_DEVICE void fail(const char *) { __trap(); }
+
 // --- Barriers --------------------------------------------------------------------------------------
 ASHLAR_DEVICE void block_sync() { __syncthreads(); }
 ASHLAR_DEVICE void named_sync(uint32 id, uint32 threads) {

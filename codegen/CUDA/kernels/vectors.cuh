@@ -20,6 +20,7 @@ template <typename T, int Threads, int Vectors> struct RowRegisters {
 
   /// Columns from `columns` on hold `fill`.
   ASHLAR_DEVICE void load(const T *row, int columns, float fill) {
+    if (columns > kMaxColumns) fail("finds that the row has more columns than its threads hold");
 #pragma unroll
     for (int v = 0; v < Vectors; ++v) {
       int begin = column(v);

@@ -3,6 +3,7 @@
 // Each fault is planted in a kernel that is otherwise right; the emulator names it, and the kernel
 // without it passes.
 
+#include "codegen/CUDA/EmulatorCompiler.h"
 #include "codegen/CUDA/testing/KernelFixture.h"
 #include "runtime/base/status.h"
 
@@ -193,6 +194,38 @@ TEST_F(FindsFaults, LaneMissingInAShuffle) {
                               "its warp in shuffle"),
                     HasSubstr("threads 5, 37 have finished")));
   EXPECT_THAT(run("shuffles", 2), HasSubstr("(divergence)"));
+}
+
+TEST(EmulatorCompiler, ReportsTheCompilersMessage) {
+  auto wrong = compileForEmulator("#include \"device.h\"\nnonsense");
+  ASSERT_EQ(wrong.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(wrong.status()), HasSubstr("nonsense"));
+}
+
+TEST(EmulatorCompiler, RejectsFramesBeyondAStack) {
+  auto large = compileForEmulator(R"(
+#include "device.h"
+using namespace ashlar;
+struct Parameters { float *y; };
+ASHLAR_KERNEL(large, 32, Parameters, p) {
+  float local[16384];
+  for (int i = 0; i < 16384; ++i) local[i] = p.y[i];
+  for (int i = 0; i < 16384; ++i) p.y[i] = local[(i * 7) % 16384];
+}
+)");
+  ASSERT_EQ(large.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(large.status()), HasSubstr("stack frame size"));
+}
+
+TEST(EmulatorCompiler, RejectsWhatTheEmulatorDoesNotSee) {
+  auto atomic = compileForEmulator(R"(
+#include "device.h"
+using namespace ashlar;
+struct Parameters { int *y; };
+ASHLAR_KERNEL(builtin, 32, Parameters, p) { __atomic_fetch_add(p.y, 1, __ATOMIC_RELAXED); }
+)");
+  ASSERT_EQ(atomic.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(atomic.status()), HasSubstr("undefined symbol: __tsan_atomic32_fetch_add"));
 }
 
 TEST_F(FindsFaults, LaunchesThatCannotBe) {

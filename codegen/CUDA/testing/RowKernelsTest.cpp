@@ -68,6 +68,16 @@ TEST(RowKernels, RmsNorm) {
     checkNorm<Bf16>("rms_norm_bf16", true, 2, columns, 2);
 }
 
+TEST(RowKernels, RejectsRowsThatDoNotFit) {
+  auto x = randomValues<float>(1025, 1), y = x;
+  TestLaunch test(kRowKernels, "softmax_f32", SoftmaxBlock{{}, {}, 1, 1025, 1.0f});
+  absl::Status status = test.operand("x", x, kRead, offsetof(SoftmaxBlock, x))
+                            .operand("y", y, kWrite, offsetof(SoftmaxBlock, y))
+                            .shared(kReductionBytes)
+                            .run();
+  EXPECT_NE(Message(status).find("more columns than its threads hold"), std::string::npos);
+}
+
 TEST(RowKernels, NormInPlace) {
   auto x = randomValues<float>(4 * 96, 4), gain = std::vector<float>(96, 1.0f), y = x;
   auto bias = std::vector<float>(96, 0.0f);

@@ -40,6 +40,7 @@ Block::Block(const Launch& launch, PlacedOperands& placed, FiberStacks& stacks)
 std::string Block::Run(uint64_t block) {
   block_ = block;
   error_.clear();
+  error_pc_ = nullptr;
   ready_.clear();
   barriers_.clear();
   mbarriers_.clear();
@@ -71,7 +72,7 @@ std::string Block::Run(uint64_t block) {
     ready_.push_back(&fibers_[i]);
   }
   Schedule();
-  return error_;
+  return error_.empty() ? error_ : error_ + At(error_pc_);
 }
 
 void Block::FiberMain() {
@@ -152,7 +153,10 @@ std::string Block::DescribeHang() const {
 }
 
 void Block::Fail(Fiber& fiber, const std::string& message, const void* pc) {
-  if (error_.empty()) error_ = StrCat(Name(fiber), " ", message, At(pc));
+  if (error_.empty()) {
+    error_ = StrCat(Name(fiber), " ", message);
+    error_pc_ = pc;  // looked up on the host thread's own stack
+  }
   ashlar_emulator_switch(&fiber.stack_pointer, scheduler_);
   __builtin_unreachable();
 }

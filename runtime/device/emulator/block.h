@@ -173,6 +173,7 @@ class Block {
   void* scheduler_ = nullptr;
   uint64_t block_ = 0;
   std::string error_;
+  const void* error_pc_ = nullptr;
 
   std::map<unsigned, NamedBarrier> barriers_;
   std::map<size_t, Mbarrier> mbarriers_;

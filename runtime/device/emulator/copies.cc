@@ -12,18 +12,19 @@
 namespace ashlar::emulator {
 
 void Block::EndCopy(const Copy& copy, uint32_t thread, uint32_t clock) {
-  std::vector<char> data(copy.bytes, 0);
-  std::copy_n(copy.global, copy.valid, data.begin());
-  shared_.EndCopy(copy.offset, data.data(), copy.bytes, thread, clock);
+  char data[16] = {};  // no copy is larger
+  std::copy_n(copy.global, copy.valid, data);
+  shared_.EndCopy(copy.offset, data, copy.bytes, thread, clock);
 }
 
 void Block::CopyAsync(Fiber& fiber, void* shared, const void* global, unsigned bytes,
                       unsigned valid, const void* pc) {
   size_t offset = shared_.OffsetOf(shared);
-  if (offset >= shared_.bytes() || offset % bytes != 0)
+  if (offset + bytes > shared_.bytes() || offset % bytes != 0 || valid > bytes)
     Fail(fiber,
          StrCat("copies ", bytes, " bytes asynchronously to offset ", static_cast<long>(offset),
-                " of shared memory (", shared_.bytes(), " bytes), which is outside or not aligned"),
+                " of shared memory (", shared_.bytes(),
+                " bytes), which is outside, not aligned or more than a copy has"),
          pc);
   if (valid > 0) {
     if (reinterpret_cast<uintptr_t>(global) % bytes != 0)
