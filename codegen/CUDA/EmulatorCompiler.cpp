@@ -124,6 +124,8 @@ absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
                                         "-fno-sanitize-link-runtime",
                                         "-mllvm",
                                         "-tsan-instrument-func-entry-exit=0",
+                                        "-mllvm",
+                                        "-tsan-instrument-read-before-write=1",
                                         "-Wno-unknown-pragmas",
                                         "-Wframe-larger-than=49152",
                                         "-Werror=frame-larger-than",

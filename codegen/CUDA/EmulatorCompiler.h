@@ -14,7 +14,7 @@
 namespace ashlar {
 
 /// Returns the bytes of the shared object. Each ASHLAR_KERNEL(name, ...) is a function `name` in
-/// it, to be called by ashlar::emulator::Run, and `name_threads` that returns its threads of a
+/// it, to be called by ashlar::emulator::Emulator, and `name_threads` that returns its threads of a
 /// block. FailedPrecondition where there is no clang++ (says what to install); InvalidArgument with
 /// the compiler's messages where the text is wrong.
 absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText);

@@ -141,6 +141,17 @@ TEST_F(FindsFaults, WriteToWhatIsOnlyRead) {
                         "only read"));
 }
 
+TEST_F(FindsFaults, ReadOfWhatIsOnlyWritten) {
+  EXPECT_THAT(run("count_up", 1), HasSubstr("reads 4 bytes at offset 0 of operand 'y', which the "
+                                            "launch declares as only written"));
+}
+
+TEST_F(FindsFaults, OutputThatIsNotWritten) {
+  EXPECT_EQ(run("count_up", 2), "");
+  EXPECT_EQ(arena_[64], 1.0f);
+  EXPECT_TRUE(std::isnan(arena_[65]));
+}
+
 TEST_F(FindsFaults, MissingBarrier) {
   EXPECT_THAT(run("turn", 2), HasSubstr("thread 0 reads 4 bytes at offset 252 of shared memory, of "
                                         "which nothing has written byte 252"));
@@ -236,6 +247,9 @@ TEST_F(FindsFaults, LaunchesThatCannotBe) {
   test.launch.operands[1].data = &arena_[64];
   test.launch.threads = 48;
   EXPECT_THAT(Message(test.run()), HasSubstr("must be a multiple of 32"));
+  test.launch.threads = 64;
+  test.launch.grid[1] = 0;
+  EXPECT_THAT(Message(test.run()), HasSubstr("0 blocks in dimension 1"));
 }
 
 } // namespace

@@ -91,7 +91,8 @@ void TestLaunch::prepare(const std::string &text, const std::string &name) {
 
 absl::Status TestLaunch::run() {
   static ThreadPool pool(2);
-  return emulator::Run(launch, pool);
+  static emulator::Emulator emulator(pool);
+  return emulator.Run(launch);
 }
 
 std::vector<uint32_t> TestLaunch::sharedSizes(const std::string &text) {

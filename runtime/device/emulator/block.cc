@@ -206,6 +206,7 @@ void Block::ReleaseInto(Fiber& fiber, Clocks& joined) {
 
 void Block::Barrier(Fiber& fiber, unsigned id, unsigned threads, bool wait, const void* pc) {
   if (threads == 0) threads = launch_.threads;
+  if (id >= kBarriers) Fail(fiber, StrCat("uses barrier ", id, "; a block has ", kBarriers), pc);
   NamedBarrier& barrier = barriers_[id];
   if (barrier.arrived == 0) {
     barrier.threads = threads;

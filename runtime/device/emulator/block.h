@@ -20,7 +20,7 @@
 
 namespace ashlar::emulator {
 
-inline constexpr unsigned kWarp = 32, kWarpgroup = 128;
+inline constexpr unsigned kWarp = 32, kWarpgroup = 128, kBarriers = 16;
 
 // An asynchronous copy of one contiguous range into shared memory: the first `valid` bytes from
 // `global`, then zeros.

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -62,13 +63,30 @@ struct Launch {
 inline constexpr uint32_t kMaxThreads = 1024;
 inline constexpr uint32_t kMaxSharedBytes = 227 * 1024;
 
-// Runs the launch to its end on the pool; blocks run in any order, the threads of a block in a
-// fixed one. Operands that are only written are filled with NaN patterns first. Operands of the
-// same range share their memory; ranges that overlap in any other way are InvalidArgument.
-//
-// An error of the kernel is FailedPrecondition and names the kernel, the block, the thread, the
-// operand and the offset, and the line where `locate` knows it: of the failing blocks, the first.
-// The operands' contents are then as they were before.
-absl::Status Run(const Launch& launch, ThreadPool& pool);
+class FiberStacks;
+
+// Keeps what launches have in common. One launch at a time.
+class Emulator {
+ public:
+  // The pool outlives the emulator.
+  explicit Emulator(ThreadPool& pool);
+  ~Emulator();
+
+  // Runs the launch to its end; blocks run in any order, the threads of a block in a fixed one.
+  // Operands that are only written are filled with NaN patterns first. Operands of the same range
+  // share their memory; ranges that overlap in any other way are InvalidArgument, as is a launch
+  // that no device would take.
+  //
+  // An error of the kernel is FailedPrecondition and names the kernel, the block, the thread, the
+  // operand and the offset, and the line where `locate` knows it: of the failing blocks, the first.
+  // The operands' contents are then as they were before.
+  absl::Status Run(const Launch& launch);
+
+ private:
+  absl::Status MakeStacks(size_t threads);
+
+  ThreadPool& pool_;
+  std::vector<std::unique_ptr<FiberStacks>> stacks_;  // per worker of the pool
+};
 
 }  // namespace ashlar::emulator

@@ -17,6 +17,9 @@ constexpr size_t kPage = 4096;
 constexpr size_t kGap = size_t{64} << 20;  // address space only: strays of whole rows are found too
 constexpr size_t kAlignment = 256;         // what offsets in an arena are rounded to
 
+// Of larger operands no accesses are noted: a note has eight bytes for each byte.
+constexpr size_t kMaxTracked = size_t{64} << 20;
+
 // A stamp of an access to global memory: block + 1, thread, clock, and whether it was atomic.
 constexpr int kClockBits = 28, kThreadBits = 10;
 constexpr uint64_t kAtomicBit = uint64_t{1} << 63;
@@ -131,7 +134,7 @@ absl::Status PlacedOperands::Map() {
     } else {
       std::memset(place.data, 0xff, place.bytes);
     }
-    if (place.write) {
+    if (place.write && place.bytes <= kMaxTracked) {
       place.writes.reset(new std::atomic<uint64_t>[place.bytes]());
       if (place.read) place.reads.reset(new std::atomic<uint64_t>[place.bytes]());
     }
@@ -186,7 +189,7 @@ std::string PlacedOperands::Check(const void* address, size_t bytes, Access acce
       return StrCat(Verb(access), " ", bytes, " bytes at offset ", offset, " of operand '",
                     place.name, "', which the launch declares as ",
                     place.read ? "only read" : "only written");
-    return place.write ? CheckRaces(place, offset, bytes, access, accessor) : std::string();
+    return place.writes ? CheckRaces(place, offset, bytes, access, accessor) : std::string();
   }
   if (const Place* place = Nearest(begin))
     return StrCat(Verb(access), " ", bytes, " bytes at offset ", begin - place->data,
