@@ -14,7 +14,8 @@
 
 namespace ashlar {
 
-template <typename T> struct AttentionParameters {
+template <typename T>
+struct AttentionParameters {
   const T *q; // batch x heads x queries x width
   const T *k; // batch x key_heads x keys x width
   const T *v; // batch x key_heads x keys x width
@@ -37,7 +38,8 @@ struct AttentionShape {
 };
 
 /// A warp's 16 queries: a thread holds pieces of two rows, those of registers 0, 1 and 2, 3 of d.
-template <typename Shape> struct AttentionRows {
+template <typename Shape>
+struct AttentionRows {
   static constexpr int kKeyBlocks = Shape::kKeys / 8, kWidthBlocks = Shape::kWidth / 8;
   uint32 q[Shape::kWidth / 16][4];
   float out[kWidthBlocks][4];
@@ -53,7 +55,8 @@ template <typename Shape> struct AttentionRows {
 #pragma unroll
     for (int j = 0; j < kKeyBlocks; j += 2) {
 #pragma unroll
-      for (int r = 0; r < 4; ++r) s[j][r] = s[j + 1][r] = 0.0f;
+      for (int r = 0; r < 4; ++r)
+        s[j][r] = s[j + 1][r] = 0.0f;
 #pragma unroll
       for (int c = 0; c < Shape::kWidth / 16; ++c) {
         uint32 b[4];
@@ -70,7 +73,8 @@ template <typename Shape> struct AttentionRows {
       for (int r = 0; r < 4; ++r) {
         int key = key0 + 8 * j + MmaD::col(lane(), r);
         bool visible = key < keys;
-        if constexpr (Shape::kCausal) visible &= key <= first_visible + MmaD::row(lane(), r);
+        if constexpr (Shape::kCausal)
+          visible &= key <= first_visible + MmaD::row(lane(), r);
         s[j][r] = visible ? s[j][r] * scale : Max::identity();
         maximum[r / 2] = max(maximum[r / 2], s[j][r]);
       }
@@ -78,7 +82,8 @@ template <typename Shape> struct AttentionRows {
     for (int h = 0; h < 2; ++h) {
       float factor = softmax[h].raise(warp_reduce<Max, 4>(maximum[h]));
 #pragma unroll
-      for (int w = 0; w < kWidthBlocks; ++w) out[w][2 * h] *= factor, out[w][2 * h + 1] *= factor;
+      for (int w = 0; w < kWidthBlocks; ++w)
+        out[w][2 * h] *= factor, out[w][2 * h + 1] *= factor;
     }
 #pragma unroll
     for (int j = 0; j < kKeyBlocks; ++j)
@@ -143,7 +148,8 @@ ASHLAR_DEVICE void attention(const AttentionParameters<typename Shape::T> &p) {
 #pragma unroll
   for (int w = 0; w < Shape::kWidth / 8; ++w)
 #pragma unroll
-    for (int r = 0; r < 4; ++r) rows.out[w][r] = 0.0f;
+    for (int r = 0; r < 4; ++r)
+      rows.out[w][r] = 0.0f;
   for (int step = 0; step < steps; ++step) {
     copy_async_wait<0>();
     block_sync(); // the step's tiles are there, and those of the step before are read
@@ -151,27 +157,29 @@ ASHLAR_DEVICE void attention(const AttentionParameters<typename Shape::T> &p) {
     if (step == 0) {
 #pragma unroll
       for (int c = 0; c < Shape::kWidth / 16; ++c)
-        ldmatrix_x4(rows.q[c], space.q.at(warp_row + LdmatrixA::row(lane()),
-                                          16 * c + LdmatrixA::col(lane())));
+        ldmatrix_x4(rows.q[c],
+                    space.q.at(warp_row + LdmatrixA::row(lane()), 16 * c + LdmatrixA::col(lane())));
     }
     rows.fold(space.k[step % 2], space.v[step % 2], step * Shape::kKeys, p.keys, first_visible,
               p.scale * kLog2E);
   }
   copy_async_wait<0>();
+  block_sync(); // the queries have been read: each warp's result takes the place of its own
 
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     float sum = warp_reduce<Sum, 4>(rows.softmax[h].sum);
     float inverse = sum > 0.0f ? 1.0f / sum : 0.0f;
-    int row = query0 + warp_row + MmaD::row(lane(), 2 * h);
-    if (row >= p.queries) continue;
 #pragma unroll
-    for (int w = 0; w < Shape::kWidth / 8; ++w) {
-      T *to = p.y + (query_rows + row) * Shape::kWidth + 8 * w + MmaD::col(lane(), 0);
-      store_vector<T, 2>(to, {round_to<T>(rows.out[w][2 * h] * inverse),
-                              round_to<T>(rows.out[w][2 * h + 1] * inverse)});
-    }
+    for (int w = 0; w < Shape::kWidth / 8; ++w)
+      store_vector<T, 2>(
+          space.q.at(warp_row + MmaD::row(lane(), 2 * h), 8 * w + MmaD::col(lane(), 0)),
+          {round_to<T>(rows.out[w][2 * h] * inverse),
+           round_to<T>(rows.out[w][2 * h + 1] * inverse)});
   }
+  warp_sync();
+  store_tile<32, 16>(space.q, warp_row, p.y + query_rows * Shape::kWidth, Shape::kWidth,
+                     query0 + warp_row, p.queries, 0, Shape::kWidth, lane());
 }
 
 } // namespace ashlar

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The primitives of device.h as PTX, for sm_80 and later (PTX ISA 7.0). The types and functions that
-// NVRTC knows without a header are all that it needs. sm_90a's are in device_hopper.h.
+// The primitives of device.h as PTX, for sm_80 and later (PTX ISA 7.0). The types and functions
+// that NVRTC knows without a header are all that it needs. sm_90a's are in device_hopper.h.
 #pragma once
 
 #include "device_types.h"
 
 #define ASHLAR_DEVICE __device__ __forceinline__
 
-// Defines a kernel: its name, threads of a block, type and name of the parameter block.
+// Defines a kernel: its name, threads of a block, type and name of the parameter block. The second
+// form also says how many blocks a multiprocessor should hold, and so how many registers are free.
 #define ASHLAR_KERNEL(name, threads, Parameters, parameters)                                       \
   extern "C" __global__ void __launch_bounds__(threads)                                            \
+      name(const __grid_constant__ Parameters parameters)
+#define ASHLAR_KERNEL_RESIDENT(name, threads, blocks, Parameters, parameters)                      \
+  extern "C" __global__ void __launch_bounds__(threads, blocks)                                    \
       name(const __grid_constant__ Parameters parameters)
 
 extern __shared__ __align__(1024) char ashlar_shared[];
@@ -22,7 +26,7 @@ struct alignas(64) TensorMap {
   char opaque[128];
 };
 
-// --- Threads ---------------------------------------------------------------------------------------
+// --- Threads
 ASHLAR_DEVICE uint32 thread_index() { return threadIdx.x; }
 ASHLAR_DEVICE uint32 block_size() { return blockDim.x; }
 ASHLAR_DEVICE uint32 block_x() { return blockIdx.x; }
@@ -37,7 +41,7 @@ ASHLAR_DEVICE uint32 shared_address(const void *shared) {
 
 ASHLAR_DEVICE void fail(const char *) { __trap(); }
 
-// --- Barriers --------------------------------------------------------------------------------------
+// --- Barriers
 ASHLAR_DEVICE void block_sync() { __syncthreads(); }
 ASHLAR_DEVICE void named_sync(uint32 id, uint32 threads) {
   asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(threads) : "memory");
@@ -47,7 +51,7 @@ ASHLAR_DEVICE void named_arrive(uint32 id, uint32 threads) {
 }
 ASHLAR_DEVICE void warp_sync(uint32 mask = kAllLanes) { __syncwarp(mask); }
 
-// --- Votes and shuffles ----------------------------------------------------------------------------
+// --- Votes and shuffles
 ASHLAR_DEVICE uint32 ballot(bool predicate, uint32 mask = kAllLanes) {
   return __ballot_sync(mask, predicate);
 }
@@ -55,7 +59,7 @@ ASHLAR_DEVICE uint32 shuffle_bits(uint32 value, uint32 lane, uint32 mask) {
   return __shfl_sync(mask, value, static_cast<int>(lane));
 }
 
-// --- Bits and numbers ------------------------------------------------------------------------------
+// --- Bits and numbers
 ASHLAR_DEVICE uint32 bits_of(float x) { return __float_as_uint(x); }
 ASHLAR_DEVICE float float_of(uint32 x) { return __uint_as_float(x); }
 ASHLAR_DEVICE float to_float(float x) { return x; }
@@ -95,7 +99,7 @@ ASHLAR_DEVICE float fma(float a, float b, float c) { return fmaf(a, b, c); }
 ASHLAR_DEVICE float max(float a, float b) { return fmaxf(a, b); }
 ASHLAR_DEVICE float min(float a, float b) { return fminf(a, b); }
 
-// --- Atomics ---------------------------------------------------------------------------------------
+// --- Atomics
 ASHLAR_DEVICE float atomic_add(float *to, float x) { return atomicAdd(to, x); }
 ASHLAR_DEVICE uint32 atomic_add(uint32 *to, uint32 x) { return atomicAdd(to, x); }
 ASHLAR_DEVICE uint32 atomic_max(uint32 *to, uint32 x) { return atomicMax(to, x); }
@@ -105,28 +109,47 @@ ASHLAR_DEVICE uint32 atomic_compare_swap(uint32 *to, uint32 expected, uint32 x) 
   return atomicCAS(to, expected, x);
 }
 
-// --- Vector accesses -------------------------------------------------------------------------------
+// --- Vector accesses
 namespace words {
-template <int Bytes> struct Word;
-template <> struct Word<1> { using Type = uint8; };
-template <> struct Word<2> { using Type = uint16; };
-template <> struct Word<4> { using Type = uint32; };
-template <> struct Word<8> { using Type = uint2; };
-template <> struct Word<16> { using Type = uint4; };
+template <int Bytes>
+struct Word;
+template <>
+struct Word<1> {
+  using Type = uint8;
+};
+template <>
+struct Word<2> {
+  using Type = uint16;
+};
+template <>
+struct Word<4> {
+  using Type = uint32;
+};
+template <>
+struct Word<8> {
+  using Type = uint2;
+};
+template <>
+struct Word<16> {
+  using Type = uint4;
+};
 } // namespace words
-template <typename T, int N> ASHLAR_DEVICE Vec<T, N> load_vector(const T *from) {
+template <typename T, int N>
+ASHLAR_DEVICE Vec<T, N> load_vector(const T *from) {
   using Word = typename words::Word<sizeof(T) * N>::Type;
   Vec<T, N> v;
   *reinterpret_cast<Word *>(&v) = *reinterpret_cast<const Word *>(from);
   return v;
 }
-template <typename T, int N> ASHLAR_DEVICE void store_vector(T *to, const Vec<T, N> &v) {
+template <typename T, int N>
+ASHLAR_DEVICE void store_vector(T *to, const Vec<T, N> &v) {
   using Word = typename words::Word<sizeof(T) * N>::Type;
   *reinterpret_cast<Word *>(to) = *reinterpret_cast<const Word *>(&v);
 }
 
-// --- Asynchronous copies ---------------------------------------------------------------------------
-template <int Bytes> ASHLAR_DEVICE void copy_async(void *shared, const void *global, bool valid) {
+// --- Asynchronous copies
+template <int Bytes>
+ASHLAR_DEVICE void copy_async(void *shared, const void *global, bool valid) {
   static_assert(Bytes == 4 || Bytes == 8 || Bytes == 16, "cp.async copies 4, 8 or 16 bytes");
   uint32 size = valid ? Bytes : 0;
   if constexpr (Bytes == 16)
@@ -144,11 +167,12 @@ ASHLAR_DEVICE void copy_async_partial(void *shared, const void *global, uint32 v
                : "memory");
 }
 ASHLAR_DEVICE void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int Pending> ASHLAR_DEVICE void copy_async_wait() {
+template <int Pending>
+ASHLAR_DEVICE void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(Pending) : "memory");
 }
 
-// --- Warp matrix products --------------------------------------------------------------------------
+// --- Warp matrix products
 ASHLAR_DEVICE void ldmatrix_x4(uint32 (&out)[4], const void *row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])

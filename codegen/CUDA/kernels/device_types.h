@@ -21,13 +21,15 @@ struct bf16 {
 };
 
 /// N elements that are loaded and stored at once: at most 16 bytes, aligned to their size.
-template <typename T, int N> struct alignas(sizeof(T) * N) Vec {
+template <typename T, int N>
+struct alignas(sizeof(T) * N) Vec {
   static_assert(sizeof(T) * N <= 16 && (N & (N - 1)) == 0, "a vector has 1 to 16 bytes");
   T element[N];
 };
 
 /// Elements in 16 bytes.
-template <typename T> inline constexpr int kVectorWidth = 16 / sizeof(T);
+template <typename T>
+inline constexpr int kVectorWidth = 16 / sizeof(T);
 
 inline constexpr uint32 kWarpSize = 32;
 inline constexpr uint32 kAllLanes = 0xffffffffu;

@@ -8,13 +8,15 @@
 
 namespace ashlar {
 
-template <typename T, int Inputs> struct ElementwiseParameters {
+template <typename T, int Inputs>
+struct ElementwiseParameters {
   const T *x[Inputs]; // each `count` elements, aligned to 16 bytes
   T *y;               // aligned to 16 bytes; may be one of x
   int64 count;
 };
 
-/// `function` maps float (&)[Inputs] to float. `Unroll` vectors are loaded before the first is used.
+/// `function` maps float (&)[Inputs] to float. `Unroll` vectors are loaded before the first is
+/// used.
 template <typename T, int Inputs, int Unroll, typename Function>
 ASHLAR_DEVICE void elementwise(const ElementwiseParameters<T, Inputs> &p, Function function) {
   constexpr int kWidth = kVectorWidth<T>;
@@ -30,13 +32,15 @@ ASHLAR_DEVICE void elementwise(const ElementwiseParameters<T, Inputs> &p, Functi
           x[u][k] = load_vector<T, kWidth>(p.x[k] + (base + u * threads) * kWidth);
 #pragma unroll
     for (int u = 0; u < Unroll; ++u) {
-      if (base + u * threads >= vectors) break;
+      if (base + u * threads >= vectors)
+        break;
       Vec<T, kWidth> y;
 #pragma unroll
       for (int i = 0; i < kWidth; ++i) {
         float operands[Inputs];
 #pragma unroll
-        for (int k = 0; k < Inputs; ++k) operands[k] = to_float(x[u][k].element[i]);
+        for (int k = 0; k < Inputs; ++k)
+          operands[k] = to_float(x[u][k].element[i]);
         y.element[i] = round_to<T>(function(operands));
       }
       store_vector<T, kWidth>(p.y + (base + u * threads) * kWidth, y);
@@ -45,7 +49,8 @@ ASHLAR_DEVICE void elementwise(const ElementwiseParameters<T, Inputs> &p, Functi
   for (int64 i = vectors * kWidth + first; i < p.count; i += threads) {
     float operands[Inputs];
 #pragma unroll
-    for (int k = 0; k < Inputs; ++k) operands[k] = to_float(p.x[k][i]);
+    for (int k = 0; k < Inputs; ++k)
+      operands[k] = to_float(p.x[k][i]);
     p.y[i] = round_to<T>(function(operands));
   }
 }

@@ -7,8 +7,7 @@
 
 #include "emulator_abi.h"
 
-#define ASHLAR_PLAIN                                                                               \
-  __attribute__((disable_sanitizer_instrumentation, no_sanitize("thread"), used))
+#define ASHLAR_PLAIN __attribute__((disable_sanitizer_instrumentation, no_sanitize("thread"), used))
 #define ASHLAR_HOOK ASHLAR_PLAIN __attribute__((visibility("hidden"), noinline))
 
 namespace ashlar::emulator {
@@ -19,9 +18,8 @@ __attribute__((always_inline)) inline Thread *current() {
 }
 ASHLAR_PLAIN __attribute__((always_inline)) inline const Api &api() { return current()->api; }
 
-ASHLAR_PLAIN __attribute__((always_inline)) inline void accessed(const volatile void *address,
-                                                         unsigned long bytes, Access access,
-                                                         const void *pc) {
+ASHLAR_PLAIN __attribute__((always_inline)) inline void
+accessed(const volatile void *address, unsigned long bytes, Access access, const void *pc) {
   Thread *thread = current();
   // Most instrumented accesses are to the thread's own variables.
   if (reinterpret_cast<unsigned long>(address) - reinterpret_cast<unsigned long>(thread) <

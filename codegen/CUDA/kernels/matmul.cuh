@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // y = epilogue(a b), 16-bit operands, float accumulators: mma.sync over tiles in shared memory that
-// cp.async fills `Stages` deep. A block computes a TileM x TileN tile with WarpsM x WarpsN warps, each
-// TileM / WarpsM x TileN / WarpsN of it. Any m, n and k; rows that are no multiple of eight elements
-// take the slow way of load_tile. Operations: 2 m n k.
+// cp.async fills `Stages` deep. A block computes a TileM x TileN tile with WarpsM x WarpsN warps,
+// each TileM / WarpsM x TileN / WarpsN of it. Any m, n and k; rows that are no multiple of eight
+// elements take the slow way of load_tile. Operations: 2 m n k.
 #pragma once
 
 #include "fragments.h"
@@ -11,7 +11,8 @@
 
 namespace ashlar {
 
-template <typename T> struct MatmulParameters {
+template <typename T>
+struct MatmulParameters {
   const T *a; // m x k
   const T *b; // k x n, or n x k where the kernel says so
   T *y;       // m x n
@@ -30,10 +31,12 @@ struct MatmulShape {
   static_assert(kWarpM % 16 == 0 && kWarpN % 16 == 0 && kK % 16 == 0 && kStages >= 2,
                 "a warp's tile is made of 16 x 16 blocks");
   using TileA = Tile<T, kM, kK>;
-  template <bool ByColumns, int Unused = 0> struct TileOfB {
+  template <bool ByColumns, int Unused = 0>
+  struct TileOfB {
     using Type = Tile<T, kK, kN>;
   };
-  template <int Unused> struct TileOfB<true, Unused> {
+  template <int Unused>
+  struct TileOfB<true, Unused> {
     using Type = Tile<T, kN, kK>;
   };
   using TileB = typename TileOfB<kColumnMajorB>::Type;
@@ -72,10 +75,12 @@ ASHLAR_DEVICE void matmul(const MatmulParameters<typename Shape::T> &p, Epilogue
 #pragma unroll
     for (int j = 0; j < kBlocksN; ++j)
 #pragma unroll
-      for (int r = 0; r < 4; ++r) d[i][j][r] = 0.0f;
+      for (int r = 0; r < 4; ++r)
+        d[i][j][r] = 0.0f;
 
 #pragma unroll
-  for (int step = 0; step < Shape::kStages - 1; ++step) load(step);
+  for (int step = 0; step < Shape::kStages - 1; ++step)
+    load(step);
   for (int step = 0; step < steps; ++step) {
     copy_async_wait<Shape::kStages - 2>();
     block_sync(); // the step's tiles are there, and those of the step before are read
@@ -104,29 +109,34 @@ ASHLAR_DEVICE void matmul(const MatmulParameters<typename Shape::T> &p, Epilogue
 #pragma unroll
       for (int i = 0; i < kBlocksM; ++i)
 #pragma unroll
-        for (int j = 0; j < kBlocksN; ++j) mma_m16n8k16(d[i][j], a[i], b[j], T());
+        for (int j = 0; j < kBlocksN; ++j)
+          mma_m16n8k16(d[i][j], a[i], b[j], T());
     }
   }
   copy_async_wait<0>();
+  block_sync(); // all have read the last tiles: the result takes their place
 
+  using Result = Tile<T, Shape::kM, Shape::kN>;
+  static_assert(sizeof(Result) <= sizeof(typename Shape::Shared), "the stages hold a result");
+  auto &result = shared<Result>();
 #pragma unroll
   for (int i = 0; i < kBlocksM; ++i)
 #pragma unroll
     for (int j = 0; j < kBlocksN; ++j)
 #pragma unroll
       for (int r = 0; r < 4; r += 2) {
-        int row = row0 + warp_row + 16 * i + MmaD::row(lane(), r);
-        int column = column0 + warp_column + 8 * j + MmaD::col(lane(), r);
-        if (row >= p.m || column >= p.n) continue;
-        T *to = p.y + int64(row) * p.n + column;
-        T low = round_to<T>(epilogue(d[i][j][r], row, column));
-        if (p.n % 2 == 0) {
-          store_vector<T, 2>(to, {low, round_to<T>(epilogue(d[i][j][r + 1], row, column + 1))});
-        } else {
-          to[0] = low;
-          if (column + 1 < p.n) to[1] = round_to<T>(epilogue(d[i][j][r + 1], row, column + 1));
-        }
+        int row = warp_row + 16 * i + MmaD::row(lane(), r);
+        int column = warp_column + 8 * j + MmaD::col(lane(), r);
+        float low = 0.0f, high = 0.0f;
+        if (row0 + row < p.m && column0 + column < p.n)
+          low = epilogue(d[i][j][r], row0 + row, column0 + column);
+        if (row0 + row < p.m && column0 + column + 1 < p.n)
+          high = epilogue(d[i][j][r + 1], row0 + row, column0 + column + 1);
+        store_vector<T, 2>(result.at(row, column), {round_to<T>(low), round_to<T>(high)});
       }
+  block_sync();
+  store_tile<Shape::kThreads, Shape::kM>(result, 0, p.y, p.n, row0, p.m, column0, p.n,
+                                         thread_index());
 }
 
 } // namespace ashlar

@@ -11,7 +11,8 @@
 
 namespace ashlar {
 
-template <typename T> struct NormParameters {
+template <typename T>
+struct NormParameters {
   const T *x;    // rows x columns
   const T *gain; // columns
   const T *bias; // columns; not read by RMS norm
@@ -26,7 +27,8 @@ ASHLAR_DEVICE void norm_rows(const NormParameters<T> &p) {
   auto &space = shared<ReductionSpace>();
   RowRegisters<T, Threads, Vectors> x, gain, bias;
   gain.load(p.gain, p.columns, 0.0f);
-  if constexpr (!Rms) bias.load(p.bias, p.columns, 0.0f);
+  if constexpr (!Rms)
+    bias.load(p.bias, p.columns, 0.0f);
   for (int row = block_x(); row < p.rows; row += grid_x()) {
     int64 offset = int64(row) * p.columns;
     x.load(p.x + offset, p.columns, 0.0f);
@@ -41,7 +43,8 @@ ASHLAR_DEVICE void norm_rows(const NormParameters<T> &p) {
     float scale = rsqrt(block_reduce<Sum, Threads>(squares, space) / p.columns + p.epsilon);
     x.each(p.columns, [&](float &value, int v, int i) {
       value *= scale * gain.value[v][i];
-      if constexpr (!Rms) value += bias.value[v][i];
+      if constexpr (!Rms)
+        value += bias.value[v][i];
     });
     x.store(p.y + offset, p.columns);
   }

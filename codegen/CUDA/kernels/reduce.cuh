@@ -18,9 +18,11 @@ struct Max {
 };
 
 /// Reduces over groups of `Lanes` neighbouring lanes (a power of two); all lanes take part.
-template <typename Op, int Lanes = 32> ASHLAR_DEVICE float warp_reduce(float x) {
+template <typename Op, int Lanes = 32>
+ASHLAR_DEVICE float warp_reduce(float x) {
 #pragma unroll
-  for (int lanes = Lanes / 2; lanes > 0; lanes /= 2) x = Op::combine(x, shuffle_xor(x, lanes));
+  for (int lanes = Lanes / 2; lanes > 0; lanes /= 2)
+    x = Op::combine(x, shuffle_xor(x, lanes));
   return x;
 }
 
@@ -35,11 +37,13 @@ ASHLAR_DEVICE float block_reduce(float x, ReductionSpace &space) {
   static_assert(Threads % 32 == 0 && Threads <= 1024, "whole warps");
   x = warp_reduce<Op>(x);
   if constexpr (Threads > 32) {
-    if (lane() == 0) space.partial[warp()] = x;
+    if (lane() == 0)
+      space.partial[warp()] = x;
     block_sync();
     x = Op::identity();
 #pragma unroll
-    for (int w = 0; w < Threads / 32; ++w) x = Op::combine(x, space.partial[w]);
+    for (int w = 0; w < Threads / 32; ++w)
+      x = Op::combine(x, space.partial[w]);
     block_sync();
   }
   return x;

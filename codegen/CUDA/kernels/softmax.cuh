@@ -15,8 +15,8 @@ struct OnlineSoftmax {
   float maximum = Max::identity();
   float sum = 0.0f;
 
-  /// Raises the maximum to at least that of further scores; returns the factor by which whatever was
-  /// weighted with the old maximum must be multiplied.
+  /// Raises the maximum to at least that of further scores; returns the factor by which whatever
+  /// was weighted with the old maximum must be multiplied.
   ASHLAR_DEVICE float raise(float further) {
     float raised = max(maximum, further);
     // Nothing seen yet, or only masked scores: there is nothing to rescale.
@@ -33,7 +33,8 @@ struct OnlineSoftmax {
 
 inline constexpr float kLog2E = 1.44269504088896f;
 
-template <typename T> struct SoftmaxParameters {
+template <typename T>
+struct SoftmaxParameters {
   const T *x; // rows x columns
   T *y;       // rows x columns; may be x
   int32 rows, columns;

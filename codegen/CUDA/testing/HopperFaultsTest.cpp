@@ -62,6 +62,7 @@ ASHLAR_KERNEL(through_copy, 128, Parameters, p) {
     space.tile[thread_index()] = bf16{0};
   }
   if (p.fault != 6) wgmma_wait<0>();
+  if (p.fault == 7 && thread_index() == 0) tma_load_2d(space.tile, p.map, 0, 0, &space.full);
   wgmma_touch(d);
   for (int i = 0; i < 32; ++i)
     p.y[WgmmaD::row(thread_index(), i) * 64 + WgmmaD::col(thread_index(), i)] = d[i];
@@ -151,6 +152,12 @@ TEST_F(HopperFaults, OperandOverwrittenBeforeTheWait) {
   EXPECT_THAT(run("through_copy", 5),
               HasSubstr("waits for a wgmma whose operand at offset 0 of shared memory was "
                         "overwritten before the wait"));
+}
+
+TEST_F(HopperFaults, TileRefilledBeforeAllHaveReadIt) {
+  EXPECT_THAT(run("through_copy", 7), HasSubstr("thread 0 writes 16 bytes at offset 0 of shared "
+                                                "memory, which thread 96 read with no barrier "
+                                                "between them (race)"));
 }
 
 TEST_F(HopperFaults, AccumulatorsReadBeforeTheWait) {

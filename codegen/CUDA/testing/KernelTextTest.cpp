@@ -16,8 +16,8 @@ namespace {
 std::string findForbidden(const std::string &text) {
   std::string code = std::regex_replace(text, std::regex("//[^\n]*"), "");
   static const std::regex forbidden(
-      R"(\basm\b|threadIdx|blockIdx|blockDim|gridDim|__shared__|__global__|__device__|__sync|__shfl)"
-      R"(|__ballot|atomic[A-Z]|__builtin|while *\( *(true|1) *\)|for *\( *;;|#include *<|\bcuda_)"
+      R"(\basm\b|threadIdx|blockIdx|blockDim|gridDim|__shared__|__global__|__device__)"
+      R"(|__sync|__shfl|__ballot|atomic[A-Z]|__builtin|while *\( *(true|1) *\)|for *\( *;;|#include *<|\bcuda_)"
       R"(|\bstd::|\bvolatile\b|#if)");
   std::smatch match;
   return std::regex_search(code, match, forbidden) ? match.str() : std::string();

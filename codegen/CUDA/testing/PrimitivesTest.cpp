@@ -73,8 +73,8 @@ ASHLAR_KERNEL(widen_f16, 256, Widening, p) {
   p.y[i] = to_float(f16{p.x[i]});
 }
 
-// An 8 x 8 matrix m of numbers 0 to 63 and its neighbour, read by every form of ldmatrix: y holds, per
-// form and register, the two halves of each lane.
+// Four 8 x 8 matrices of the numbers 0 to 255, read by every form of ldmatrix: y holds, per form and
+// register, the two halves of each lane.
 struct Matrices {
   alignas(16) uint16 element[4][64];
 };

@@ -82,13 +82,17 @@ struct Silu {
   ASHLAR_DEVICE float operator()(float x, int, int) const { return silu(x); }
 };
 using Wide = MatmulShape<bf16, 128, 128, 32, 2, 4, 3, false>;
-ASHLAR_KERNEL(matmul_bf16, Wide::kThreads, MatmulParameters<bf16>, p) { matmul<Wide>(p, Keep()); }
+ASHLAR_KERNEL_RESIDENT(matmul_bf16, Wide::kThreads, 1, MatmulParameters<bf16>, p) {
+  matmul<Wide>(p, Keep());
+}
 using Turned = MatmulShape<bf16, 64, 64, 64, 2, 2, 4, true>;
-ASHLAR_KERNEL(matmul_bf16_columns, Turned::kThreads, MatmulParameters<bf16>, p) {
+ASHLAR_KERNEL_RESIDENT(matmul_bf16_columns, Turned::kThreads, 1, MatmulParameters<bf16>, p) {
   matmul<Turned>(p, Silu());
 }
 using Half = MatmulShape<f16, 64, 128, 32, 2, 2, 2, false>;
-ASHLAR_KERNEL(matmul_f16, Half::kThreads, MatmulParameters<f16>, p) { matmul<Half>(p, Keep()); }
+ASHLAR_KERNEL_RESIDENT(matmul_f16, Half::kThreads, 1, MatmulParameters<f16>, p) {
+  matmul<Half>(p, Keep());
+}
 struct Sizes {
   uint32 *bytes;
 };
@@ -105,13 +109,15 @@ inline constexpr char kAttentionKernels[] = R"(
 #include "attention.cuh"
 using namespace ashlar;
 using Causal = AttentionShape<bf16, 64, 4, 64, true>;
-ASHLAR_KERNEL(attention_causal, Causal::kThreads, AttentionParameters<bf16>, p) {
+ASHLAR_KERNEL_RESIDENT(attention_causal, Causal::kThreads, 1, AttentionParameters<bf16>, p) {
   attention<Causal>(p);
 }
 using Full = AttentionShape<f16, 32, 2, 32, false>;
-ASHLAR_KERNEL(attention_full, Full::kThreads, AttentionParameters<f16>, p) { attention<Full>(p); }
+ASHLAR_KERNEL_RESIDENT(attention_full, Full::kThreads, 1, AttentionParameters<f16>, p) {
+  attention<Full>(p);
+}
 using Wide = AttentionShape<bf16, 128, 4, 64, true>;
-ASHLAR_KERNEL(attention_causal_128, Wide::kThreads, AttentionParameters<bf16>, p) {
+ASHLAR_KERNEL_RESIDENT(attention_causal_128, Wide::kThreads, 1, AttentionParameters<bf16>, p) {
   attention<Wide>(p);
 }
 struct Sizes {
@@ -136,13 +142,13 @@ struct Halve {
 using Narrow = HopperMatmulShape<64, 3>;
 using Middle = HopperMatmulShape<128, 4>;
 using Wide = HopperMatmulShape<256, 3>;
-ASHLAR_KERNEL(matmul_hopper_64, Narrow::kThreads, HopperMatmulParameters, p) {
+ASHLAR_KERNEL_RESIDENT(matmul_hopper_64, Narrow::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Narrow>(p, Halve());
 }
-ASHLAR_KERNEL(matmul_hopper_128, Middle::kThreads, HopperMatmulParameters, p) {
+ASHLAR_KERNEL_RESIDENT(matmul_hopper_128, Middle::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Middle>(p, Halve());
 }
-ASHLAR_KERNEL(matmul_hopper_256, Wide::kThreads, HopperMatmulParameters, p) {
+ASHLAR_KERNEL_RESIDENT(matmul_hopper_256, Wide::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Wide>(p, Halve());
 }
 struct Sizes {
