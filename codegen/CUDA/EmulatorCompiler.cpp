@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/CUDA/EmulatorCompiler.h"
+
+#include "codegen/CUDA/KernelSources.h"
+#include "runtime/base/status.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+extern char **environ;
+
+namespace ashlar {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder of its own under the system's temporary one, gone with the object.
+class TemporaryFolder {
+public:
+  TemporaryFolder() {
+    std::error_code error;
+    std::string name = (fs::temp_directory_path(error) / "ashlar-kernel-XXXXXX").string();
+    if (mkdtemp(name.data()))
+      path_ = name;
+  }
+  ~TemporaryFolder() {
+    std::error_code error;
+    if (!path_.empty())
+      fs::remove_all(path_, error);
+  }
+  TemporaryFolder(const TemporaryFolder &) = delete;
+  TemporaryFolder &operator=(const TemporaryFolder &) = delete;
+  bool valid() const { return !path_.empty(); }
+  std::string file(std::string_view name) const { return (path_ / name).string(); }
+
+private:
+  fs::path path_;
+};
+
+bool writeFile(const std::string &path, std::string_view text) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+  return out.good();
+}
+
+std::string readFile(const std::string &path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// Runs a program with its messages in `log`; returns its exit status, or -1.
+int run(const std::vector<std::string> &arguments, const std::string &log) {
+  std::vector<char *> argv;
+  for (const std::string &argument : arguments)
+    argv.push_back(const_cast<char *>(argument.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t child;
+  int error = posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    return -1;
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR)
+      return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+} // namespace
+
+absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
+  std::string compiler = ASHLAR_KERNEL_CLANG;
+  if (compiler.empty() || !fs::exists(compiler))
+    return FailedPrecondition("kernels for the emulator are compiled by clang++ of LLVM 22, which ",
+                              compiler.empty() ? "was not found when Ashlar was configured"
+                                               : "is gone from " + compiler,
+                              ": install clang-22 and lld-22, or set ASHLAR_KERNEL_CLANG");
+  TemporaryFolder folder;
+  if (!folder.valid())
+    return ErrnoError(errno, "mkdtemp", "a folder for kernels");
+  bool written = writeFile(folder.file("kernel.cpp"), kernelText);
+  for (const KernelSource &source : getKernelSources())
+    written &= writeFile(folder.file(source.name), source.text);
+  if (!written)
+    return ErrnoError(errno, "write", folder.file("kernel.cpp"));
+
+  // Contraction is off so that a * b + c is what it says. A fibre's stack is small, and a frame
+  // beyond it would be taken for another thread's: an error here.
+  std::vector<std::string> arguments = {compiler,
+                                        "-std=c++17",
+                                        "-xc++",
+                                        folder.file("kernel.cpp"),
+                                        "-o",
+                                        folder.file("kernel.so"),
+                                        "-DASHLAR_EMULATOR",
+                                        "-O1",
+                                        "-gline-tables-only",
+                                        "-fPIC",
+                                        "-shared",
+                                        "-nostdlib",
+                                        "-nostdinc",
+                                        "-ffreestanding",
+                                        "-fno-exceptions",
+                                        "-fno-rtti",
+                                        "-fno-stack-protector",
+                                        "-ffp-contract=off",
+                                        "-fno-unroll-loops",
+                                        "-fvisibility=hidden",
+                                        "-fsanitize=thread",
+                                        "-fno-sanitize-link-runtime",
+                                        "-mllvm",
+                                        "-tsan-instrument-func-entry-exit=0",
+                                        "-mllvm",
+                                        "-tsan-instrument-read-before-write=1",
+                                        "-Wno-unknown-pragmas",
+                                        "-Wframe-larger-than=49152",
+                                        "-Werror=frame-larger-than",
+                                        "-Wno-pass-failed",
+                                        "-fuse-ld=lld",
+                                        "-Wl,-z,defs",
+                                        "-Wl,--build-id=none"};
+  int status = run(arguments, folder.file("log"));
+  if (status == -1)
+    return FailedPrecondition("could not run ", compiler);
+  if (status != 0)
+    return InvalidArgument("kernel text does not compile for the emulator:\n",
+                           readFile(folder.file("log")));
+  return readFile(folder.file("kernel.so"));
+}
+
+} // namespace ashlar
