@@ -73,6 +73,7 @@ std::string LoadedKernels::locate(const void *pc) const {
   std::string found;
   while (std::fgets(line, sizeof line, pipe)) {
     std::string text(line);
+    text.erase(0, text.rfind('/') + 1); // --basenames leaves some directories
     bool place = text.find(".cuh:") != std::string::npos || text.rfind("kernel.cpp:", 0) == 0;
     if (found.empty() && place)
       found = text.substr(0, text.find_first_of(" \n"));
