@@ -23,15 +23,6 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// The part of the caches' room that is in use in a step from this context.
-double StateShare(const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context) {
-  double share = 1;
-  for (const auto& limit : entry.limits)
-    share = std::min(share, static_cast<double>(context + Evaluate(*limit->add, dims.data())) /
-                                static_cast<double>(std::max<int64_t>(limit->limit, 1)));
-  return share;
-}
-
 // Measured: per step, per kernel of the program, microseconds; and of whole steps.
 struct Samples {
   std::vector<std::vector<double>> kernels;

@@ -135,6 +135,14 @@ std::string Scaled(double value, double base, const char* const* units) {
 
 }  // namespace
 
+double StateShare(const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context) {
+  double share = 1;
+  for (const auto& limit : entry.limits)
+    share = std::min(share, static_cast<double>(context + Evaluate(*limit->add, dims.data())) /
+                                static_cast<double>(std::max<int64_t>(limit->limit, 1)));
+  return share;
+}
+
 std::string HumanBytes(double bytes) {
   static const char* const kUnits[] = {" B", " KiB", " MiB", " GiB", " TiB", nullptr};
   return Scaled(bytes, 1024, kUnits);
