@@ -7,7 +7,8 @@
 //   kernels       ASHLAR_KERNEL(name, threads, Parameters, p) { ... }; ASHLAR_KERNEL_RESIDENT, with
 //                 blocks to a multiprocessor after the threads
 //   threads       thread_index, block_size, block_x/y/z, grid_x/y; lane, warp
-//   shared memory shared<Layout>(): the block's dynamic shared memory as one struct
+//   shared memory shared<Layout>(): the block's dynamic shared memory as one struct;
+//                 ASHLAR_SHARED(name, Layout); tells the launch how much it is
 //   errors        fail(message): ends the kernel; the message is for the emulator
 //   barriers      block_sync, named_sync/named_arrive (id, threads), warp_sync (mask)
 //   votes         ballot

@@ -17,6 +17,9 @@
   extern "C" __global__ void __launch_bounds__(threads, blocks)                                    \
       name(const __grid_constant__ Parameters parameters)
 
+// Makes the size of a kernel's shared memory a symbol of the code, `name_shared`.
+#define ASHLAR_SHARED(name, Layout) extern "C" __device__ unsigned name##_shared = sizeof(Layout)
+
 extern __shared__ __align__(1024) char ashlar_shared[];
 
 namespace ashlar {

@@ -22,6 +22,11 @@
   static void name##_body(const Parameters &parameters)
 #define ASHLAR_KERNEL_RESIDENT(name, threads, blocks, Parameters, parameters)                      \
   ASHLAR_KERNEL(name, threads, Parameters, parameters)
+#define ASHLAR_SHARED(name, Layout)                                                                \
+  extern "C" __attribute__((visibility("default"))) unsigned name##_shared() {                     \
+    return sizeof(Layout);                                                                         \
+  }                                                                                                \
+  static_assert(true)
 
 namespace ashlar {
 

@@ -20,17 +20,15 @@ struct Kernel {
   const char *name;
   int width, tile_queries;
   bool causal;
-  int size;
 };
-const Kernel kCausal = {"attention_causal", 64, 64, true, 0};
-const Kernel kFull = {"attention_full", 32, 32, false, 1};
-const Kernel kWide = {"attention_causal_128", 128, 64, true, 2};
+const Kernel kCausal = {"attention_causal", 64, 64, true};
+const Kernel kFull = {"attention_full", 32, 32, false};
+const Kernel kWide = {"attention_causal_128", 128, 64, true};
 
 template <typename T>
 void check(const Kernel &kernel, int batch, int heads, int keyHeads, int queries, int keys) {
   SCOPED_TRACE(StrCat(kernel.name, ": ", heads, " heads over ", keyHeads, ", ", queries,
                       " queries, ", keys, " keys"));
-  static const std::vector<uint32_t> sizes = TestLaunch::sharedSizes(kAttentionKernels);
   const int width = kernel.width;
   auto q = randomValues<T>(size_t(batch) * heads * queries * width, 1);
   auto k = randomValues<T>(size_t(batch) * keyHeads * keys * width, 2);
@@ -62,7 +60,6 @@ void check(const Kernel &kernel, int batch, int heads, int keyHeads, int queries
           .operand("v", v, kRead, offsetof(AttentionBlock, v))
           .operand("y", y, kWrite, offsetof(AttentionBlock, y))
           .grid((queries + kernel.tile_queries - 1) / kernel.tile_queries, heads, batch)
-          .shared(sizes[kernel.size])
           .run();
   ASSERT_TRUE(status.ok()) << Message(status);
   EXPECT_LT(relativeError(y, expected), 6e-3);

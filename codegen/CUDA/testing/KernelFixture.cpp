@@ -50,9 +50,15 @@ emulator::KernelFunction LoadedKernels::function(const std::string &name) const 
   return reinterpret_cast<emulator::KernelFunction>(dlsym(handle_, name.c_str()));
 }
 
-uint32_t LoadedKernels::threads(const std::string &name) const {
-  auto threads = reinterpret_cast<unsigned (*)()>(dlsym(handle_, (name + "_threads").c_str()));
-  return threads ? threads() : 0;
+uint32_t LoadedKernels::threads(const std::string &name) const { return number(name + "_threads"); }
+
+uint32_t LoadedKernels::sharedBytes(const std::string &name) const {
+  return number(name + "_shared");
+}
+
+uint32_t LoadedKernels::number(const std::string &symbol) const {
+  auto function = reinterpret_cast<unsigned (*)()>(dlsym(handle_, symbol.c_str()));
+  return function ? function() : 0;
 }
 
 std::string LoadedKernels::locate(const void *pc) const {
@@ -87,6 +93,7 @@ void TestLaunch::prepare(const std::string &text, const std::string &name) {
   launch.kernel = name;
   launch.function = kernels.function(name);
   launch.threads = kernels.threads(name);
+  launch.shared_bytes = kernels.sharedBytes(name);
   launch.locate = [&kernels](const void *pc) { return kernels.locate(pc); };
 }
 
@@ -94,15 +101,6 @@ absl::Status TestLaunch::run() {
   static ThreadPool pool(2);
   static emulator::Emulator emulator(pool);
   return emulator.Run(launch);
-}
-
-std::vector<uint32_t> TestLaunch::sharedSizes(const std::string &text) {
-  std::vector<uint32_t> sizes(3);
-  TestLaunch test(text, "shared_sizes", static_cast<void *>(nullptr));
-  absl::Status status = test.operand("bytes", sizes, kWrite, 0).run();
-  if (!status.ok())
-    giveUp(Message(status));
-  return sizes;
 }
 
 Bf16::Bf16(float x) {

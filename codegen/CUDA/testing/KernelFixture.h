@@ -27,10 +27,13 @@ public:
 
   emulator::KernelFunction function(const std::string &name) const;
   uint32_t threads(const std::string &name) const;
+  uint32_t sharedBytes(const std::string &name) const; // 0 where the text does not say
   /// "norm.cuh:40", or empty where llvm-symbolizer is not there.
   std::string locate(const void *pc) const;
 
 private:
+  uint32_t number(const std::string &symbol) const;
+
   std::string path_;
   void *handle_ = nullptr;
 };
@@ -63,9 +66,6 @@ public:
   absl::Status run();
 
   emulator::Launch launch;
-
-  /// Runs kernel `shared_sizes` of the text, which stores sizes of shared memory.
-  static std::vector<uint32_t> sharedSizes(const std::string &text);
 
 private:
   void prepare(const std::string &text, const std::string &name);

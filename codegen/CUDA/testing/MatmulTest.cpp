@@ -19,17 +19,11 @@ struct Kernel {
   int tile_m, tile_n;
   bool columns; // b is n x k
   bool silu;
-  int size; // index of its shared memory's size
 };
 
-const Kernel kWide = {"matmul_bf16", 128, 128, false, false, 0};
-const Kernel kTurned = {"matmul_bf16_columns", 64, 64, true, true, 1};
-const Kernel kHalf = {"matmul_f16", 64, 128, false, false, 2};
-
-uint32_t sharedBytes(int index) {
-  static const std::vector<uint32_t> sizes = TestLaunch::sharedSizes(kMatmulKernels);
-  return sizes[index];
-}
+const Kernel kWide = {"matmul_bf16", 128, 128, false, false};
+const Kernel kTurned = {"matmul_bf16_columns", 64, 64, true, true};
+const Kernel kHalf = {"matmul_f16", 64, 128, false, false};
 
 template <typename T>
 void check(const Kernel &kernel, int m, int n, int k) {
@@ -51,7 +45,6 @@ void check(const Kernel &kernel, int m, int n, int k) {
           .operand("b", b, kRead, offsetof(MatmulBlock, b))
           .operand("y", y, kWrite, offsetof(MatmulBlock, y))
           .grid((n + kernel.tile_n - 1) / kernel.tile_n, (m + kernel.tile_m - 1) / kernel.tile_m)
-          .shared(sharedBytes(kernel.size))
           .run();
   ASSERT_TRUE(status.ok()) << Message(status);
   EXPECT_LT(relativeError(y, expected), 4e-3);

@@ -15,7 +15,6 @@ namespace ashlar {
 namespace {
 
 constexpr float kEpsilon = 1e-5f;
-constexpr uint32_t kReductionBytes = 128;
 
 template <typename T>
 double tolerance() {
@@ -45,8 +44,7 @@ void checkNorm(const char *kernel, bool rms, int rows, int columns, int blocks) 
   test.operand("x", x, kRead, offsetof(NormBlock, x))
       .operand("gain", gain, kRead, offsetof(NormBlock, gain))
       .operand("y", y, kWrite, offsetof(NormBlock, y))
-      .grid(blocks)
-      .shared(kReductionBytes);
+      .grid(blocks);
   if (!rms)
     test.operand("bias", bias, kRead, offsetof(NormBlock, bias));
   absl::Status status = test.run();
@@ -73,7 +71,6 @@ TEST(RowKernels, RejectsRowsThatDoNotFit) {
   TestLaunch test(kRowKernels, "softmax_f32", SoftmaxBlock{{}, {}, 1, 1025, 1.0f});
   absl::Status status = test.operand("x", x, kRead, offsetof(SoftmaxBlock, x))
                             .operand("y", y, kWrite, offsetof(SoftmaxBlock, y))
-                            .shared(kReductionBytes)
                             .run();
   EXPECT_NE(Message(status).find("more columns than its threads hold"), std::string::npos);
 }
@@ -86,16 +83,14 @@ TEST(RowKernels, NormInPlace) {
       .operand("gain", gain, kRead, offsetof(NormBlock, gain))
       .operand("bias", bias, kRead, offsetof(NormBlock, bias))
       .operand("y", y, kWrite, offsetof(NormBlock, y))
-      .grid(4)
-      .shared(kReductionBytes);
+      .grid(4);
   ASSERT_TRUE(apart.run().ok());
   TestLaunch in_place(kRowKernels, "layer_norm_f32", NormBlock{{}, {}, {}, {}, 4, 96, kEpsilon});
   in_place.operand("x", x, kRead, offsetof(NormBlock, x))
       .operand("gain", gain, kRead, offsetof(NormBlock, gain))
       .operand("bias", bias, kRead, offsetof(NormBlock, bias))
       .operand("y", x, kWrite, offsetof(NormBlock, y))
-      .grid(4)
-      .shared(kReductionBytes);
+      .grid(4);
   absl::Status status = in_place.run();
   ASSERT_TRUE(status.ok()) << Message(status);
   EXPECT_EQ(x, y);
@@ -119,7 +114,6 @@ void checkSoftmax(const char *kernel, int rows, int columns) {
   absl::Status status = test.operand("x", x, kRead, offsetof(SoftmaxBlock, x))
                             .operand("y", y, kWrite, offsetof(SoftmaxBlock, y))
                             .grid(rows)
-                            .shared(kReductionBytes)
                             .run();
   ASSERT_TRUE(status.ok()) << Message(status);
   EXPECT_LT(relativeError(y, expected), tolerance<T>());

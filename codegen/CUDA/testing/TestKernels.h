@@ -49,11 +49,17 @@ inline constexpr char kRowKernels[] = R"(
 #include "norm.cuh"
 #include "softmax.cuh"
 using namespace ashlar;
+ASHLAR_SHARED(layer_norm_f32, ReductionSpace);
 ASHLAR_KERNEL(layer_norm_f32, 64, NormParameters<float>, p) { layer_norm<float, 64, 2>(p); }
+ASHLAR_SHARED(layer_norm_bf16, ReductionSpace);
 ASHLAR_KERNEL(layer_norm_bf16, 128, NormParameters<bf16>, p) { layer_norm<bf16, 128, 1>(p); }
+ASHLAR_SHARED(rms_norm_f16, ReductionSpace);
 ASHLAR_KERNEL(rms_norm_f16, 32, NormParameters<f16>, p) { rms_norm<f16, 32, 4>(p); }
+ASHLAR_SHARED(rms_norm_bf16, ReductionSpace);
 ASHLAR_KERNEL(rms_norm_bf16, 256, NormParameters<bf16>, p) { rms_norm<bf16, 256, 2>(p); }
+ASHLAR_SHARED(softmax_f32, ReductionSpace);
 ASHLAR_KERNEL(softmax_f32, 128, SoftmaxParameters<float>, p) { softmax_rows<float, 128, 2>(p); }
+ASHLAR_SHARED(softmax_bf16, ReductionSpace);
 ASHLAR_KERNEL(softmax_bf16, 128, SoftmaxParameters<bf16>, p) { softmax_rows<bf16, 128, 1>(p); }
 )";
 
@@ -82,26 +88,19 @@ struct Silu {
   ASHLAR_DEVICE float operator()(float x, int, int) const { return silu(x); }
 };
 using Wide = MatmulShape<bf16, 128, 128, 32, 2, 4, 3, false>;
+ASHLAR_SHARED(matmul_bf16, Wide::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_bf16, Wide::kThreads, 1, MatmulParameters<bf16>, p) {
   matmul<Wide>(p, Keep());
 }
 using Turned = MatmulShape<bf16, 64, 64, 64, 2, 2, 4, true>;
+ASHLAR_SHARED(matmul_bf16_columns, Turned::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_bf16_columns, Turned::kThreads, 1, MatmulParameters<bf16>, p) {
   matmul<Turned>(p, Silu());
 }
 using Half = MatmulShape<f16, 64, 128, 32, 2, 2, 2, false>;
+ASHLAR_SHARED(matmul_f16, Half::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_f16, Half::kThreads, 1, MatmulParameters<f16>, p) {
   matmul<Half>(p, Keep());
-}
-struct Sizes {
-  uint32 *bytes;
-};
-ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
-  if (lane() == 0) {
-    p.bytes[0] = sizeof(Wide::Shared);
-    p.bytes[1] = sizeof(Turned::Shared);
-    p.bytes[2] = sizeof(Half::Shared);
-  }
 }
 )";
 
@@ -109,26 +108,19 @@ inline constexpr char kAttentionKernels[] = R"(
 #include "attention.cuh"
 using namespace ashlar;
 using Causal = AttentionShape<bf16, 64, 4, 64, true>;
+ASHLAR_SHARED(attention_causal, Causal::Shared);
 ASHLAR_KERNEL_RESIDENT(attention_causal, Causal::kThreads, 1, AttentionParameters<bf16>, p) {
   attention<Causal>(p);
 }
 using Full = AttentionShape<f16, 32, 2, 32, false>;
+ASHLAR_SHARED(attention_full, Full::Shared);
 ASHLAR_KERNEL_RESIDENT(attention_full, Full::kThreads, 1, AttentionParameters<f16>, p) {
   attention<Full>(p);
 }
 using Wide = AttentionShape<bf16, 128, 4, 64, true>;
+ASHLAR_SHARED(attention_causal_128, Wide::Shared);
 ASHLAR_KERNEL_RESIDENT(attention_causal_128, Wide::kThreads, 1, AttentionParameters<bf16>, p) {
   attention<Wide>(p);
-}
-struct Sizes {
-  uint32 *bytes;
-};
-ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
-  if (lane() == 0) {
-    p.bytes[0] = sizeof(Causal::Shared);
-    p.bytes[1] = sizeof(Full::Shared);
-    p.bytes[2] = sizeof(Wide::Shared);
-  }
 }
 )";
 
@@ -142,24 +134,17 @@ struct Halve {
 using Narrow = HopperMatmulShape<64, 3>;
 using Middle = HopperMatmulShape<128, 4>;
 using Wide = HopperMatmulShape<256, 3>;
+ASHLAR_SHARED(matmul_hopper_64, Narrow::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_hopper_64, Narrow::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Narrow>(p, Halve());
 }
+ASHLAR_SHARED(matmul_hopper_128, Middle::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_hopper_128, Middle::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Middle>(p, Halve());
 }
+ASHLAR_SHARED(matmul_hopper_256, Wide::Shared);
 ASHLAR_KERNEL_RESIDENT(matmul_hopper_256, Wide::kThreads, 1, HopperMatmulParameters, p) {
   matmul_hopper<Wide>(p, Halve());
-}
-struct Sizes {
-  uint32 *bytes;
-};
-ASHLAR_KERNEL(shared_sizes, 32, Sizes, p) {
-  if (lane() == 0) {
-    p.bytes[0] = sizeof(Narrow::Shared);
-    p.bytes[1] = sizeof(Middle::Shared);
-    p.bytes[2] = sizeof(Wide::Shared);
-  }
 }
 )";
 
