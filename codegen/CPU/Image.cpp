@@ -127,6 +127,27 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(module, modules);
 }
 
+namespace {
+/// Where LLVM's errors go; its default handler ends the process.
+struct ErrorLog {
+  ModuleOp module;
+  bool hasErrors = false;
+};
+} // namespace
+
+/// Reports an error of LLVM at the module and notes it; `opaque` is an ErrorLog.
+static void logError(const llvm::DiagnosticInfo *info, void *opaque) {
+  if (info->getSeverity() != llvm::DS_Error)
+    return;
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  llvm::DiagnosticPrinterRawOStream printer(stream);
+  info->print(printer);
+  auto &log = *static_cast<ErrorLog *>(opaque);
+  log.hasErrors = true;
+  log.module.emitError() << "LLVM: " << text;
+}
+
 LogicalResult compileToFile(ModuleOp module, const CpuModel &model, llvm::CodeGenFileType type,
                             llvm::SmallVectorImpl<char> &contents) {
   registerBuiltinDialectTranslation(*module.getContext());
@@ -135,17 +156,8 @@ LogicalResult compileToFile(ModuleOp module, const CpuModel &model, llvm::CodeGe
     return module.emitError() << "kernels could not be lowered for " << model.name;
 
   llvm::LLVMContext context;
-  context.setDiagnosticHandlerCallBack(
-      [](const llvm::DiagnosticInfo *info, void *opaque) {
-        if (info->getSeverity() != llvm::DS_Error)
-          return;
-        std::string text;
-        llvm::raw_string_ostream stream(text);
-        llvm::DiagnosticPrinterRawOStream printer(stream);
-        info->print(printer);
-        static_cast<ModuleOp *>(opaque)->emitError() << "LLVM: " << text;
-      },
-      &module);
+  ErrorLog log{module};
+  context.setDiagnosticHandlerCallBack(logError, &log);
   auto machine = createTargetMachine(module, model);
   std::unique_ptr<llvm::Module> code =
       machine ? translateModuleToLLVMIR(module, context, "kernels") : nullptr;
@@ -161,7 +173,7 @@ LogicalResult compileToFile(ModuleOp module, const CpuModel &model, llvm::CodeGe
   if (machine->addPassesToEmitFile(emission, stream, nullptr, type))
     return module.emitError() << "LLVM cannot emit code for " << model.name;
   emission.run(*code);
-  return success();
+  return failure(log.hasErrors); // what was emitted in spite of them is no code to run
 }
 
 FailureOr<CodeImage> compileToImage(ModuleOp module, const CpuModel &model,

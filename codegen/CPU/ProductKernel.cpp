@@ -12,6 +12,7 @@
 #include "codegen/CPU/MatrixTiles.h"
 #include "codegen/CPU/RoundedLeft.h"
 #include "codegen/CPU/Tiles.h"
+#include "codegen/Common/InPlace.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -141,6 +142,11 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
   for (Value value : kernel.getBody().front().getTerminator()->getOperands())
     if (getDims(cast<RankedTensorType>(stripReshapes(value).getType())) != getDims(first.getType()))
       return first.emitOpError() << "is fused with a result of another shape: " << value.getType();
+  SmallVector<Value> sums;
+  for (MatmulOp product : shape->products)
+    sums.push_back(product.getC());
+  if (failed(verifyReadInPlace(sums, /*mayReshapeResults=*/true)))
+    return failure();
   return std::unique_ptr<KernelShape>(std::move(shape));
 }
 
@@ -311,7 +317,7 @@ void ProductKernel::emitEpilogue(KernelContext &c, const Item &item, Value first
   ArrayRef<Dim> leading = ArrayRef(dims).drop_back();
   Operation *terminator = kernel.getBody().front().getTerminator();
   bool vectorised = true;
-  // Sums are read at the row and column of this item, whatever index they are asked for by.
+  // Sums are asked for at the row and column of this item only: verifyReadInPlace.
   Value row, sumColumn;
   for (auto [index, product] : llvm::enumerate(products)) {
     Value sums = locateSums(c, index);

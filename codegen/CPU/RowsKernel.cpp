@@ -6,6 +6,7 @@
 // one kernel have the same dimensions.
 
 #include "codegen/CPU/Kernels.h"
+#include "codegen/Common/InPlace.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -66,6 +67,7 @@ FailureOr<std::unique_ptr<KernelShape>> RowsKernel::create(func::FuncOp kernel) 
                                 << " and " << value.getType();
   shape->last = dims.empty() ? Dim::number(1) : dims.pop_back_val();
   shape->outer = dims;
+  SmallVector<Value> rows; // at hand for one row at a time
   for (Operation &op : kernel.getBody().front().without_terminator()) {
     if (isa<AttentionOp, CacheAppendOp, FusedOp, ReadOp, WriteOp>(op))
       return op.emitOpError() << "cannot be part of a row kernel";
@@ -79,7 +81,12 @@ FailureOr<std::unique_ptr<KernelShape>> RowsKernel::create(func::FuncOp kernel) 
       return op.emitOpError() << "reduces rows of " << toString(dimsOf(op.getResult(0)))
                               << " in a kernel over " << toString(all);
     shape->passes.push_back(&op);
+    rows.push_back(op.getResult(0));
+    if (!isa<SoftmaxOp>(op) && !getView(op.getOperand(0)))
+      rows.push_back(op.getOperand(0));
   }
+  if (failed(verifyReadInPlace(rows, /*mayReshapeResults=*/false)))
+    return failure();
   return std::unique_ptr<KernelShape>(std::move(shape));
 }
 

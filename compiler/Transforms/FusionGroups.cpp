@@ -195,6 +195,23 @@ Operation *FusionGroups::getNextConsumer(FusionGroup *group, Value frontier) con
   return next;
 }
 
+/// Whether the op reads what the group computes at other positions than its own: spread, or through
+/// ops that move it. A kernel has its values for the item that it works on, and for no other.
+bool FusionGroups::readsElsewhere(FusionGroup *group, Operation *op) const {
+  SmallVector<Value> moved;
+  for (Value operand : op->getOperands())
+    if (isFree(operand.getDefiningOp()) || dimsOf(operand) != dimsOf(op->getResult(0)))
+      moved.push_back(operand);
+  while (!moved.empty()) {
+    Operation *source = moved.pop_back_val().getDefiningOp();
+    if (source && group->ops.contains(source))
+      return true;
+    if (isFree(source))
+      llvm::append_range(moved, source->getOperands());
+  }
+  return false;
+}
+
 /// Adds the ops behind `frontier` one after the other. Elements stand one to one, so that nothing
 /// is computed twice, and every op that joins saves a launch and at least one pass over memory: by
 /// the roofline, max(f + f', b + b' - saved) <= max(f, b) + max(f', b'), it never costs. A value
@@ -206,6 +223,8 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
         dimsOf(user->getResult(0)) != dimsOf(frontier))
       return;
     if (isa<LayerNormOp, RmsNormOp>(user) && user->getOperand(0) != frontier)
+      return;
+    if (readsElsewhere(group, user))
       return;
     if (group->kind == GroupKind::Product)
       for (Value operand : user->getOperands()) {

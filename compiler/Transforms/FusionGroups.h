@@ -55,6 +55,7 @@ private:
 
   void growConsumers(FusionGroup *group, mlir::Value frontier);
   mlir::Operation *getNextConsumer(FusionGroup *group, mlir::Value frontier) const;
+  bool readsElsewhere(FusionGroup *group, mlir::Operation *op) const;
   bool joinSiblings(FusionGroup *group, mlir::Value value, graph::MatmulOp product,
                     llvm::SetVector<mlir::Operation *> &chain);
   void pullProducers(FusionGroup *group, mlir::Operation *op);

@@ -134,3 +134,17 @@ func.func @f(%x: tensor<?xf32, #graph.dims<[past]>> {graph.name = "x"}, %y: tens
   %w = graph.add %z, %i : tensor<?xi64, #graph.dims<[total]>>, tensor<1xi64>
   return %w : tensor<?xi64, #graph.dims<[total]>>
 }
+
+// -----
+
+// A region may not read a row's softmax elsewhere than in its row.
+func.func @f(%x: tensor<4x4xf32> {graph.name = "x"}) -> (tensor<4x4xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %r = graph.fused "mine" (%a = %x : tensor<4x4xf32>) -> tensor<4x4xf32> {
+    %0 = graph.softmax %a : tensor<4x4xf32>
+    // expected-error @+1 {{reads elements of operand #0 at other positions than their own, but the kernel that they are fused into has them only there; leave it out of the region}}
+    %1 = graph.transpose %0 [1, 0] : tensor<4x4xf32>
+    %2 = graph.add %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
+    graph.yield %2 : tensor<4x4xf32>
+  }
+  return %r : tensor<4x4xf32>
+}

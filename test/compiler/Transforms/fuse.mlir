@@ -151,3 +151,19 @@ func.func @fused_before(%x: tensor<3x8xf32> {graph.name = "x"}) -> (tensor<3x3xf
   %y = graph.exp %m : tensor<3x3xf32>
   return %y : tensor<3x3xf32>
 }
+
+// What a kernel computes is read at its own position only: the sum with the transposed product is a kernel of its own.
+// CHECK-LABEL: func.func @moved
+// CHECK: graph.fused "matmul_tanh"
+// CHECK-NOT: graph.transpose
+// CHECK: graph.yield
+// CHECK: graph.fused "add"
+// CHECK: graph.transpose
+func.func @moved(%x: tensor<8x8xf32> {graph.name = "x"}) -> (tensor<8x8xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %w = graph.read @w : tensor<8x8xf32>
+  %0 = graph.matmul %x, %w : tensor<8x8xf32>, tensor<8x8xf32>
+  %1 = graph.tanh %0 : tensor<8x8xf32>
+  %2 = graph.transpose %0 [1, 0] : tensor<8x8xf32>
+  %3 = graph.add %1, %2 : tensor<8x8xf32>, tensor<8x8xf32>
+  return %3 : tensor<8x8xf32>
+}
