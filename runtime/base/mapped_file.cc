@@ -12,6 +12,14 @@
 #include "runtime/base/status.h"
 
 namespace ashlar {
+namespace {
+
+std::string Stamp(const struct stat& info) {
+  return StrCat(info.st_size, " ", info.st_mtim.tv_sec, ".", info.st_mtim.tv_nsec, " ", info.st_dev,
+                " ", info.st_ino);
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
   // O_NONBLOCK: opening a FIFO must not hang.
@@ -37,11 +45,18 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::st
     }
   }
   close(descriptor);
-  return std::shared_ptr<const MappedFile>(new MappedFile(path, data, info.st_size));
+  return std::shared_ptr<const MappedFile>(new MappedFile(path, data, info.st_size, Stamp(info)));
 }
 
 MappedFile::~MappedFile() {
   if (data_) munmap(data_, size_);
+}
+
+absl::Status MappedFile::CheckUnchanged() const {
+  struct stat info;
+  if (stat(path_.c_str(), &info) != 0) return ErrnoError(errno, "cannot stat", path_);
+  if (Stamp(info) != stamp_) return FailedPrecondition(path_, " has changed since it was opened");
+  return absl::OkStatus();
 }
 
 void MappedFile::WillNeed(uint64_t offset, uint64_t bytes) const {

@@ -25,16 +25,25 @@ class MappedFile {
   uint64_t size() const { return size_; }
   const std::string& path() const { return path_; }
 
+  // FailedPrecondition when the path names another file by now, or the file has been written to,
+  // as far as its size and its time of change tell.
+  absl::Status CheckUnchanged() const;
+
+  // What tells this file in this state from others: size, time of change, device and inode, as they
+  // were when it was opened.
+  const std::string& stamp() const { return stamp_; }
+
   // Tells the kernel that bytes [offset, offset + bytes) will be read soon.
   void WillNeed(uint64_t offset, uint64_t bytes) const;
 
  private:
-  MappedFile(std::string path, void* data, uint64_t size)
-      : path_(std::move(path)), data_(data), size_(size) {}
+  MappedFile(std::string path, void* data, uint64_t size, std::string stamp)
+      : path_(std::move(path)), data_(data), size_(size), stamp_(std::move(stamp)) {}
 
   std::string path_;
   void* data_;
   uint64_t size_;
+  std::string stamp_;
 };
 
 }  // namespace ashlar

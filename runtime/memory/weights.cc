@@ -43,6 +43,21 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
 
 }  // namespace
 
+absl::StatusOr<std::string> Weights::VerifyCache(const Program& program,
+                                                 const std::string& directory,
+                                                 const std::string& cache_directory) {
+  const fb::ProgramT& metadata = program.metadata();
+  if ((directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) ||
+      metadata.weights_bytes == 0)
+    return NotFound(program.path(), " needs no packed weights beside it");
+  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(program, directory));
+  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get());
+  std::string path = cache_directory + "/" + identity.FileName();
+  ASHLAR_RETURN_IF_ERROR(
+      MapCachedWeights(path, identity, metadata.weights_bytes, /*verify=*/true).status());
+  return path;
+}
+
 absl::Status Weights::Pack(const WeightPacker& packer, ThreadPool& pool) {
   ASHLAR_ASSIGN_OR_RETURN(region_, MemoryRegion::Allocate(bytes(), "weights"));
   data_ = region_.data();
@@ -66,8 +81,7 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
     ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
     return std::shared_ptr<const Weights>(weights);
   }
-  ASHLAR_ASSIGN_OR_RETURN(CacheIdentity identity,
-                          CacheIdentity::Of(metadata, source.checkpoint.get()));
+  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get());
   CacheOutcome& outcome = weights->cache_;
   outcome.path = options.directory + "/" + identity.FileName();
   auto map = [&](bool verify) {
@@ -86,10 +100,11 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
     outcome.note = StrCat(Message(status), "; packed anew");
   ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
   // What was packed while the checkpoint changed is not kept.
-  auto after = CacheIdentity::Of(metadata, source.checkpoint.get());
-  if (!after.ok() || !(*after == identity))
-    status = FailedPrecondition("the checkpoint changed while it was packed");
-  else
+  status = absl::OkStatus();
+  if (source.checkpoint)
+    for (const auto& file : source.checkpoint->files())
+      if (status.ok()) status = file->CheckUnchanged();
+  if (status.ok())
     status = StoreCachedWeights(outcome.path, identity, {weights->data_, weights->bytes()});
   if (status.ok()) status = map(false);
   if (status.ok()) {

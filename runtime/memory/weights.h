@@ -30,6 +30,12 @@ class Weights {
                                                              ThreadPool& pool,
                                                              const CacheOptions& cache = {});
 
+  // Reads the packed weights that a cache holds for this program, and compares them with their
+  // hash; returns their file. Errors: NotFound where there are none, DataLoss that names the file.
+  static absl::StatusOr<std::string> VerifyCache(const Program& program,
+                                                 const std::string& directory,
+                                                 const std::string& cache_directory);
+
   // The weights region, program.weights_bytes bytes; page-aligned.
   const char* data() const { return data_; }
   uint64_t bytes() const { return program_->metadata().weights_bytes; }

@@ -52,10 +52,10 @@ std::string Hex(uint64_t value) {
 
 }  // namespace
 
-absl::StatusOr<CacheIdentity> CacheIdentity::Of(const fb::ProgramT& program,
-                                                const Checkpoint* checkpoint) {
+CacheIdentity CacheIdentity::Of(const fb::ProgramT& program, const Checkpoint* checkpoint) {
   CacheIdentity identity;
   std::string& text = identity.text_;
+  text += StrCat("version ", kVersion, "\n");
   AddLayout(program, text);
   if (!checkpoint) {
     text += StrCat("seed ", program.random_seed, "\n");
@@ -65,11 +65,8 @@ absl::StatusOr<CacheIdentity> CacheIdentity::Of(const fb::ProgramT& program,
   for (const auto& file : checkpoint->files()) {
     std::error_code error;
     std::string path = std::filesystem::canonical(file->path(), error).string();
-    struct stat info;
-    if (error || stat(path.c_str(), &info) != 0)
-      return ErrnoError(error ? error.value() : errno, "cannot stat", file->path());
-    text += StrCat("file ", path.size(), " ", path, " ", info.st_size, " ", info.st_mtim.tv_sec,
-                   ".", info.st_mtim.tv_nsec, " ", info.st_dev, " ", info.st_ino, "\n");
+    if (error) path = file->path();
+    text += StrCat("file ", path.size(), " ", path, " ", file->stamp(), "\n");
   }
   return identity;
 }

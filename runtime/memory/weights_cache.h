@@ -6,11 +6,11 @@
 //   0        CacheHeader                 magic, version, identity, checksums
 //   4096     the weights region          as the kernels read it
 //
-// A file is of one identity: the layout (every weight's place, form and parts), the checkpoint's
-// header hash, and which files hold it (path, size, time of change, inode), or the seed. It is
-// named after the hash of all of these, so a checkpoint that has changed finds no file, and those
-// of other identities are left alone. Files are written under a temporary name and renamed; whoever
-// maps an old one keeps it.
+// A file is of one identity: this format's version, the layout (every weight's place, form and
+// parts), the checkpoint's header hash, and which files hold it (path, size, time of change,
+// inode), or the seed. It is named after the hash of all of these, so a checkpoint that has changed
+// finds no file, and those of other identities are left alone. Files are written under a temporary
+// name and renamed; whoever maps an old one keeps it.
 //
 // Mapping checks the header, its checksum, the identity and the file's size, and reads nothing
 // else; the contents are compared with their hash where that is asked for. A file that fails is
@@ -54,10 +54,9 @@ struct CacheOutcome {
 // What a cache file is of.
 class CacheIdentity {
  public:
-  // `checkpoint` is null for weights from the program's seed. Errors: a file of the checkpoint that
-  // is no longer there.
-  static absl::StatusOr<CacheIdentity> Of(const fb::ProgramT& program,
-                                          const Checkpoint* checkpoint);
+  // `checkpoint` is null for weights from the program's seed. Its files count as they were when
+  // they were opened.
+  static CacheIdentity Of(const fb::ProgramT& program, const Checkpoint* checkpoint);
 
   std::string FileName() const;  // "<16 hex digits>.weights"
   bool operator==(const CacheIdentity& other) const { return text_ == other.text_; }

@@ -85,6 +85,33 @@ TEST_F(WeightsCacheTest, AnotherCheckpointOrLayoutIsAnotherFile) {
   EXPECT_NE(Bind().path, seed4);
 }
 
+// A file that takes the checkpoint's place later does not get the name for what was read.
+TEST_F(WeightsCacheTest, TheIdentityIsOfWhatWasOpened) {
+  auto checkpoint = *Checkpoint::Open(directory_);
+  CacheIdentity before = CacheIdentity::Of(tiny_.program, checkpoint.get());
+  EXPECT_TRUE(checkpoint->files()[0]->CheckUnchanged().ok());
+  ASSERT_TRUE(WriteFile(directory_ + "/model.safetensors", testing::TinyCheckpoint()).ok());
+  EXPECT_TRUE(CacheIdentity::Of(tiny_.program, checkpoint.get()) == before);
+  EXPECT_FALSE(CacheIdentity::Of(tiny_.program, Checkpoint::Open(directory_)->get()) == before);
+  EXPECT_THAT(std::string(checkpoint->files()[0]->CheckUnchanged().message()),
+              HasSubstr("model.safetensors has changed since it was opened"));
+}
+
+TEST_F(WeightsCacheTest, VerifyCacheReadsAndChangesNothing) {
+  ASSERT_TRUE(tiny_.Write(directory_ + "/tiny.ashlar").ok());
+  auto program = *Program::Load(directory_ + "/tiny.ashlar");
+  EXPECT_EQ(Weights::VerifyCache(*program, directory_, options_.directory).status().code(),
+            absl::StatusCode::kNotFound);
+  std::string path = Bind().path, bad = Contents(path);
+  EXPECT_EQ(*Weights::VerifyCache(*program, directory_, options_.directory), path);
+  bad.back() ^= 1;
+  ASSERT_TRUE(WriteFile(path, bad).ok());
+  absl::Status status = Weights::VerifyCache(*program, directory_, options_.directory).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+  EXPECT_TRUE(Contents(path) == bad);
+}
+
 TEST_F(WeightsCacheTest, DamagedFilesAreNamedAndReplaced) {
   std::string path = Bind().path, good = Contents(path);
   auto expect_rebuilt = [&](const std::string& bytes, const std::string& why) {

@@ -17,6 +17,8 @@
 namespace ashlar {
 namespace {
 
+constexpr int64_t kMostMilliseconds = 3600 * 1000;
+
 struct Request {
   SessionRequest session;
   std::string entry;
@@ -82,6 +84,9 @@ absl::StatusOr<Result> Bench(const Request& request) {
   Result result;
   result.entry = entry.name;
   result.threads = session->threads();
+  if (request.context > 0 && entry.limits.empty())
+    return InvalidArgument("--context: the entry '", entry.name,
+                           "' has no cache that a context would lie in");
   result.context = request.context >= 0 ? request.context : DefaultContext(entry, dims);
   for (size_t i = 0; i < dims.size(); ++i) {
     if (program.dims[i]->name == "batch") result.batch = dims[i];
@@ -96,6 +101,14 @@ absl::StatusOr<Result> Bench(const Request& request) {
   result.peaks.read_gbs = std::max(before.read_gbs, after.read_gbs);
   result.peaks.launch_us = std::min(before.launch_us, after.launch_us);
   return result;
+}
+
+// "75 %"; a dash where there is no peak.
+std::string Share(double rate, double peak) {
+  if (peak <= 0) return "-";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.0f %%", 100 * rate / peak);
+  return text;
 }
 
 void Print(const Result& result, bool json) {
@@ -113,19 +126,20 @@ void Print(const Result& result, bool json) {
                                      {"gbs", gbs},
                                      {"peak_gflops", result.peaks.f32_gflops},
                                      {"peak_gbs", result.peaks.read_gbs}};
-    std::cout << object.dump() << "\n";
+    std::cout << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     return;
   }
   char text[400];
-  std::snprintf(text, sizeof(text),
-                "%s, batch %lld, seq %lld, context %lld, %d threads\n"
-                "  %.3f ms median, %.3f ms at best\n"
-                "  %.1f GFLOP/s of %.1f (%.0f %%), %.1f GB/s of %.1f (%.0f %%)\n",
-                result.entry.c_str(), static_cast<long long>(result.batch),
-                static_cast<long long>(result.seq), static_cast<long long>(result.context),
-                result.threads, result.median_ms, result.min_ms, gflops, result.peaks.f32_gflops,
-                100 * gflops / result.peaks.f32_gflops, gbs, result.peaks.read_gbs,
-                100 * gbs / result.peaks.read_gbs);
+  std::snprintf(
+      text, sizeof(text),
+      "%s, batch %lld, seq %lld, context %lld, %d threads\n"
+      "  %.3f ms median, %.3f ms at best\n"
+      "  %.1f GFLOP/s, the f32 peak is %.1f (%s); %.1f GB/s, the read peak is %.1f (%s)\n",
+      result.entry.c_str(), static_cast<long long>(result.batch),
+      static_cast<long long>(result.seq), static_cast<long long>(result.context), result.threads,
+      result.median_ms, result.min_ms, gflops, result.peaks.f32_gflops,
+      Share(gflops, result.peaks.f32_gflops).c_str(), gbs, result.peaks.read_gbs,
+      Share(gbs, result.peaks.read_gbs).c_str());
   std::cout << text;
 }
 
@@ -147,11 +161,11 @@ int BenchMain(const Arguments& args) {
   options.Add("--context", "C",
               "tokens that are in the cache before the step (default: 128 for decode)",
               &request.context);
-  options.Add("--threads", "N", "threads that compute (default: one per core)",
-              &request.session.threads);
+  options.AddThreads(&request.session.threads);
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.session.weights_directory);
-  options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds);
+  options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds,
+              kMostMilliseconds);
   options.Add("--json", "print one JSON object", &json);
   request.session.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;

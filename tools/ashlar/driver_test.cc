@@ -104,6 +104,7 @@ TEST_F(DriverTest, ProfilePredictsForTheMachine) {
   ASSERT_EQ(Ashlar({"inspect", artifact_, "--profile", "--machine", file}), kOk) << err_;
   EXPECT_THAT(out_, AllOf(HasSubstr("us predicted"), HasSubstr("prediction error over 2 kernels"),
                           HasSubstr("an ordinary core, 2 threads")));
+  EXPECT_THAT(err_, HasSubstr("is of an ordinary core with 2 threads; this runs on "));
   EXPECT_EQ(Ashlar({"inspect", artifact_, "--profile", "--machine", x_}), kFailed);
   EXPECT_THAT(err_, HasSubstr("x.npy: expected a JSON object of machine constants"));
   EXPECT_EQ(Ashlar({"inspect", artifact_, "--json"}), kUsage);
@@ -134,7 +135,16 @@ TEST_F(DriverTest, UsageErrors) {
   EXPECT_EQ(Ashlar({"run", artifact_, "--colour"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("unknown option --colour"));
   EXPECT_EQ(Ashlar({"run", artifact_, "--threads", "two"}), kUsage);
-  EXPECT_THAT(err_, HasSubstr("--threads: expected N, found 'two'"));
+  EXPECT_THAT(err_, HasSubstr("--threads: expected a number from 0 to 1024, found 'two'"));
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--threads", "1025"}), kUsage);
+  EXPECT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "9000000000000000"}), kUsage);
+  EXPECT_EQ(Ashlar({"machine", "-o", "--threads", "1"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("write -o=--threads"));
+  EXPECT_EQ(Ashlar({"machine", "--machine", x_, "--measure-machine"}), kUsage);
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--measure-machine"}), kUsage);
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--weights", "/nowhere"}), kUsage);
+  EXPECT_EQ(Ashlar({"bench", artifact_, "--context", "8"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("the entry 'forward' has no cache"));
   EXPECT_EQ(Ashlar({"run", artifact_, "--threads"}), kUsage);
   EXPECT_EQ(Ashlar({"run", artifact_, artifact_}), kUsage);
   EXPECT_EQ(Ashlar({"run", artifact_, "--interpret"}), kUsage);
@@ -182,14 +192,21 @@ TEST_F(DriverTest, CacheKeepsPackedWeights) {
   // Without a directory: the user's.
   ASSERT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "1", "--cache"}), kOk) << err_;
   EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/ashlar/"));
-  // A damaged file is named, and replaced; its contents are read on --verify.
+  // --verify reads the contents, and changes nothing.
   std::string file = std::filesystem::directory_iterator(directory_ + "/kept")->path().string();
   std::string bytes = *ReadFile(file, 1 << 20);
   bytes.back() ^= 1;
   ASSERT_TRUE(WriteFile(file, bytes).ok());
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--verify", words.back()}), kFailed);
+  EXPECT_THAT(err_, HasSubstr(file + ": the packed weights are corrupted"));
+  EXPECT_THAT(out_, Not(HasSubstr("all checksums are right")));
+  EXPECT_TRUE(*ReadFile(file, 1 << 20) == bytes);
+  EXPECT_EQ(Ashlar({"inspect", artifact_, "--verify", "--profile", "--json", words.back()}),
+            kFailed);
+  bytes.back() ^= 1;
+  ASSERT_TRUE(WriteFile(file, bytes).ok());
   ASSERT_EQ(Ashlar({"inspect", artifact_, "--verify", words.back()}), kOk) << err_;
-  EXPECT_THAT(err_, AllOf(HasSubstr("warning: " + file + ": the packed weights are corrupted"),
-                          HasSubstr("weights: packed and kept in")));
+  EXPECT_THAT(out_, AllOf(HasSubstr("all checksums are right"), HasSubstr(file + ", too")));
   ASSERT_EQ(Ashlar({"run", artifact_, "--input", "x=" + x_, "--cache=" + x_}), kOk) << err_;
   EXPECT_THAT(err_, HasSubstr("warning: the packed weights are not kept: "));
   EXPECT_EQ(out_, first);

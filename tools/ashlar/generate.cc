@@ -159,7 +159,7 @@ int GenerateMain(const Arguments& args) {
   options.Add("--ignore-eos", "go on after the end-of-text token", &ignore_eos);
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.weights_directory);
-  options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
+  options.AddThreads(&request.threads);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty() == text.empty())

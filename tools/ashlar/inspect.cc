@@ -132,22 +132,30 @@ absl::Status Profile(const SessionRequest& request, const MachineRequest& machin
   return absl::OkStatus();
 }
 
+// Compares the checksums of the artifact and, with --cache, of the packed weights kept for it;
+// returns lines that say so.
+absl::StatusOr<std::string> Verify(const Program& program, const SessionRequest& request) {
+  ASHLAR_RETURN_IF_ERROR(program.VerifyWeights());
+  std::string lines = "  verified             all checksums are right\n";
+  if (request.cache.empty()) return lines;
+  ASHLAR_ASSIGN_OR_RETURN(std::string directory, request.CacheDirectory());
+  ASHLAR_ASSIGN_OR_RETURN(std::string path,
+                          Weights::VerifyCache(program, request.weights_directory, directory));
+  return lines + StrCat("                       ", path, ", too\n");
+}
+
 absl::Status Inspect(const SessionRequest& request, const MachineRequest& machine,
                      const std::map<std::string, int64_t>& chosen, bool verify, bool json) {
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
   const fb::ProgramT& metadata = program->metadata();
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> dims, ChooseDims(metadata, chosen));
+  std::string verified;
+  if (verify) {
+    ASHLAR_ASSIGN_OR_RETURN(verified, Verify(*program, request));
+  }
   if (json) return Profile(request, machine, dims, json);
   PrintHead(*program);
-  if (verify) {
-    ASHLAR_RETURN_IF_ERROR(program->VerifyWeights());
-    if (!request.cache.empty()) {
-      SessionRequest verifying = request;
-      verifying.verify_cache = true;
-      ASHLAR_RETURN_IF_ERROR(OpenSession(verifying).status());
-    }
-    std::printf("  %-20s all checksums are right\n", "verified");
-  }
+  std::printf("%s", verified.c_str());
   for (const auto& entry : metadata.entries) PrintEntry(metadata, *entry, dims);
   if (request.profile) ASHLAR_RETURN_IF_ERROR(Profile(request, machine, dims, json));
   PrintMemory(metadata,
@@ -170,8 +178,10 @@ int InspectMain(const Arguments& args) {
   options.Positional("X.ashlar", "the artifact", &request.artifact);
   options.Add("--batch", "B", "count costs for B sequences (default: 1)", &batch);
   options.Add("--seq", "S", "of S tokens each (default: 128, or the most there may be)", &seq);
-  options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
-  options.Add("--verify", "read everything, embedded weights too, and compare the checksums",
+  options.AddThreads(&request.threads);
+  options.Add("--verify",
+              "read everything, embedded weights too (with --cache those kept there), and compare "
+              "the\nchecksums",
               &verify);
   options.Add(
       "--profile",
@@ -180,11 +190,17 @@ int InspectMain(const Arguments& args) {
       &request.profile);
   options.Add("--json", "print the profile as one JSON object (with --profile)", &json);
   machine.AddTo(options);
-  options.Add("--weights", "DIR", "the checkpoint's directory, for --profile",
+  options.Add("--weights", "DIR", "the checkpoint's directory, for --profile and --verify",
               &request.weights_directory);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (json && !request.profile) return options.UsageError("--json without --profile");
+  if (machine.measure && !request.profile)
+    return options.UsageError("--measure-machine without --profile");
+  if (!request.profile && !verify && !(request.cache + request.weights_directory).empty())
+    return options.UsageError("--cache and --weights are of use with --profile or --verify");
+  if (std::string conflict = machine.FindConflict(); !conflict.empty())
+    return options.UsageError(conflict);
   std::map<std::string, int64_t> chosen;
   if (batch >= 0) chosen["batch"] = batch;
   if (seq >= 0) chosen["seq"] = seq;

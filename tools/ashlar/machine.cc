@@ -32,7 +32,14 @@ void MachineRequest::AddTo(Options& options) {
 }
 
 absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, ThreadPool& pool) {
-  if (!request.file.empty()) return ReadMachineFile(request.file);
+  if (!request.file.empty()) {
+    ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine, ReadMachineFile(request.file));
+    if (machine.threads != pool.size() || machine.cpu != HostCpuName())
+      std::cerr << "warning: " << request.file << " is of " << machine.cpu << " with "
+                << machine.threads << " threads; this runs on " << HostCpuName() << " with "
+                << pool.size() << "\n";
+    return machine;
+  }
   std::string path = CachedMachinePath(pool.size());
   if (!request.measure && !path.empty()) {
     auto kept = ReadMachineFile(path);
@@ -52,16 +59,19 @@ std::string DescribeMachine(const MachineConstants& machine) {
   char text[600];
   std::snprintf(
       text, sizeof(text),
-      "machine: %s, %d threads, measured %s\n"
       "  all cores (one core): %.1f (%.1f) GFLOP/s f32, %.2f (%.2f) G exp/s,\n"
       "  read %.1f (%.1f) GB/s, copy %.1f (%.1f) GB/s, from the cache of %.0f MB %.1f "
       "(%.1f) GB/s, %.2f us a launch\n",
-      machine.cpu.c_str(), machine.threads, machine.date.c_str(), machine.f32.all_cores * 1e-9,
-      machine.f32.one_core * 1e-9, machine.exp.all_cores * 1e-9, machine.exp.one_core * 1e-9,
-      machine.read.all_cores * 1e-9, machine.read.one_core * 1e-9, machine.copy.all_cores * 1e-9,
-      machine.copy.one_core * 1e-9, machine.cache_bytes * 1e-6, machine.cache.all_cores * 1e-9,
-      machine.cache.one_core * 1e-9, machine.launch_seconds * 1e6);
-  return text;
+      machine.f32.all_cores * 1e-9, machine.f32.one_core * 1e-9, machine.exp.all_cores * 1e-9,
+      machine.exp.one_core * 1e-9, machine.read.all_cores * 1e-9, machine.read.one_core * 1e-9,
+      machine.copy.all_cores * 1e-9, machine.copy.one_core * 1e-9, machine.cache_bytes * 1e-6,
+      machine.cache.all_cores * 1e-9, machine.cache.one_core * 1e-9, machine.launch_seconds * 1e6);
+  return StrCat("machine: ", machine.cpu, ", ", machine.threads, " threads, measured ",
+                machine.date, "\n", text);
+}
+
+std::string MachineRequest::FindConflict() const {
+  return measure && !file.empty() ? "--machine and --measure-machine exclude each other" : "";
 }
 
 int MachineMain(const Arguments& args) {
@@ -76,10 +86,12 @@ int MachineMain(const Arguments& args) {
                   "  ashlar machine -o here.json && ashlar compile ./bert -o bert.ashlar --machine "
                   "here.json");
   options.Add("-o", "FILE", "write the constants, for --machine of the other commands", &output);
-  options.Add("--threads", "N", "threads that \"all cores\" are (default: one per core)", &threads);
+  options.AddThreads(&threads, "threads that \"all cores\" are (default: one per core)");
   request.AddTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
-  ThreadPool pool(static_cast<int>(std::min<int64_t>(threads, ThreadPool::kMaxThreads)));
+  if (std::string conflict = request.FindConflict(); !conflict.empty())
+    return options.UsageError(conflict);
+  ThreadPool pool(static_cast<int>(threads));
   auto machine = GetMachine(request, pool);
   if (!machine.ok()) return Fail(machine.status());
   std::cout << DescribeMachine(*machine);

@@ -18,9 +18,12 @@ struct MachineRequest {
 
   // Adds --machine and --measure-machine.
   void AddTo(Options& options);
+  // What is wrong with them together, for a usage error; empty when nothing is.
+  std::string FindConflict() const;
 };
 
-// Returns what the file says, or the cached measurement where it is of this CPU, or measures for
+// Returns what the file says, with a warning on stderr where it is of another CPU or number of
+// threads, or the cached measurement where it is of this CPU, or measures for
 // this pool and keeps the result. A cache that cannot be read is measured anew, one that cannot be
 // written is a warning on stderr.
 absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, ThreadPool& pool);

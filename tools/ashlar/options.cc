@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "tools/ashlar/command.h"
 
 namespace ashlar {
@@ -25,12 +26,18 @@ void Options::Add(const std::string& name, const std::string& value_name, const 
 }
 
 void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
-                  int64_t* value) {
-  options_.push_back({name, value_name, help, [value](const std::string& text) {
+                  int64_t* value, int64_t most) {
+  options_.push_back({name, value_name, help,
+                      [value, most](const std::string& text) {
                         std::optional<int64_t> number = ParseInteger(text);
                         if (number) *value = *number;
-                        return number && *number >= 0;
-                      }});
+                        return number && *number >= 0 && *number <= most;
+                      },
+                      std::nullopt, most == INT64_MAX ? "" : StrCat("a number from 0 to ", most)});
+}
+
+void Options::AddThreads(int64_t* value, const std::string& help) {
+  Add("--threads", "N", help, value, ThreadPool::kMaxThreads);
 }
 
 void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
@@ -64,7 +71,7 @@ void Options::AddOptional(const std::string& name, const std::string& value_name
                         *value = text;
                         return !text.empty();
                       },
-                      alone});
+                      alone, ""});
 }
 
 std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
@@ -101,11 +108,16 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
       value = *option->alone;
     } else if (i + 1 < args.size()) {
       value = args[++i];
+      if (value.rfind("--", 0) == 0)
+        return UsageError(StrCat(name, " needs a value, found ", value, "; if that is the value, ",
+                                 "write ", name, "=", value));
     } else {
       return UsageError(StrCat(name, " needs a value: ", name, " ", option->value_name));
     }
     if (!option->set(value))
-      return UsageError(StrCat(name, ": expected ", option->value_name, ", found '", value, "'"));
+      return UsageError(StrCat(name, ": expected ",
+                               option->expected.empty() ? option->value_name : option->expected,
+                               ", found '", value, "'"));
   }
   if (positional < positionals_.size())
     return UsageError(StrCat(positionals_[positional].name, " is missing"));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // The arguments of one subcommand. Options are written --name VALUE or --name=VALUE and come in any
-// order; `--` ends them. The same declarations make the --help text.
+// order; `--` ends them. A value that begins with -- is written --name=VALUE. The same declarations
+// make the --help text.
 //
 //   std::string path; int threads = 0;
 //   Options options("run", "Runs an artifact.");
 //   options.Positional("X.ashlar", "the artifact", &path);
-//   options.Add("--threads", "N", "threads that compute (default: one per core)", &threads);
+//   options.AddThreads(&threads);
 //   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
 #pragma once
 
@@ -31,9 +32,12 @@ class Options {
   void Positional(const std::string& name, const std::string& help, std::string* value);
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            std::string* value);
-  // Integers that are not negative.
+  // Integers from 0 to `most`.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
-           int64_t* value);
+           int64_t* value, int64_t most = INT64_MAX);
+  // --threads: 0 to ThreadPool::kMaxThreads.
+  void AddThreads(int64_t* value,
+                  const std::string& help = "threads that compute (default: one per core)");
   // May be repeated.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            std::vector<std::string>* values);
@@ -59,6 +63,7 @@ class Options {
     std::string name, value_name, help;
     std::function<bool(const std::string&)> set;  // false: not such a value
     std::optional<std::string> alone;             // the value where none is given
+    std::string expected;                         // in words; empty: value_name says it
   };
   const Option* Find(const std::string& name) const;
 

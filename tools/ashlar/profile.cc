@@ -82,6 +82,9 @@ void Append(std::string& text, const KernelProfile& kernel, bool limit) {
   if (!kernel.reason.empty()) text += StrCat(std::string(60, ' '), kernel.reason, "\n");
 }
 
+// Whether the cost model predicts more than the launch.
+bool DoesWork(const KernelProfile& kernel) { return kernel.work.flops() + kernel.work.bytes() > 0; }
+
 }  // namespace
 
 double KernelProfile::error() const {
@@ -91,7 +94,7 @@ double KernelProfile::error() const {
 double EntryProfile::median_error() const {
   std::vector<double> errors;
   for (const KernelProfile& kernel : kernels)
-    if (kernel.work.flops() + kernel.work.bytes() > 0) errors.push_back(kernel.error());
+    if (DoesWork(kernel)) errors.push_back(kernel.error());
   return Median(errors);
 }
 
@@ -149,15 +152,16 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
 std::string ToText(const EntryProfile& profile) {
   std::string text = "    calls  predicted     median       best  ratio limit     kernel (us)\n";
   for (const KernelProfile& kernel : profile.kernels) Append(text, kernel, true);
+  size_t working = std::count_if(profile.kernels.begin(), profile.kernels.end(), DoesWork);
   Append(text, profile.sum, false);
   char line[300];
-  std::snprintf(line, sizeof(line),
-                "    a step: %.1f us predicted, %.1f us measured (median of %d) = %.1f us in "
-                "kernels + %.1f us outside\n"
-                "    prediction error over %zu kernels: median %.1f %%; of the step %.1f %%\n",
-                profile.sum.predicted_us, profile.step_us, profile.steps, profile.sum.median_us,
-                profile.outside_us, profile.kernels.size(), 100 * profile.median_error(),
-                100 * profile.sum.error());
+  std::snprintf(
+      line, sizeof(line),
+      "    a step: %.1f us predicted, %.1f us measured; %.1f us in kernels, %.1f us outside "
+      "(each the median of %d)\n"
+      "    prediction error over %zu kernels: median %.1f %%; of the step %.1f %%\n",
+      profile.sum.predicted_us, profile.step_us, profile.sum.median_us, profile.outside_us,
+      profile.steps, working, 100 * profile.median_error(), 100 * profile.sum.error());
   return text + line;
 }
 

@@ -128,7 +128,7 @@ int RunMain(const Arguments& args) {
   options.Add("--entry", "NAME", "the entry to run (default: forward)", &entry);
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.weights_directory);
-  options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
+  options.AddThreads(&request.threads);
   options.Add(
       "--interpret",
       "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",

@@ -32,25 +32,29 @@ void SessionRequest::AddCacheTo(Options& options) {
                       kUserCache, &cache);
 }
 
+absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
+  std::string directory = cache == kUserCache ? UserCacheDirectory() : cache;
+  if (!cache.empty() && directory.empty())
+    return InvalidArgument(
+        "--cache: neither XDG_CACHE_HOME nor HOME is set; name a directory, --cache=DIR");
+  return directory;
+}
+
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
   constexpr uint64_t kNotable = uint64_t{512} << 20;
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
   const fb::ProgramT& metadata = program->metadata();
   bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !request.weights_directory.empty();
-  if (packs && request.cache.empty() && metadata.weights_bytes >= kNotable)
+  if (packs && metadata.weights_bytes >= kNotable)
     std::cerr << "packing " << HumanBytes(static_cast<double>(metadata.weights_bytes))
-              << " of weights ...\n";
+              << " of weights" << (request.cache.empty() ? "" : ", unless they are kept")
+              << " ...\n";
   SessionOptions options;
-  options.threads =
-      static_cast<int>(std::min<int64_t>(request.threads, ThreadPool::kMaxThreads + 1));
+  options.threads = static_cast<int>(request.threads);
   options.weights_directory = request.weights_directory;
   options.profile = request.profile;
-  options.cache.directory = request.cache == kUserCache ? UserCacheDirectory() : request.cache;
-  options.cache.verify = request.verify_cache;
-  if (!request.cache.empty() && options.cache.directory.empty())
-    return InvalidArgument(
-        "--cache: neither XDG_CACHE_HOME nor HOME is set; name a directory, --cache=DIR");
+  ASHLAR_ASSIGN_OR_RETURN(options.cache.directory, request.CacheDirectory());
   ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, options));
   ReportCache(session->weights()->cache());
   return session;

@@ -23,14 +23,15 @@ struct SessionRequest {
   int64_t threads = 0;
   bool profile = false;
   std::string cache;  // a directory, kUserCache for the user's, empty for none
-  bool verify_cache = false;
 
   // Adds --cache.
   void AddCacheTo(Options& options);
+  // The cache's directory, empty for none. InvalidArgument where the user has none.
+  absl::StatusOr<std::string> CacheDirectory() const;
 };
 
-// Loads the artifact and makes a session; says on stderr when packing its weights will take a
-// while, and what came of the cache.
+// Loads the artifact and makes a session; says on stderr when packing its weights may take a while,
+// and what came of the cache.
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
 
 // Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum,

@@ -43,9 +43,10 @@ def main():
         for model in arguments.models:
             name, directory = model.split("=", 1)
             artifact = str(pathlib.Path(folder) / f"{name}.ashlar")
-            subprocess.run([arguments.ashlar, "compile", directory, "-o", artifact, "--random-weights", "1",
-                            "--batch", "1..8", "--seq", "1..512"], check=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            compiled = subprocess.run([arguments.ashlar, "compile", directory, "-o", artifact, "--random-weights", "1",
+                                       "--batch", "1..8", "--seq", "1..512"], capture_output=True, text=True)
+            if compiled.returncode != 0:
+                sys.exit(f"predict.py: cannot compile {directory}:\n{compiled.stderr}")
             for shape in arguments.shapes.split(","):
                 for entry in profile(arguments.ashlar, artifact, shape, flags)["entries"]:
                     found = errors(entry)

@@ -114,7 +114,9 @@ absl::StatusOr<Json> Answer(Step& step, const Json& request) {
   return Json{{"event", "times"}, {"ms", times}, {"cores", (CpuSeconds() - cpu) / wall}};
 }
 
-void Say(const Json& object) { std::cout << object.dump() << std::endl; }
+void Say(const Json& object) {
+  std::cout << object.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
+}
 
 void SayError(const absl::Status& status) {
   Say({{"event", "error"}, {"reason", std::string(status.message())}});

@@ -164,9 +164,8 @@ void Path::takeUpRows(int64_t mostSteps) {
   const double mostBits = std::log2(double(mostSteps));
   for (size_t r = 0; r < users.size(); ++r) {
     const std::vector<int32_t> &its = users[r];
-    isExact[r] = its.empty();
     if (its.empty() || its.size() > kMostUsers)
-      continue;
+      continue; // nobody's row is never over its room, at any price
     const int32_t last = its.back();
     for (int32_t k : its)
       extend(k, until[size_t(k)] + 1, last, 1);

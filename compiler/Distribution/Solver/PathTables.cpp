@@ -34,7 +34,7 @@ std::optional<double> PathTables::compute(const std::vector<double> &unary, int6
   entries.back().table = intern({0.0});
   std::unordered_map<std::string, Entry> known; // by kind, next table and costs
   double sum = 0;
-  int64_t steps = 0;
+  int64_t steps = 0, kept = 0;
   for (size_t k = path.stages.size(); k-- > 0;) {
     const Path::Stage &stage = path.stages[k];
     const size_t width = size_t(path.problem.strategies(stage.member));
@@ -46,7 +46,8 @@ std::optional<double> PathTables::compute(const std::vector<double> &unary, int6
     auto [it, isNew] = known.try_emplace(std::move(key));
     if (isNew) {
       steps += stage.entries * int64_t(width);
-      if (steps > mostSteps || stop()) {
+      kept += stage.entries;
+      if (steps > mostSteps || kept > kMostEntries || stop()) {
         work += steps;
         return std::nullopt;
       }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
 // What the rest of a path costs at least: dynamic programming from its end, equal parts once.
 //
 // The table of a stage says, for each combination of its frontier, the least costs of the members
@@ -5,10 +7,9 @@
 // next table. Tables are kept less their least entry and by content; a stage whose kind, costs and
 // next table have been seen takes over the table. Along equal layers the tables soon repeat but for
 // a constant (the powers of a min-plus matrix do: Cohen, Dubois, Quadrat and Viot, "A
-// linear-system- theoretic view of discrete-event processes", 1985), and each further layer costs a
+// linear-system-theoretic view of discrete-event processes", 1985), and each further layer costs a
 // look-up.
-//
-// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PATHTABLES_H
 #define ASHLAR_COMPILER_DISTRIBUTION_SOLVER_PATHTABLES_H
 
@@ -25,7 +26,8 @@ public:
   explicit PathTables(const Path &path) : path(path) {}
 
   /// Computes the tables for these costs of the strategies (as Subproblem::unary) and returns the
-  /// least sum, or nothing if that would take more than `mostSteps` or `stop` says so.
+  /// least sum, or nothing if that would take more than `mostSteps` or kMostEntries, or `stop` says
+  /// so.
   std::optional<double> compute(const std::vector<double> &unary, int64_t mostSteps,
                                 const std::function<bool()> &stop);
 
@@ -36,6 +38,9 @@ public:
   /// member, what all costs from there on exceed the least of the combination by.
   void addRise(size_t stage, int64_t place, const std::vector<int32_t> &choices,
                const double *linkCosts, double *values) const;
+
+  /// Entries of distinct tables that are kept at once: 512 MiB.
+  static constexpr int64_t kMostEntries = int64_t{1} << 26;
 
   /// Elementary steps made so far.
   int64_t work = 0;

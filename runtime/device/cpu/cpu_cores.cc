@@ -2,6 +2,7 @@
 #include "runtime/device/cpu/cpu_cores.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -31,7 +32,21 @@ int CgroupQuota() {
   return static_cast<int>(std::min(std::ceil(quota / period), 1e6));
 }
 
+// Bytes that cgroup v2 allows; INT64_MAX when there is no limit.
+int64_t CgroupMemory() {
+  std::ifstream file("/sys/fs/cgroup/memory.max");
+  int64_t bytes;
+  return file >> bytes && bytes > 0 ? bytes : INT64_MAX;  // "max" is no number
+}
+
 }  // namespace
+
+int64_t AvailableMemory() {
+  int64_t machine = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+  return std::min(machine, CgroupMemory());
+}
+
+int64_t SecondLevelCacheBytes() { return std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0); }
 
 int AvailableCores() {
   cpu_set_t set;

@@ -11,6 +11,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
 #include "runtime/device/cpu/machine_peaks.h"
 #include "runtime/device/cpu/peaks.h"
@@ -71,10 +72,14 @@ absl::StatusOr<MachineConstants> MeasureMachine(ThreadPool& one, ThreadPool& all
     if (peak.kind == "read") enter(machine.read, peak);
     if (peak.kind == "copy") enter(machine.copy, peak);
   }
-  // A quarter of the cache: more than the cores' own caches hold, and room for others.
-  for (const Peak& peak : MeasureMachinePeaks(one, all, {"read"}, kMilliseconds,
-                                              static_cast<int64_t>(machine.cache_bytes) / 4))
-    enter(machine.cache, peak);
+  // A quarter of the cache, for others use it too, but twice what the cores' own caches hold, which
+  // are not to be measured. Where that does not fit, there is no shared cache to speak of.
+  int64_t cache = LastLevelCacheBytes();
+  int64_t bytes = std::max({cache / 4, 2 * all.size() * SecondLevelCacheBytes(), kLeastPeakBytes});
+  machine.cache = machine.read;
+  if (bytes <= cache / 4 * 3)
+    for (const Peak& peak : MeasureMachinePeaks(one, all, {"read"}, kMilliseconds, bytes))
+      enter(machine.cache, peak);
   return machine;
 }
 

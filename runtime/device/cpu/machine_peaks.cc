@@ -9,10 +9,13 @@
 #include <chrono>
 #include <cstring>
 
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
 
 namespace ashlar {
 namespace {
+
+constexpr int64_t kBlock = 4 << 20;  // bytes of a work item at the most
 
 std::atomic<int64_t> sink;  // keeps results alive
 
@@ -50,16 +53,19 @@ double MeasureCompute(ThreadPool& pool, const ComputeKernel& kernel, int millise
   return static_cast<double>(items) * 8 * kernel.operations / seconds * 1e-9;
 }
 
-// Pages that are there, in huge ones where the system gives them.
+// Pages that are there, in huge ones where the system gives them, each near a thread of the pool
+// that will read it.
 class Buffer {
  public:
-  explicit Buffer(int64_t bytes) : bytes_(bytes) {
+  Buffer(int64_t bytes, ThreadPool& pool) : bytes_(bytes) {
     if (bytes == 0) return;
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
     madvise(memory, bytes, MADV_HUGEPAGE);
     data_ = static_cast<char*>(memory);
-    std::memset(data_, 1, bytes);
+    pool.ParallelFor((bytes + kBlock - 1) / kBlock, [&](int64_t begin, int64_t end, int) {
+      std::memset(data_ + begin * kBlock, 1, std::min(end * kBlock, bytes) - begin * kBlock);
+    });
   }
   ~Buffer() {
     if (data_) munmap(data_, bytes_);
@@ -72,8 +78,6 @@ class Buffer {
   int64_t bytes_;
   char* data_ = nullptr;
 };
-
-constexpr int64_t kBlock = 4 << 20;  // bytes of a work item at the most
 
 double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* from, char* to,
                      int64_t bytes, int milliseconds) {
@@ -94,8 +98,7 @@ double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* f
 
 int64_t BufferBytes() {
   int64_t cache = LastLevelCacheBytes();
-  int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  return std::min(std::max(4 * cache, int64_t{256} << 20), memory / 8);
+  return std::min(std::max(4 * cache, int64_t{256} << 20), AvailableMemory() / 8);
 }
 
 // Returns the entry of a kind, made when there is none.
@@ -149,8 +152,8 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
             [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });
   }
   if (!wanted("read") && !wanted("copy")) return peaks;
-  bytes = std::max(bytes == 0 ? BufferBytes() : bytes, kBlock);
-  Buffer from(bytes), to(wanted("copy") ? bytes : 0);
+  bytes = std::max(bytes == 0 ? BufferBytes() : bytes, kLeastPeakBytes);
+  Buffer from(bytes, all), to(wanted("copy") ? bytes : 0, all);
   for (const MemoryKernel& kernel : MemoryKernels()) {
     if (!wanted(kernel.kind)) continue;
     Peak& peak = PeakOf(peaks, kernel.kind, "GB/s");

@@ -22,10 +22,13 @@ struct Peak {
   std::string reason;  // why there is no figure; empty when there is one
 };
 
+// The least that memory is measured on, in bytes.
+inline constexpr int64_t kLeastPeakBytes = 4 << 20;
+
 // Measures the kinds that are named, all when none is, in the kernels' order, on one core and on
 // all (which may be the same pool). `milliseconds`: how long each kernel is tried.
 // Memory for a read or a copy: `bytes` each for source and destination; 0: four times the last
-// level cache, at least 256 MiB, at most an eighth of the memory; 4 MiB at the least.
+// level cache, at least 256 MiB, at most an eighth of the memory; kLeastPeakBytes at the least.
 std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes = 0);

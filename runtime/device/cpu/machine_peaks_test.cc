@@ -64,9 +64,9 @@ TEST(MachinePeaks, OnlyTheKindsThatAreNamed) {
 }
 
 // Also runs every kernel that this CPU has.
-TEST(MachinePeaks, ComputeKernelsAreDeterministic) {
+TEST(MachinePeaks, ComputeKernelsCompute) {
   for (const ComputeKernel& kernel : ComputeKernels())
-    if (CanRun(kernel.features)) EXPECT_EQ(kernel.run(), kernel.run()) << kernel.instruction;
+    if (CanRun(kernel.features)) EXPECT_NE(kernel.run(), 0) << kernel.instruction;
 }
 
 TEST(MachinePeaks, CopiesCopyAndReadsReadEverything) {

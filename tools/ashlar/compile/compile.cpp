@@ -3,7 +3,6 @@
 // ashlar compile: a Hugging Face directory in, an artifact out.
 
 #include <chrono>
-#include <thread>
 
 #include "codegen/CPU/CpuTarget.h"
 #include "compiler/Import/HuggingFace.h"
@@ -18,7 +17,9 @@
 #include "llvm/Support/SourceMgr.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "runtime/base/file.h"
 #include "runtime/checkpoint/safetensors.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/weight_packer.h"
 #include "runtime/program/artifact_writer.h"
@@ -122,6 +123,10 @@ int compile(const CompileOptions& options) {
   context.disableMultithreading();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  context.printOpOnDiagnostic(false);  // a model is thousands of lines
+  if (options.emit.empty())  // an output that cannot be written is found before the work is done
+    if (auto writer = AtomicFileWriter::Create(options.output); !writer.ok())
+      return Fail(writer.status());
   progress("import");
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
   if (!module) return kFailed;
@@ -201,9 +206,8 @@ int CompileMain(const Arguments& args) {
              &seed);
   parser.Add("--memory-limit", "BYTES", "an error when the program takes more, e.g. 4GiB",
              &memoryLimit);
-  parser.Add("--threads", "N",
-             "workers whose scratch counts, and that pack weights (default: one per core)",
-             &threads);
+  parser.AddThreads(&threads,
+                    "workers whose scratch counts, and that pack weights (default: one per core)");
   parser.Add("--machine", "FILE",
              "what the cost model knows of the machine, as `ashlar machine -o FILE` writes it\n"
              "(default: an ordinary core, so that a result does not depend on where it is made)",
@@ -237,8 +241,7 @@ int CompileMain(const Arguments& args) {
     options.import.randomWeights = true;
   }
   options.lowering.memoryLimit = limit;
-  options.lowering.threads =
-      threads > 0 ? threads : static_cast<int64_t>(std::thread::hardware_concurrency());
+  options.lowering.threads = threads > 0 ? threads : AvailableCores();
   return compile(options);
 }
 

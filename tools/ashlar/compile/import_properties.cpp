@@ -2,6 +2,8 @@
 
 #include "tools/ashlar/compile/import_properties.h"
 
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
@@ -32,6 +34,7 @@ void addImportProperties(const ImportOptions& options, fb::ProgramT& program) {
   add("import.batch", toText(options.batch));
   add("import.seq", options.seq ? toText(*options.seq) : "");
   add("import.context", options.context ? std::to_string(*options.context) : "");
+  add("import.ignored_fields", llvm::join(options.ignoredFields, ","));
   add("import.dtype", kWeightTypes[static_cast<int>(options.weights)]);
 }
 
@@ -68,6 +71,10 @@ ImportOptions getImportOptions(const fb::ProgramT& program) {
   std::string ignored;
   options.head = find("import.head");
   options.modelType = find("import.model_type");
+  llvm::SmallVector<llvm::StringRef> fields;
+  std::string ignoredFields = find("import.ignored_fields");
+  llvm::StringRef(ignoredFields).split(fields, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  for (llvm::StringRef field : fields) options.ignoredFields.push_back(field.str());
   if (auto batch = parseBounds("batch", find("import.batch"), ignored)) options.batch = *batch;
   options.seq = parseBounds("seq", find("import.seq"), ignored);
   if (std::string context = find("import.context"); !context.empty())

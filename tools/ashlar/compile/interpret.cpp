@@ -70,6 +70,7 @@ absl::Status interpret(const InterpretOptions& options) {
   context.disableMultithreading();
   llvm::SourceMgr sources;
   SourceMgrDiagnosticHandler diagnostics(sources, &context);
+  context.printOpOnDiagnostic(false);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, getImportOptions(metadata));
   if (!module)
     return absl::InvalidArgumentError("the model cannot be imported again from " +
@@ -105,7 +106,7 @@ int InterpretMain(const Arguments& args) {
   parser.Add("--entry", "NAME", "the entry to run (default: forward)", &options.entry);
   parser.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
              &options.weights);
-  parser.Add("--threads", "N", "accepted and ignored: the interpreter has one thread", &threads);
+  parser.AddThreads(&threads, "accepted and ignored: the interpreter has one thread");
   if (std::optional<int> code = parser.Parse(args)) return *code;
   absl::Status status = interpret(options);
   return status.ok() ? kOk : Fail(status);

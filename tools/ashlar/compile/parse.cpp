@@ -39,7 +39,10 @@ std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& 
   for (StringRef name : names) {
     std::string reason;
     auto model = cpu::findCpuModel(name, reason);
-    auto isSame = [&](const cpu::CpuModel& other) { return other.name == model->name; };
+    // "native" may name the CPU of another model with fewer instructions: a virtual machine's.
+    auto isSame = [&](const cpu::CpuModel& other) {
+      return other.name == model->name && other.features == model->features;
+    };
     if (!model)
       error = "--cpu: " + reason;
     else if (llvm::none_of(models, isSame))
