@@ -63,6 +63,11 @@ const char *getName(Limit limit) {
   return limit == Limit::Compute ? "compute" : limit == Limit::Memory ? "memory" : "launch";
 }
 
+double Prediction::getSeconds() const {
+  return launchSeconds + std::max(computeSeconds, memorySeconds) +
+         exposed * std::min(computeSeconds, memorySeconds);
+}
+
 Limit Prediction::getLimit() const {
   if (launchSeconds >= std::max(computeSeconds, memorySeconds))
     return Limit::Launch;
@@ -77,6 +82,7 @@ Prediction predict(const Work &work, const Residency &residency, const MachineCo
   double share = work.weight_read > 0 ? shares.weightProduct : shares.valueProduct;
   Prediction prediction;
   prediction.busy = busy / machine.threads;
+  prediction.exposed = shares.exposed;
   prediction.computeSeconds = work.product_flops / (share * rate(machine.f32)) +
                               work.elementwise_flops / (rate(machine.f32) / 2) +
                               work.transcendentals / rate(machine.exp);
@@ -109,9 +115,10 @@ std::string explain(const Work &work, const Residency &residency, double measure
     reason =
         format("compute: %.0f GFLOP/s, %.0f %% of the FMA peak", flops / measuredSeconds * 1e-9,
                100 * flops / measuredSeconds / machine.f32.all_cores);
-    double waiting = prediction.memorySeconds / prediction.getSeconds();
+    double waiting = prediction.exposed * prediction.memorySeconds / prediction.getSeconds();
     if (waiting > 0.1)
-      reason += format("; reads take %.0f %% of the time by the model", 100 * waiting, 0);
+      reason +=
+          format("; waiting for reads takes %.0f %% of the time by the model", 100 * waiting, 0);
   }
   if (prediction.busy < 0.9)
     reason += format("; imbalance: %.0f items keep %.0f %% of %.0f threads busy",

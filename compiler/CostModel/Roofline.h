@@ -7,11 +7,12 @@
 //   compute = product flops / (share * f32 peak) + elementwise flops / (f32 peak / 2)
 //             + transcendentals / exp peak
 //   memory  = sum over (weights, arena, state) of bytes / (cache or memory bandwidth)
-//   seconds = launch + compute + memory
+//   seconds = launch + max(compute, memory) + exposed * min(compute, memory)
 //
-// The sum, not the larger of the two: generated products read panels straight from memory and do
-// not prefetch, so that the reads of a core overlap little with its arithmetic. Rates are those of
-// the cores that have work: of n items on t threads, n / ceil(n / t) threads are busy.
+// Kernels ask for what they read ahead of time, and most of the smaller part hides behind the
+// larger; `exposed` is what does not. Rates are those of the cores that have work: of n items on t
+// threads, n / ceil(n / t) threads are busy. Fusion's decisions take the larger part alone: they
+// compare, and what is exposed only adds to what they save.
 
 #ifndef ASHLAR_COMPILER_COSTMODEL_ROOFLINE_H
 #define ASHLAR_COMPILER_COSTMODEL_ROOFLINE_H
@@ -24,11 +25,14 @@
 namespace ashlar {
 
 /// Shares of the rate of multiply-adds on registers that generated products reach with operands in
-/// cache: a property of codegen/CPU, not of the machine. Found on MiniLM at batch 1, 128 tokens;
-/// tools/bench/predict.py prints what they give for other shapes (2026-11-21).
+/// cache, and the part of the lesser of arithmetic and traffic that does not hide behind the
+/// greater: properties of codegen/CPU, not of the machine. Found on the products of BERT-base,
+/// MiniLM and GPT-2 at 1 to 1,024 rows, f32, on two cores with AVX-512 (median error 5 %);
+/// tools/bench/predict.py prints what they give on another machine (2026-11-21).
 struct CodeShares {
   double weightProduct = 0.75; // with packed weights
   double valueProduct = 0.45;  // of values, as in attention: short sums, operands packed on the way
+  double exposed = 0.3;
 };
 
 /// What of a step's data stays in the last-level cache from one step, or kernel, to the next.
@@ -46,9 +50,10 @@ const char *getName(Limit limit);
 
 struct Prediction {
   double computeSeconds = 0, memorySeconds = 0, launchSeconds = 0;
-  double busy = 1; // threads that have work, as a share of all
+  double exposed = 0; // of the lesser of the first two, as a share
+  double busy = 1;    // threads that have work, as a share of all
 
-  double getSeconds() const { return computeSeconds + memorySeconds + launchSeconds; }
+  double getSeconds() const;
   /// The largest of the three.
   Limit getLimit() const;
 };

@@ -25,7 +25,7 @@ MachineConstants makeMachine() {
   return machine;
 }
 
-TEST(Roofline, AddsUpArithmeticTrafficAndLaunch) {
+TEST(Roofline, HidesMostOfTheLesserPart) {
   Work work;
   work.items = 8;
   work.product_flops = 200e6;    // at 400e9 * 0.5: 1 ms
@@ -35,12 +35,12 @@ TEST(Roofline, AddsUpArithmeticTrafficAndLaunch) {
   work.arena_read = 3e6;         // at 100e9, from the cache: 0.05 ms with what is written
   work.arena_write = 2e6;
   work.state_read = 1e6; // at 20e9: 0.05 ms
-  CodeShares shares{0.5, 0.25};
+  CodeShares shares{0.5, 0.25, 0.2};
   Prediction prediction = predict(work, {false, true, false}, makeMachine(), shares);
   EXPECT_NEAR(prediction.computeSeconds, 2.1e-3, 1e-9);
   EXPECT_NEAR(prediction.memorySeconds, 1.1e-3, 1e-9);
   EXPECT_DOUBLE_EQ(prediction.launchSeconds, 1e-6);
-  EXPECT_NEAR(prediction.getSeconds(), 3.201e-3, 1e-9);
+  EXPECT_NEAR(prediction.getSeconds(), 2.1e-3 + 0.2 * 1.1e-3 + 1e-6, 1e-9);
   EXPECT_EQ(prediction.getLimit(), Limit::Compute);
   EXPECT_EQ(prediction.busy, 1);
   // Without weights the product is one of values.
@@ -92,6 +92,9 @@ TEST(Roofline, ExplainsByWhatIsLargest) {
   work.items = 5;
   std::string reason = explain(work, {}, 2e-3, machine);
   EXPECT_THAT(reason, HasSubstr("compute: 200 GFLOP/s, 50 % of the FMA peak"));
+  EXPECT_THAT(reason, Not(HasSubstr("waiting for reads")));
+  work.arena_read = 30e6; // 1.5 ms at 20 GB/s
+  EXPECT_THAT(explain(work, {}, 2e-3, machine), HasSubstr("waiting for reads takes 1"));
   EXPECT_THAT(reason, HasSubstr("imbalance: 5 items keep 62 % of 4 threads busy"));
 }
 

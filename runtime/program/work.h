@@ -30,7 +30,7 @@ inline constexpr double kTranscendentalFlops = 20;
 
 // At the program's extents `dims`, for a verified program. A cache is described at its room;
 // `state_share`, in [0, 1], is the part of it that is in use: where a launch reads state, its
-// reads of state, products and evaluations shrink by it.
+// reads of state and all its arithmetic shrink by it.
 Work WorkOf(const fb::ProgramT& program, const fb::LaunchT& launch, const int64_t* dims,
             double state_share = 1);
 

@@ -131,6 +131,7 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
       parts.computeSeconds += prediction.computeSeconds;
       parts.memorySeconds += prediction.memorySeconds;
       parts.launchSeconds += prediction.launchSeconds;
+      parts.exposed = prediction.exposed;
       kernel.work += works[l];
       ++kernel.calls;
     }
