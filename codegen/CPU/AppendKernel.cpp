@@ -2,8 +2,9 @@
 //
 // New keys and values into their caches, in the layout in which attention reads them: keys
 // [batch][head] [position / 32][width][32], values [batch][head][position][width padded to 32]. A
-// work item is one token. What makes the new rows (a slice of a merged product, a rotation) is
-// evaluated on the way.
+// work item is one head of a token where all caches have equally many: a token's keys lie in as
+// many cache lines as they have elements, and one core alone waits for each of them. What makes the
+// new rows (a slice of a merged product, a rotation) is evaluated on the way.
 
 #include "codegen/CPU/Kernels.h"
 
@@ -23,15 +24,22 @@ public:
   KernelDescription describe(llvm::ArrayRef<CpuModel>) const override {
     KernelDescription description;
     description.grid.push_back(asExtent(getElementCount(ArrayRef(tokens)).terms.front()));
+    description.grid.push_back(Extent{itemsPerToken, {}, 1});
     return description;
   }
   void emit(KernelContext &context) const override;
 
 private:
-  void emitAppend(KernelContext &c, CacheAppendOp append, Value sequence, Value token) const;
+  /// Where a work item's rows go; `item` counts within the token.
+  struct Place {
+    Value sequence, token, item;
+  };
+
+  void emitAppend(KernelContext &c, CacheAppendOp append, const Place &place) const;
 
   SmallVector<CacheAppendOp> appends;
   Dims tokens; // [batch, seq]
+  int64_t itemsPerToken = 1;
 };
 
 FailureOr<std::unique_ptr<KernelShape>> AppendKernel::create(func::FuncOp kernel) {
@@ -49,20 +57,26 @@ FailureOr<std::unique_ptr<KernelShape>> AppendKernel::create(func::FuncOp kernel
     shape->tokens = tokens;
     shape->appends.push_back(append);
   }
+  auto heads = [](CacheAppendOp append) {
+    return cast<CacheType>(append.getCache().getType()).getHeads();
+  };
+  if (llvm::all_equal(llvm::map_range(shape->appends, heads)))
+    shape->itemsPerToken = heads(shape->appends.front());
   return std::unique_ptr<KernelShape>(std::move(shape));
 }
 
 void AppendKernel::emit(KernelContext &c) const {
   c.e.loop(c.begin, c.end, 1, [&](Value item) {
-    SmallVector<Value> at = c.evaluator.delinearise(item, tokens);
+    Value items = c.e.constant(itemsPerToken);
+    SmallVector<Value> at = c.evaluator.delinearise(c.e.div(item, items), tokens);
     for (CacheAppendOp append : appends)
-      emitAppend(c, append, at[0], at[1]);
+      emitAppend(c, append, {at[0], at[1], c.e.rem(item, items)});
   });
 }
 
-void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequence,
-                              Value token) const {
+void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, const Place &place) const {
   Emitter &e = c.e;
+  auto [sequence, token, part] = place;
   auto type = cast<CacheType>(append.getCache().getType());
   auto argument = cast<BlockArgument>(append.getCache());
   bool keys = getLayout(argument) == "key_panels";
@@ -78,7 +92,9 @@ void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, Value sequ
   Value inside = arith::CmpIOp::create(e.b, arith::CmpIPredicate::ult, position,
                                        e.constant(type.getPositions()));
   e.when(inside, [&] {
-    e.loop(e.constant(0), e.constant(type.getHeads()), 1, [&](Value head) {
+    int64_t heads = type.getHeads() / itemsPerToken; // of an item: one, or all
+    Value first = e.mul(part, heads);
+    e.loop(first, e.add(first, heads), 1, [&](Value head) {
       Value base = e.mul(e.add(e.mul(sequence, type.getHeads()), head), positions * rowWidth);
       e.columns(e.constant(width), vectorised, [&](Value column, Lanes lanes) {
         Value element =
