@@ -2,7 +2,6 @@
 
 #include "test/lib/Golden.h"
 
-#include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Npy.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
@@ -65,6 +64,7 @@ void Golden::SetUp() {
   options.batch = {1, 3};
   options.seq = DimBounds{1, 12};
   options.context = 14;
+  options.weights = weights;
   module = importHuggingFace(context, options);
   ASSERT_TRUE(module);
 }

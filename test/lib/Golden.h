@@ -7,6 +7,7 @@
 #ifndef ASHLAR_TEST_LIB_GOLDEN_H
 #define ASHLAR_TEST_LIB_GOLDEN_H
 
+#include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Interpreter.h"
 #include "gtest/gtest.h"
 
@@ -35,6 +36,7 @@ protected:
   /// Holds every result against the stored answer, and that there is one for each.
   void expectAnswers(llvm::ArrayRef<interpreter::NamedArray> results);
 
+  WeightType weights = WeightType::Auto; // set before SetUp
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string directory;
