@@ -2,11 +2,12 @@
 //
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
-// A work item is a block of kRowBlock rows times two panels. Its sums live in scratch ([rows][64]
-// per product); depth is cut in blocks of kDepthBlock so that the panels' part stays in the
-// first-level cache while the rows pass over it. With the last block the epilogue follows each
-// group of rows, while its sums are in cache, and asks for the rows that the next group writes.
-// Neighbouring items share the rows of a, which the machine's bf16 instructions take rounded.
+// A work item is a block of kRowBlock rows times a few panels. Its sums live in scratch
+// ([rows][columns] per product); depth is cut in blocks of kDepthBlock so that the panels' part
+// stays in the first-level cache while the rows pass over it. With the last block the epilogue
+// follows each group of rows, while its sums are in cache, and asks for the rows that the next
+// group writes. Neighbouring items share the rows of a, which the machine's bf16 instructions take
+// rounded.
 
 #include "codegen/CPU/Kernels.h"
 #include "codegen/CPU/MatrixTiles.h"
@@ -25,7 +26,8 @@ static constexpr int64_t kRowBlock = 192;
 static constexpr int64_t kDepthBlock = 128;
 /// With AMX a panel's part of the depth is 32 KiB.
 static constexpr int64_t kMatrixDepthBlock = 512;
-static constexpr int64_t kItemColumns = 2 * kPanel;
+/// Work items that keep a dozen cores busy.
+static constexpr int64_t kManyItems = 12;
 
 namespace {
 
@@ -36,12 +38,12 @@ public:
   KernelDescription describe(ArrayRef<CpuModel> models) const override {
     KernelDescription description;
     description.grid.push_back(asExtent(rows, kRowBlock));
-    description.grid.push_back(Extent{columns, {}, kItemColumns});
+    description.grid.push_back(Extent{columns, {}, itemColumns});
     int64_t rounded = 0;
     for (const CpuModel &model : models)
       if (isBf16 && model.bf16 != Bf16Product::Widen)
         rounded = std::max(rounded, RoundedLeft(model, depth).getBytes(kRowBlock));
-    int64_t sums = static_cast<int64_t>(products.size()) * kRowBlock * kItemColumns * 4;
+    int64_t sums = static_cast<int64_t>(products.size()) * kRowBlock * itemColumns * 4;
     description.scratchBytes = Polynomial(sums + rounded);
     return description;
   }
@@ -58,6 +60,7 @@ private:
     Type element;
     int64_t step, run; // elements: of a step of the depth, of all of it, in columns side by side
     int64_t blockElements; // of all columns
+    int64_t panelElements() const { return kPanel / step * run; }
   };
   using Finish = llvm::function_ref<void(Value first, Value count)>;
 
@@ -66,10 +69,13 @@ private:
   Value locateSums(KernelContext &c, size_t index) const;
   Value locateRounded(KernelContext &c) const;
   Panels locatePanels(KernelContext &c, const Item &item, size_t index) const;
+  int64_t chooseItemColumns() const;
   int64_t getLastDepth(int64_t block) const { return (depth - 1) / block * block; }
   void emitProduct(KernelContext &c, const Item &item, size_t index, Finish finish) const;
   void emitMatrixProduct(KernelContext &c, const Item &item, size_t index, Finish finish) const;
-  void emitColumns(const Item &item, llvm::function_ref<void(int64_t)> emitWidth, Emitter &e) const;
+  /// Calls emitStrip(first panel, columns, whether it is the last) for the item's panels.
+  void emitColumns(Emitter &e, const Item &item,
+                   llvm::function_ref<void(int64_t, int64_t, bool)> emitStrip) const;
   void emitEpilogue(KernelContext &c, const Item &item, Value first, Value count) const;
   void prefetchResults(KernelContext &c, const Item &item, Value first, Value count) const;
 
@@ -79,7 +85,8 @@ private:
   Monomial rowStride; // of the left operand, in elements
   Monomial rows;
   int64_t columns = 0, depth = 0;
-  bool isBf16 = false; // the weights
+  int64_t itemColumns = 2 * kPanel; // of a work item
+  bool isBf16 = false;              // the weights
 };
 
 /// The distance of consecutive rows, where the leading dimensions follow each other without gaps.
@@ -139,6 +146,7 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
     return first.emitOpError() << "has packed weights whose dimensions are not numbers";
   result.pop_back();
   shape->rows = getElementCount(result).terms.front();
+  shape->itemColumns = shape->chooseItemColumns();
   for (Value value : kernel.getBody().front().getTerminator()->getOperands())
     if (getDims(cast<RankedTensorType>(stripReshapes(value).getType())) != getDims(first.getType()))
       return first.emitOpError() << "is fused with a result of another shape: " << value.getType();
@@ -150,9 +158,20 @@ FailureOr<std::unique_ptr<KernelShape>> ProductKernel::create(func::FuncOp kerne
   return std::unique_ptr<KernelShape>(std::move(shape));
 }
 
+/// Two panels. Where there is one row per sequence, as in a decoding step, the weights come from
+/// memory, which delivers more when more streams are read at a time (two runs of a panel 24 GB/s,
+/// four 26, eight 28, on the two cores of codegen/CPU/README.md): then eight runs, as long as there
+/// are items for a dozen cores, else four panels.
+int64_t ProductKernel::chooseItemColumns() const {
+  if (rows.scale != 1 || rows.names.size() > 1 || columns <= 2 * kPanel)
+    return 2 * kPanel;
+  int64_t widest = 8 * getRunColumns(isBf16 ? WeightType::BF16 : WeightType::F32);
+  return columns / widest >= kManyItems ? widest : 4 * kPanel;
+}
+
 void ProductKernel::emit(KernelContext &c) const {
   Emitter &e = c.e;
-  int64_t blocks = llvm::divideCeil(columns, kItemColumns);
+  int64_t blocks = llvm::divideCeil(columns, itemColumns);
   Value total = c.evaluator.product(rows);
   e.loop(c.begin, c.end, 1, [&](Value index) {
     Item item;
@@ -186,7 +205,7 @@ Value ProductKernel::locateLeft(KernelContext &c, const Item &item) const {
 }
 
 Value ProductKernel::locateSums(KernelContext &c, size_t index) const {
-  return c.e.offset(c.scratch, c.e.f32, c.e.constant(index * kRowBlock * kItemColumns));
+  return c.e.offset(c.scratch, c.e.f32, c.e.constant(index * kRowBlock * itemColumns));
 }
 
 Value ProductKernel::locateRounded(KernelContext &c) const {
@@ -200,7 +219,7 @@ ProductKernel::Panels ProductKernel::locatePanels(KernelContext &c, const Item &
   panels.element = isBf16 ? e.b.getBF16Type() : e.f32;
   panels.step = isBf16 ? 16 : kPanel;
   panels.run = panels.step * (isBf16 ? llvm::alignTo(depth, 2) : depth);
-  panels.blockElements = kItemColumns / panels.step * panels.run;
+  panels.blockElements = itemColumns / panels.step * panels.run;
   auto weight = cast<BlockArgument>(products[index].getB());
   panels.begin = e.offset(c.evaluator.buffer(weight.getArgNumber()), panels.element,
                           e.mul(item.block, panels.blockElements));
@@ -222,22 +241,20 @@ void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index
     tiles.type = isDot ? WeightType::BF16Dot : isBf16 ? WeightType::BF16 : WeightType::F32;
     tiles.a = e.offset(rows, isDot ? panels.element : e.f32, from);
     tiles.lda = isDot ? e.constant(rounded.getRowStride()) : c.evaluator.product(rowStride);
-    tiles.b = e.offset(panels.begin, panels.element, e.mul(from, panels.step));
     tiles.ldb = e.constant(panels.step);
     tiles.runStride = e.constant(panels.run);
-    tiles.c = locateSums(c, index);
-    tiles.ldc = e.constant(kItemColumns);
+    tiles.ldc = e.constant(itemColumns);
     tiles.depth = e.constant(isDot ? llvm::alignTo(length, 2) : length);
     tiles.rows = item.rows;
     tiles.next = e.offset(panels.begin, panels.element, next);
     tiles.accumulate = e.isNot(e.equal(from, e.constant(0)));
-    emitColumns(
-        item,
-        [&](int64_t width) {
-          tiles.columns = width;
-          emitTiles(e, c.module, tiles, finish);
-        },
-        e);
+    emitColumns(e, item, [&](int64_t panel, int64_t width, bool isLast) {
+      tiles.b = e.offset(panels.begin, panels.element,
+                         e.add(e.mul(from, panels.step), panel * panels.panelElements()));
+      tiles.c = e.offset(locateSums(c, index), e.f32, e.constant(panel * kPanel));
+      tiles.columns = width;
+      emitTiles(e, c.module, tiles, isLast ? finish : nullptr);
+    });
   };
   int64_t last = getLastDepth(kDepthBlock);
   e.loop(e.constant(0), e.constant(last), kDepthBlock, [&](Value from) {
@@ -258,18 +275,16 @@ void ProductKernel::emitMatrixProduct(KernelContext &c, const Item &item, size_t
     product.accumulate = accumulate;
     product.a = e.offset(locateRounded(c), panels.element, rounded.getDepthOffset(e, from));
     product.tileRowStride = e.constant(rounded.getRowStride());
-    product.b = e.offset(panels.begin, panels.element, e.mul(from, panels.step));
     product.runStride = e.constant(panels.run);
-    product.c = locateSums(c, index);
-    product.ldc = e.constant(kItemColumns);
+    product.ldc = e.constant(itemColumns);
     product.rows = item.rows;
-    emitColumns(
-        item,
-        [&](int64_t width) {
-          product.columns = width;
-          emitMatrixTiles(e, c.module, product, finish);
-        },
-        e);
+    emitColumns(e, item, [&](int64_t panel, int64_t width, bool isLast) {
+      product.b = e.offset(panels.begin, panels.element,
+                           e.add(e.mul(from, panels.step), panel * panels.panelElements()));
+      product.c = e.offset(locateSums(c, index), e.f32, e.constant(panel * kPanel));
+      product.columns = width;
+      emitMatrixTiles(e, c.module, product, isLast ? finish : nullptr);
+    });
   };
   int64_t last = getLastDepth(kMatrixDepthBlock);
   if (last == 0)
@@ -280,16 +295,22 @@ void ProductKernel::emitMatrixProduct(KernelContext &c, const Item &item, size_t
   emitDepth(e.constant(last), depth - last, true, finish);
 }
 
-/// Two panels, or the one that is left at the end.
-void ProductKernel::emitColumns(const Item &item, llvm::function_ref<void(int64_t)> emitWidth,
-                                Emitter &e) const {
-  int64_t panels = llvm::divideCeil(columns, kPanel);
-  if (panels % 2 == 0)
-    return emitWidth(2 * kPanel);
-  Value isWhole = e.less(item.block, e.constant(panels / 2));
-  if (panels > 1)
-    e.when(isWhole, [&] { emitWidth(2 * kPanel); });
-  e.when(e.isNot(isWhole), [&] { emitWidth(kPanel); });
+void ProductKernel::emitColumns(Emitter &e, const Item &item,
+                                llvm::function_ref<void(int64_t, int64_t, bool)> emitStrip) const {
+  int64_t whole = columns / itemColumns; // items with all of their columns
+  int64_t rest = llvm::divideCeil(columns - whole * itemColumns, kPanel);
+  // The panels of the last item two by two.
+  auto emitRest = [&] {
+    for (int64_t panel = 0; panel < rest; panel += 2)
+      emitStrip(panel, std::min<int64_t>(rest - panel, 2) * kPanel, panel + 2 >= rest);
+  };
+  if (rest == 0 || rest == itemColumns / kPanel) // panels are whole in memory
+    return emitStrip(0, itemColumns, true);
+  if (whole == 0)
+    return emitRest();
+  Value isWhole = e.less(item.block, e.constant(whole));
+  e.when(isWhole, [&] { emitStrip(0, itemColumns, true); });
+  e.when(e.isNot(isWhole), emitRest);
 }
 
 /// Asks for the lines of the results' rows `first` to `first + count` of the item, to write them.
@@ -303,8 +324,8 @@ void ProductKernel::prefetchResults(KernelContext &c, const Item &item, Value fi
     Value buffer = c.evaluator.resultBuffer(index);
     e.loop(e.constant(0), count, 1, [&](Value local) {
       Value row = e.add(e.add(item.firstRow, first), local);
-      Value begin = e.mul(e.add(e.mul(row, columns), e.mul(item.block, kItemColumns)), bytes);
-      for (int64_t byte = 0; byte < kItemColumns * bytes; byte += 64)
+      Value begin = e.mul(e.add(e.mul(row, columns), e.mul(item.block, itemColumns)), bytes);
+      for (int64_t byte = 0; byte < itemColumns * bytes; byte += 64)
         e.prefetch(buffer, e.add(begin, byte), 3, /*isWrite=*/true);
     });
   }
@@ -322,20 +343,19 @@ void ProductKernel::emitEpilogue(KernelContext &c, const Item &item, Value first
   for (auto [index, product] : llvm::enumerate(products)) {
     Value sums = locateSums(c, index);
     c.evaluator.provide(product.getResult(), [&, sums](Evaluator::Index, Lanes lanes) {
-      return e.load(e.f32, sums, e.add(e.mul(row, kItemColumns), sumColumn),
-                    {lanes.width, nullptr});
+      return e.load(e.f32, sums, e.add(e.mul(row, itemColumns), sumColumn), {lanes.width, nullptr});
     });
   }
   for (Value value : terminator->getOperands())
     vectorised &= c.evaluator.isVectorisable(stripReshapes(value));
-  Value firstColumn = e.mul(item.block, kItemColumns);
+  Value firstColumn = e.mul(item.block, itemColumns);
   e.loop(first, e.add(first, count), 1, [&](Value localRow) {
     row = localRow;
     Value globalRow = e.add(item.firstRow, localRow);
     SmallVector<Value> at = c.evaluator.delinearise(globalRow, leading);
     at.push_back(nullptr);
-    Value width = e.min(e.constant(kItemColumns), e.sub(e.constant(columns), firstColumn));
-    Value extent = columns % kItemColumns == 0 ? e.constant(kItemColumns) : width;
+    Value width = e.min(e.constant(itemColumns), e.sub(e.constant(columns), firstColumn));
+    Value extent = columns % itemColumns == 0 ? e.constant(itemColumns) : width;
     e.columns(extent, vectorised, [&](Value column, Lanes lanes) {
       sumColumn = column;
       at.back() = e.add(firstColumn, column);

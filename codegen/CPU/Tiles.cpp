@@ -14,8 +14,8 @@ namespace ashlar::cpu {
 
 namespace {
 
-/// How far ahead a kernel asks for what it will read itself, in bytes.
-constexpr int64_t kStreamAhead = 2048;
+/// How far ahead a kernel asks for what it will read itself, in bytes of all runs together.
+constexpr int64_t kStreamAhead = 8192;
 /// A call asks for at least one line in 2^kMostSpread steps.
 constexpr int64_t kMostSpread = 3;
 /// A step of depth of this many columns fills a cache line of f32, or shares one of bf16 with the
@@ -197,10 +197,11 @@ private:
     if (shape.ahead != Ahead::Own)
       return;
     bool isF32 = shape.type == WeightType::F32;
+    int64_t ahead = kStreamAhead * getRunColumns(shape.type) / shape.columns;
     Value row = e.mul(k, isF32 ? args.ldb : e.constant(kPairElements / 2));
     for (int64_t column = 0; column < shape.columns; column += kLineColumns) {
       Value position = e.add(e.add(getRun(column), row), isF32 ? column % kPanel : 0);
-      e.prefetch(args.b, e.add(e.mul(position, shape.elementBytes()), kStreamAhead), 3);
+      e.prefetch(args.b, e.add(e.mul(position, shape.elementBytes()), ahead), 3);
     }
   }
 
@@ -242,25 +243,34 @@ public:
     for (int64_t size = mostRows; size >= 1; --size)
       e.when(e.equal(group.count, e.constant(size)), [&] {
         if (shape.ahead == Ahead::Nothing)
-          return emitKernels(size, Ahead::Nothing);
-        e.when(isOwn, [&] { emitKernels(size, Ahead::Own); });
+          return emitKernels(size, Ahead::Nothing, tileColumns);
+        e.when(isOwn, [&] { emitKernels(size, Ahead::Own, getOwnColumns(size)); });
         // Groups are balanced: where there are several, each is at least half full.
         if (2 * size >= mostRows)
-          e.when(e.isNot(isOwn), [&] { emitKernels(size, Ahead::Next); });
+          e.when(e.isNot(isOwn), [&] { emitKernels(size, Ahead::Next, tileColumns); });
       });
   }
 
 private:
-  void emitKernels(int64_t size, Ahead ahead) {
-    TileShape tile{shape.type, tileColumns, ahead};
+  /// The columns of a tile of `size` rows of A whose part of B comes straight from memory: as many
+  /// as there are registers for, because memory delivers more when more streams are read at a time.
+  int64_t getOwnColumns(int64_t size) const {
+    int64_t width = shape.columns;
+    while (width > tileColumns && size * width / e.model.lanes > e.model.accumulators)
+      width /= 2;
+    return width;
+  }
+
+  void emitKernels(int64_t size, Ahead ahead, int64_t width) {
+    TileShape tile{shape.type, width, ahead};
     std::string name = tile.getName() + "_" + std::to_string(size);
-    for (int64_t column = 0; column < shape.columns; column += tileColumns) {
+    for (int64_t column = 0; column < shape.columns; column += width) {
       SmallVector<Value> inputs = {
           args.a,   args.lda,       getColumn(column),
           args.ldb, args.runStride, e.offset(args.c, e.f32, e.constant(column)),
           args.ldc, args.depth,     args.accumulate};
       if (ahead == Ahead::Next)
-        inputs.append({getNext(column / tileColumns), args.spread});
+        inputs.append({getNext(column / width), args.spread});
       callFunction(e, module, name, inputs, [&](ValueRange in) {
         Value next = ahead == Ahead::Next ? in[9] : Value(),
               spread = ahead == Ahead::Next ? in[10] : Value();

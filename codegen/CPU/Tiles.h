@@ -4,7 +4,7 @@
 //
 //   C[rows, columns] (+)= A[rows, depth] B[depth, columns]
 //
-// for one panel or two side by side (columns = kPanel or 2 kPanel). Rows are cut into balanced
+// for panels side by side (columns = kPanel times a power of two). Rows are cut into balanced
 // groups. There is a function for a group for each kind of B, number of columns and kind of
 // prefetch, as each is needed, and each group size has its own straight-line kernel whose sums stay
 // in registers: per step of depth a row of B in CpuModel::tileRegisters registers, and per row of A
@@ -37,7 +37,7 @@ inline int64_t getRunColumns(WeightType type) { return type == WeightType::F32 ?
 /// has a row every ldb, a bf16 run a pair of rows every 32 elements.
 struct TileProduct {
   WeightType type;
-  int64_t columns; // kPanel or 2 * kPanel
+  int64_t columns; // kPanel times a power of two
   mlir::Value a, lda, b, ldb, runStride, c, ldc, depth, rows;
   /// The part of B, as deep and with the same runs, that will be needed after this one, its rows
   /// without gaps; null where all of B is in cache.

@@ -66,7 +66,7 @@ absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vecto
   std::sort(times.begin(), times.end());
   result->min_ms = times.front();
   result->median_ms = times[times.size() / 2];
-  double share = StateShare(entry, dims, result->context);
+  double share = StateShare(session.program().metadata(), entry, dims, result->context);
   for (const auto& launch : entry.launches) {
     Work work = WorkOf(session.program().metadata(), *launch, dims.data(), share);
     result->operations += work.flops();

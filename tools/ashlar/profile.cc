@@ -104,7 +104,7 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
   const fb::ProgramT& program = session.program().metadata();
   int64_t context = DefaultContext(entry, dims);
   ASHLAR_ASSIGN_OR_RETURN(Samples samples, Measure(session, entry, dims, context));
-  double share = StateShare(entry, dims, context);
+  double share = StateShare(program, entry, dims, context);
   std::vector<Work> works;
   EntryProfile profile;
   double arena = 0;

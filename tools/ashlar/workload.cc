@@ -139,12 +139,16 @@ std::string Scaled(double value, double base, const char* const* units) {
 
 }  // namespace
 
-double StateShare(const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context) {
-  double share = 1;
+double StateShare(const fb::ProgramT& program, const fb::EntryT& entry,
+                  const std::vector<int64_t>& dims, int64_t context) {
+  double share = 1, sequences = 1;
+  for (size_t i = 0; i < dims.size(); ++i)
+    if (program.dims[i]->name == "batch")
+      sequences = static_cast<double>(dims[i]) / static_cast<double>(program.dims[i]->maximum);
   for (const auto& limit : entry.limits)
     share = std::min(share, static_cast<double>(context + Evaluate(*limit->add, dims.data())) /
                                 static_cast<double>(std::max<int64_t>(limit->limit, 1)));
-  return share;
+  return share * sequences;
 }
 
 std::string HumanBytes(double bytes) {

@@ -63,8 +63,10 @@ absl::Status SetContext(Session& session, const fb::EntryT& entry, const std::ve
 // do not; 0 for others.
 int64_t DefaultContext(const fb::EntryT& entry, const std::vector<int64_t>& dims);
 
-// The part of the caches' room that a step from this context has in use, in [0, 1].
-double StateShare(const fb::EntryT& entry, const std::vector<int64_t>& dims, int64_t context);
+// The part of the caches' room, for all sequences at their bound, that a step from this context has
+// in use, in [0, 1].
+double StateShare(const fb::ProgramT& program, const fb::EntryT& entry,
+                  const std::vector<int64_t>& dims, int64_t context);
 
 // "12.3 MiB".
 std::string HumanBytes(double bytes);

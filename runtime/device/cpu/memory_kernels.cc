@@ -45,18 +45,18 @@ __attribute__((target("avx512f"))) int64_t ReadAvx512(const char* from, char*, i
   return _mm512_reduce_or_epi64(_mm512_or_si512(a, b));
 }
 
-// Four streams, each over a quarter of the bytes.
+// Streams side by side, each over its part of the bytes, which they divide.
+template <int kStreams>
 __attribute__((target("avx512f"))) int64_t ReadStreamsAvx512(const char* from, char*,
                                                              int64_t bytes) {
-  __m512i a = _mm512_setzero_si512(), b = a, c = a, d = a;
-  int64_t quarter = bytes / 4;
-  for (int64_t i = 0; i < quarter; i += 64) {
-    a = _mm512_or_si512(a, _mm512_load_si512(from + i));
-    b = _mm512_or_si512(b, _mm512_load_si512(from + i + quarter));
-    c = _mm512_or_si512(c, _mm512_load_si512(from + i + 2 * quarter));
-    d = _mm512_or_si512(d, _mm512_load_si512(from + i + 3 * quarter));
-  }
-  return _mm512_reduce_or_epi64(_mm512_or_si512(_mm512_or_si512(a, b), _mm512_or_si512(c, d)));
+  __m512i sums[kStreams];
+  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+  int64_t part = bytes / kStreams;
+  for (int64_t i = 0; i < part; i += 64)
+    for (int j = 0; j < kStreams; ++j)
+      sums[j] = _mm512_or_si512(sums[j], _mm512_load_si512(from + i + j * part));
+  for (int j = 1; j < kStreams; ++j) sums[0] = _mm512_or_si512(sums[0], sums[j]);
+  return _mm512_reduce_or_epi64(sums[0]);
 }
 
 // Stores around the caches: what is written is not read first.
@@ -92,7 +92,9 @@ const std::vector<MemoryKernel>& MemoryKernels() {
       {"read", "AVX-512 loads", {"avx512f"}, ReadAvx512<0>},
       {"read", "AVX-512 loads, prefetch", {"avx512f"}, ReadAvx512<1024>},
       {"read", "AVX-512 loads, prefetch far", {"avx512f"}, ReadAvx512<4096>},
-      {"read", "AVX-512 loads, four streams", {"avx512f"}, ReadStreamsAvx512},
+      {"read", "AVX-512 loads, 4 streams", {"avx512f"}, ReadStreamsAvx512<4>},
+      {"read", "AVX-512 loads, 8 streams", {"avx512f"}, ReadStreamsAvx512<8>},
+      {"read", "AVX-512 loads, 16 streams", {"avx512f"}, ReadStreamsAvx512<16>},
       {"copy", "SSE, stores past the caches", {}, CopySse},
       {"copy", "AVX-512, stores past the caches", {"avx512f"}, CopyAvx512},
       {"copy", "REP MOVSB", {}, CopyString},
