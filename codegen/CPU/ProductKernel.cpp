@@ -28,6 +28,8 @@ static constexpr int64_t kDepthBlock = 128;
 static constexpr int64_t kMatrixDepthBlock = 512;
 /// Work items that keep a dozen cores busy.
 static constexpr int64_t kManyItems = 12;
+/// Rows that are one group of Tiles on every machine with AVX-512.
+static constexpr int64_t kFewRows = 6;
 
 namespace {
 
@@ -246,12 +248,13 @@ void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index
     tiles.ldc = e.constant(itemColumns);
     tiles.depth = e.constant(isDot ? llvm::alignTo(length, 2) : length);
     tiles.rows = item.rows;
-    tiles.next = e.offset(panels.begin, panels.element, next);
     tiles.accumulate = e.isNot(e.equal(from, e.constant(0)));
     emitColumns(e, item, [&](int64_t panel, int64_t width, bool isLast) {
       tiles.b = e.offset(panels.begin, panels.element,
                          e.add(e.mul(from, panels.step), panel * panels.panelElements()));
       tiles.c = e.offset(locateSums(c, index), e.f32, e.constant(panel * kPanel));
+      tiles.next =
+          e.offset(panels.begin, panels.element, e.add(next, panel * panels.panelElements()));
       tiles.columns = width;
       emitTiles(e, c.module, tiles, isLast ? finish : nullptr);
     });
@@ -297,20 +300,28 @@ void ProductKernel::emitMatrixProduct(KernelContext &c, const Item &item, size_t
 
 void ProductKernel::emitColumns(Emitter &e, const Item &item,
                                 llvm::function_ref<void(int64_t, int64_t, bool)> emitStrip) const {
+  int64_t itemPanels = itemColumns / kPanel;
   int64_t whole = columns / itemColumns; // items with all of their columns
   int64_t rest = llvm::divideCeil(columns - whole * itemColumns, kPanel);
-  // The panels of the last item two by two.
-  auto emitRest = [&] {
-    for (int64_t panel = 0; panel < rest; panel += 2)
-      emitStrip(panel, std::min<int64_t>(rest - panel, 2) * kPanel, panel + 2 >= rest);
+  auto emitStrips = [&](int64_t panels) {
+    for (int64_t panel = 0; panel < panels; panel += 2)
+      emitStrip(panel, std::min<int64_t>(panels - panel, 2) * kPanel, panel + 2 >= panels);
   };
-  if (rest == 0 || rest == itemColumns / kPanel) // panels are whole in memory
-    return emitStrip(0, itemColumns, true);
+  // Several groups of rows share a strip's part of the depth in the first-level cache.
+  auto emitWhole = [&] {
+    if (itemPanels == 2)
+      return emitStrips(2);
+    Value isOneGroup = e.less(item.rows, e.constant(kFewRows + 1));
+    e.when(isOneGroup, [&] { emitStrip(0, itemColumns, true); });
+    e.when(e.isNot(isOneGroup), [&] { emitStrips(itemPanels); });
+  };
+  if (rest == 0 || rest == itemPanels) // panels are whole in memory
+    return emitWhole();
   if (whole == 0)
-    return emitRest();
+    return emitStrips(rest);
   Value isWhole = e.less(item.block, e.constant(whole));
-  e.when(isWhole, [&] { emitStrip(0, itemColumns, true); });
-  e.when(e.isNot(isWhole), emitRest);
+  e.when(isWhole, emitWhole);
+  e.when(e.isNot(isWhole), [&] { emitStrips(rest); });
 }
 
 /// Asks for the lines of the results' rows `first` to `first + count` of the item, to write them.
