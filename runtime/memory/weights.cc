@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/memory/weights.h"
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/memory/weight_packer.h"
 
@@ -34,25 +35,27 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
   ASHLAR_ASSIGN_OR_RETURN(source.packer,
                           WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
-    return FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
-                              " was compiled from (expected hash ", std::hex,
-                              metadata.checkpoint_hash, ", found ", (*checkpoint)->HeaderHash(),
-                              "); compile it again for this checkpoint");
+    return WithCode(
+        ErrorCode::kOtherCheckpoint,
+        FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
+                           " was compiled from (expected hash ", std::hex, metadata.checkpoint_hash,
+                           ", found ", (*checkpoint)->HeaderHash(),
+                           "); compile it again for this checkpoint"));
   return source;
 }
 
 }  // namespace
 
-absl::Status Weights::Pack(const WeightPacker& packer, ThreadPool& pool) {
+absl::Status Weights::Pack(const WeightPacker& packer, Executor& executor) {
   ASHLAR_ASSIGN_OR_RETURN(region_, MemoryRegion::Allocate(bytes(), "weights"));
   data_ = region_.data();
-  packer.PackAll(pool, region_.data());
+  packer.PackAll(executor, region_.data());
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool,
+                                                             Executor& executor,
                                                              const CacheOptions& options) {
   const fb::ProgramT& metadata = program->metadata();
   std::shared_ptr<Weights> weights(new Weights(program));
@@ -63,7 +66,7 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   if (metadata.weights_bytes == 0) return std::shared_ptr<const Weights>(weights);
   ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory));
   if (options.directory.empty()) {
-    ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
+    ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
     return std::shared_ptr<const Weights>(weights);
   }
   ASHLAR_ASSIGN_OR_RETURN(CacheIdentity identity,
@@ -84,7 +87,7 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   }
   if (status.code() != absl::StatusCode::kNotFound)
     outcome.note = StrCat(Message(status), "; packed anew");
-  ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
+  ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
   // What was packed while the checkpoint changed is not kept.
   auto after = CacheIdentity::Of(metadata, source.checkpoint.get());
   if (!after.ok() || !(*after == identity))

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/cpu/executor.h"
 #include "runtime/memory/memory_region.h"
 #include "runtime/memory/weight_packer.h"
 #include "runtime/memory/weights_cache.h"
@@ -19,15 +19,15 @@ namespace ashlar {
 class Weights {
  public:
   // Binds what the artifact says: its embedded section (mapped, not copied), tensors made of its
-  // seed, or the checkpoint in the directory that it remembers, packed on the pool. A `directory`
-  // that is not empty is read in place of any of these. Errors: NotFound or InvalidArgument that
-  // name the directory or the tensor with what was expected and found; FailedPrecondition when the
-  // checkpoint's headers are not those that were compiled.
-  // With a cache, packed weights are mapped from there where they are, else stored there; whatever
-  // goes wrong with the cache is no error (cache()).
+  // seed, or the checkpoint in the directory that it remembers, packed by the executor. A
+  // `directory` that is not empty is read in place of any of these. Errors: NotFound or
+  // InvalidArgument that name the directory or the tensor with what was expected and found;
+  // FailedPrecondition when the checkpoint's headers are not those that were compiled. With a
+  // cache, packed weights are mapped from there where they are, else stored there; whatever goes
+  // wrong with the cache is no error (cache()).
   static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool,
+                                                             Executor& executor,
                                                              const CacheOptions& cache = {});
 
   // The weights region, program.weights_bytes bytes; page-aligned.
@@ -44,7 +44,7 @@ class Weights {
   explicit Weights(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
   // Packs all of it into a region of its own.
-  absl::Status Pack(const WeightPacker& packer, ThreadPool& pool);
+  absl::Status Pack(const WeightPacker& packer, Executor& executor);
 
   std::shared_ptr<const Program> program_;
   MemoryRegion region_;

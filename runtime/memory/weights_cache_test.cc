@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "runtime/base/file.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/weights.h"
 #include "runtime/testing/tiny_program.h"
 

@@ -10,6 +10,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/weight_packer.h"
 #include "runtime/testing/checkpoint_builder.h"
 #include "runtime/testing/tiny_program.h"

@@ -89,9 +89,9 @@ absl::StatusOr<Result> Bench(const Request& request) {
   }
   // Peaks before and after: on a machine that others use too, the better ones are nearer to the
   // truth.
-  Peaks before = MeasurePeaks(session->pool());
+  Peaks before = MeasurePeaks(session->executor());
   ASHLAR_RETURN_IF_ERROR(Measure(*session, entry, dims, request.milliseconds, &result));
-  Peaks after = MeasurePeaks(session->pool());
+  Peaks after = MeasurePeaks(session->executor());
   result.peaks.f32_gflops = std::max(before.f32_gflops, after.f32_gflops);
   result.peaks.read_gbs = std::max(before.read_gbs, after.read_gbs);
   result.peaks.launch_us = std::min(before.launch_us, after.launch_us);

@@ -6,6 +6,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
@@ -112,7 +113,8 @@ void PrintEntry(const fb::ProgramT& program, const fb::EntryT& entry,
 absl::Status Profile(const SessionRequest& request, const MachineRequest& machine_request,
                      const std::vector<int64_t>& dims, bool json) {
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
-  ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine, GetMachine(machine_request, session->pool()));
+  ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine,
+                          GetMachine(machine_request, session->executor()));
   auto entries = nlohmann::ordered_json::array();
   for (const auto& entry : session->program().metadata().entries) {
     ASHLAR_ASSIGN_OR_RETURN(EntryProfile profile, ProfileEntry(*session, *entry, dims, machine));

@@ -31,9 +31,7 @@ int CgroupQuota() {
   return static_cast<int>(std::min(std::ceil(quota / period), 1e6));
 }
 
-}  // namespace
-
-int AvailableCores() {
+int CountCores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
@@ -41,6 +39,13 @@ int AvailableCores() {
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
     if (CPU_ISSET(cpu, &set)) cores.insert(CoreOf(cpu));
   return std::max(1, std::min(static_cast<int>(cores.size()), CgroupQuota()));
+}
+
+}  // namespace
+
+int AvailableCores() {
+  static const int cores = CountCores();  // reads a file per CPU
+  return cores;
 }
 
 }  // namespace ashlar

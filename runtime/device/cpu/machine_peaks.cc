@@ -38,7 +38,7 @@ std::string Missing(const std::vector<std::string>& features) {
   return missing;
 }
 
-double MeasureCompute(ThreadPool& pool, const ComputeKernel& kernel, int milliseconds) {
+double MeasureCompute(Executor& pool, const ComputeKernel& kernel, int milliseconds) {
   int64_t items = pool.size();
   double seconds = BestSeconds(milliseconds, [&] {
     pool.ParallelFor(items, [&](int64_t begin, int64_t end, int) {
@@ -75,7 +75,7 @@ class Buffer {
 
 constexpr int64_t kBlock = 4 << 20;  // bytes of a work item at the most
 
-double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* from, char* to,
+double MeasureMemory(Executor& pool, const MemoryKernel& kernel, const char* from, char* to,
                      int64_t bytes, int milliseconds) {
   // Every thread gets a block, however many there are.
   int64_t block =
@@ -107,7 +107,7 @@ Peak& PeakOf(std::vector<Peak>& peaks, const std::string& kind, const char* unit
 }
 
 template <typename Measure>
-void Enter(Peak& peak, const std::string& instruction, ThreadPool& one, ThreadPool& all,
+void Enter(Peak& peak, const std::string& instruction, Executor& one, Executor& all,
            Measure&& measure) {
   double all_cores = measure(all), one_core = &one == &all ? all_cores : measure(one);
   peak.reason.clear();
@@ -133,7 +133,7 @@ int64_t LastLevelCacheBytes() {
   return std::max<int64_t>({sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE), 0});
 }
 
-std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
+std::vector<Peak> MeasureMachinePeaks(Executor& one, Executor& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes) {
   std::vector<Peak> peaks;
@@ -146,7 +146,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
                                                             : "GFLOP/s");
     if (CanRun(peak, kernel.features))
       Enter(peak, kernel.instruction, one, all,
-            [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });
+            [&](Executor& pool) { return MeasureCompute(pool, kernel, milliseconds); });
   }
   if (!wanted("read") && !wanted("copy")) return peaks;
   bytes = std::max(bytes == 0 ? BufferBytes() : bytes, kBlock);
@@ -157,7 +157,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
     if (!from.data() || (kernel.kind == "copy" && !to.data()))
       peak.reason = "two buffers of " + std::to_string(bytes) + " bytes could not be had";
     else if (CanRun(peak, kernel.features))
-      Enter(peak, kernel.instruction, one, all, [&](ThreadPool& pool) {
+      Enter(peak, kernel.instruction, one, all, [&](Executor& pool) {
         return MeasureMemory(pool, kernel, from.data(), to.data(), bytes, milliseconds);
       });
   }
