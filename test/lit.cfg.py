@@ -35,6 +35,18 @@ for python in ("python3", "/usr/bin/python3"):
         config.substitutions.append(("%packaging_python", python))
         break
 
+# Whether a test may mount a file system that only it sees.
+mount = "mount -t tmpfs none /mnt"
+if shutil.which("unshare") and subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode == 0:
+    config.available_features.add("small-disks")
+
+# A browser that looks at the pages that are written.
+for browser in ("chromium", "chromium-browser", "google-chrome"):
+    if shutil.which(browser):
+        config.available_features.add("chromium")
+        config.substitutions.append(("%chromium", browser))
+        break
+
 # Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
 if os.path.isdir(config.shared_data):
     config.available_features.add("shared-data")

@@ -12,6 +12,7 @@
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/program/artifact_writer.h"
 
 namespace ashlar {
 namespace {
@@ -193,6 +194,28 @@ TEST_F(EmbeddingTest, HasADeadline) {
   session->Reset();
   ASSERT_TRUE(Step(*session, 4, &total).ok());
   EXPECT_EQ(total, 4);
+}
+
+TEST_F(EmbeddingTest, AnArtifactThatIsCutMeanwhileIsAnError) {
+  GuardMappedFiles();
+  tiny_.program.weight_source = fb::WeightSource::Embedded;
+  const std::string path = directory_ + "/embedded.ashlar";
+  ASSERT_TRUE(
+      WriteArtifact(path, tiny_.program, tiny_.code, tiny_.constants, [&](const ByteSink& sink) {
+        return sink({bound_->weights().data(), bound_->weights().bytes()});
+      }).ok());
+  auto program = BoundProgram::Load(path, {});
+  ASSERT_TRUE(program.ok()) << program.status();
+  auto session = Session::Create(*program, {});
+  ASSERT_TRUE(session.ok());
+  EXPECT_TRUE(Computes(**session));
+  ASSERT_EQ(truncate(path.c_str(), 0), 0);
+  std::vector<float> x = SomeX(8);
+  std::vector<Tensor> outputs;
+  absl::Status status =
+      (*session)->Run("forward", {{"x", DType::kF32, {2, 4, kTinyK}, x.data()}}, &outputs);
+  EXPECT_EQ(CodeOf(status), ErrorCode::kFileChanged);
+  EXPECT_THAT(Message(status), HasSubstr(path + " became shorter"));
 }
 
 TEST_F(EmbeddingTest, TellsTheLogWhatWentWrongWithTheCache) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/program/extent.h"
@@ -78,8 +79,10 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Executor& executor
     for (const auto& extent : launch.kernel->grid)
       items *= Evaluate(*extent, launch.extents.data());
     executor.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
+      const Clock::time_point start = options.tracer ? Clock::now() : Clock::time_point();
       CallKernel(launch.function, launch.buffers.data(), launch.extents.data(), from, to,
                  scratch + worker * scratch_stride);
+      if (options.tracer) options.tracer->Record(worker, static_cast<int>(i), to - from, start);
     });
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();

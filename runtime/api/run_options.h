@@ -21,10 +21,14 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
-// Looked at before each launch, which for large models is every few milliseconds.
+class Tracer;  // tracer.h
+
 struct RunOptions {
+  // Looked at before each launch, which for large models is every few milliseconds.
   const Cancellation* cancellation = nullptr;
   std::optional<std::chrono::steady_clock::time_point> deadline;
+  // Records the step; made for as many workers as the session has threads.
+  Tracer* tracer = nullptr;
 };
 
 }  // namespace ashlar

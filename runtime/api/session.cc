@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -127,9 +128,12 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
   dims_.swap(next_dims_);
+  if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
   absl::Status status = plan->Run(dims_, *executor_, scratch_, scratch_stride_, profile_, options);
+  if (options.tracer) options.tracer->EndStep();
   interrupted_ = !status.ok() && planned_.state > 0;
   ASHLAR_RETURN_IF_ERROR(status);
+  ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
   if (outputs) SetOutputs(plan->entry(), outputs);
   return absl::OkStatus();
 }

@@ -175,6 +175,11 @@ void Checkpoint::Finish(std::vector<TensorInfo> tensors) {
             [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
 }
 
+absl::Status Checkpoint::CheckUnchanged() const {
+  for (const auto& file : files_) ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
+  return absl::OkStatus();
+}
+
 const TensorInfo* Checkpoint::Find(std::string_view name) const {
   auto it = std::lower_bound(
       tensors_.begin(), tensors_.end(), name,

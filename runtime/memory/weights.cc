@@ -53,6 +53,11 @@ absl::Status Weights::Pack(const WeightPacker& packer, Executor& executor) {
   return absl::OkStatus();
 }
 
+absl::Status Weights::CheckNotCut() const {
+  ASHLAR_RETURN_IF_ERROR(program_->file().CheckNotCut());
+  return cached_ ? cached_->CheckNotCut() : absl::OkStatus();
+}
+
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
                                                              Executor& executor,
@@ -67,6 +72,7 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory));
   if (options.directory.empty()) {
     ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
+    if (source.checkpoint) ASHLAR_RETURN_IF_ERROR(source.checkpoint->CheckUnchanged());
     return std::shared_ptr<const Weights>(weights);
   }
   ASHLAR_ASSIGN_OR_RETURN(CacheIdentity identity,
@@ -88,7 +94,8 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   if (status.code() != absl::StatusCode::kNotFound)
     outcome.note = StrCat(Message(status), "; packed anew");
   ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
-  // What was packed while the checkpoint changed is not kept.
+  if (source.checkpoint) ASHLAR_RETURN_IF_ERROR(source.checkpoint->CheckUnchanged());
+  // What was packed of a checkpoint that has another name by now is not kept.
   auto after = CacheIdentity::Of(metadata, source.checkpoint.get());
   if (!after.ok() || !(*after == identity))
     status = FailedPrecondition("the checkpoint changed while it was packed");

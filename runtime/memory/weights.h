@@ -36,6 +36,8 @@ class Weights {
   // Whether the bytes are a file's, the artifact's own or the cache's: in the page cache and shared
   // with other processes.
   bool mapped() const { return region_.bytes() == 0; }
+  // Error when a mapped file was found cut: kernels have read zeros in place of weights.
+  absl::Status CheckNotCut() const;
   // What the cache did.
   const CacheOutcome& cache() const { return cache_; }
   const Program& program() const { return *program_; }

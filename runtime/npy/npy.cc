@@ -166,6 +166,7 @@ absl::StatusOr<NpyArray> ParseNpy(const std::string& name, std::string_view imag
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
   auto array = ParseNpy(path, file->bytes());
+  ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
   if (!array.ok()) return WithCode(ErrorCode::kBadArray, array.status());
   return array;
 }

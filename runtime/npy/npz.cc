@@ -165,6 +165,7 @@ absl::StatusOr<std::vector<std::pair<std::string, NpyArray>>> ParseNpz(const std
 absl::StatusOr<std::vector<std::pair<std::string, NpyArray>>> ReadNpz(const std::string& path) {
   ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
   auto arrays = ParseNpz(path, file->bytes());
+  ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
   if (!arrays.ok()) return WithCode(ErrorCode::kBadArray, arrays.status());
   return arrays;
 }

@@ -20,6 +20,7 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& 
   sizes.weights = file.section(SectionKind::kWeights).size();
   if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok())
     return WithCode(ErrorCode::kBadProgram, Annotate(status, path));
+  ASHLAR_RETURN_IF_ERROR(file.file().CheckUnchanged());
   return std::shared_ptr<const Program>(new Program(std::move(file), *std::move(metadata)));
 }
 
