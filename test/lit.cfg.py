@@ -1,5 +1,7 @@
 # The text tests: a RUN line per check, FileCheck for what must be printed.
 import os
+import shutil
+import subprocess
 import lit.formats
 
 config.name = "Ashlar"
@@ -15,6 +17,35 @@ config.substitutions.append(("%source", config.ashlar_source))
 config.substitutions.append(("%inputs", os.path.join(config.test_source_root, "inputs")))
 config.substitutions.append(("%shared", config.shared_data))
 config.substitutions.append(("%python", "python3"))
+config.substitutions.append(("%build", config.ashlar_build))
+config.substitutions.append(("%cxx", config.cxx_compiler))
+config.substitutions.append(("%cc", config.c_compiler))
+
+# What `pip install` of a directory needs without the network.
+packaging = """
+import setuptools, numpy, pip
+try:
+    import setuptools.command.bdist_wheel
+except ImportError:
+    import wheel.bdist_wheel
+"""
+for python in ("python3", "/usr/bin/python3"):
+    if shutil.which(python) and subprocess.run([python, "-c", packaging], capture_output=True).returncode == 0:
+        config.available_features.add("python-packaging")
+        config.substitutions.append(("%packaging_python", python))
+        break
+
+# Whether a test may mount a file system that only it sees.
+mount = "mount -t tmpfs none /mnt"
+if shutil.which("unshare") and subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode == 0:
+    config.available_features.add("small-disks")
+
+# A browser that looks at the pages that are written.
+for browser in ("chromium", "chromium-browser", "google-chrome"):
+    if shutil.which(browser):
+        config.available_features.add("chromium")
+        config.substitutions.append(("%chromium", browser))
+        break
 
 # Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
 if os.path.isdir(config.shared_data):

@@ -5,6 +5,9 @@
 #include <atomic>
 #include <chrono>
 
+#include "runtime/api/tracer.h"
+#include "runtime/base/error_code.h"
+#include "runtime/base/status.h"
 #include "runtime/program/extent.h"
 
 namespace ashlar {
@@ -48,10 +51,24 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   ClearTimes();
 }
 
-void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch,
-                    uint64_t scratch_stride, bool profile) {
+absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) const {
+  auto where = [&] {
+    return StrCat("entry '", entry_.name, "', before launch ", launch + 1, " of ", launches_.size(),
+                  ", ", launches_[launch].schema->path);
+  };
+  if (options.cancellation && options.cancellation->cancelled())
+    return WithCode(ErrorCode::kCancelled, absl::CancelledError(StrCat("cancelled: ", where())));
+  if (options.deadline && std::chrono::steady_clock::now() >= *options.deadline)
+    return WithCode(ErrorCode::kDeadlineExceeded,
+                    absl::DeadlineExceededError(StrCat("the deadline passed: ", where())));
+  return absl::OkStatus();
+}
+
+absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Executor& executor, char* scratch,
+                            uint64_t scratch_stride, bool profile, const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   for (size_t i = 0; i < launches_.size(); ++i) {
+    ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
     Launch& launch = launches_[i];
     Clock::time_point begin;
     if (profile) begin = Clock::now();
@@ -61,9 +78,11 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     int64_t items = 1;
     for (const auto& extent : launch.kernel->grid)
       items *= Evaluate(*extent, launch.extents.data());
-    pool.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
+    executor.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
+      const Clock::time_point start = options.tracer ? Clock::now() : Clock::time_point();
       CallKernel(launch.function, launch.buffers.data(), launch.extents.data(), from, to,
                  scratch + worker * scratch_stride);
+      if (options.tracer) options.tracer->Record(worker, static_cast<int>(i), to - from, start);
     });
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
@@ -72,6 +91,7 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     time.total_us += us;
     ++time.steps;
   }
+  return absl::OkStatus();
 }
 
 }  // namespace ashlar

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "runtime/api/input_values.h"
+#include "runtime/api/run_options.h"
 #include "runtime/device/cpu/executable_image.h"
-#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/cpu/executor.h"
 #include "runtime/program/artifact_generated.h"
 
 namespace ashlar {
@@ -39,14 +41,16 @@ class EntryPlan {
   InputValues& inputs() { return inputs_; }
 
   // Runs the launches in order at these dims. Worker w uses the scratch at scratch + w *
-  // scratch_stride.
-  void Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch,
-           uint64_t scratch_stride, bool profile);
+  // scratch_stride. Errors: Cancelled and DeadlineExceeded, which name the launch that was next.
+  absl::Status Run(const std::vector<int64_t>& dims, Executor& executor, char* scratch,
+                   uint64_t scratch_stride, bool profile, const RunOptions& options);
 
   const std::vector<LaunchTime>& times() const { return times_; }
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }
 
  private:
+  absl::Status CheckStop(size_t launch, const RunOptions& options) const;
+
   struct Launch {
     const fb::LaunchT* schema;
     const fb::KernelT* kernel;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/extent.h"
@@ -69,15 +70,20 @@ absl::Status InputValues::Match(const std::vector<Tensor>& tensors) {
     size_t i = 0;
     while (i < entry_.inputs.size() && entry_.inputs[i]->name != tensors[t].name) ++i;
     if (i == entry_.inputs.size())
-      return InvalidArgument("entry '", entry_.name, "' has no input '", tensors[t].name,
-                             "'; its inputs are\n", DescribeInputs(program_, entry_));
-    if (given_[i] >= 0) return InvalidArgument("input '", tensors[t].name, "' is given twice");
+      return WithCode(ErrorCode::kBadInputs,
+                      InvalidArgument("entry '", entry_.name, "' has no input '", tensors[t].name,
+                                      "'; its inputs are\n", DescribeInputs(program_, entry_)));
+    if (given_[i] >= 0)
+      return WithCode(ErrorCode::kBadInputs,
+                      InvalidArgument("input '", tensors[t].name, "' is given twice"));
     given_[i] = static_cast<int>(t);
   }
   for (size_t i = 0; i < entry_.inputs.size(); ++i)
     if (given_[i] < 0 && entry_.inputs[i]->default_kind == fb::Default::Required)
-      return InvalidArgument("input '", entry_.inputs[i]->name, "' of entry '", entry_.name,
-                             "' is missing; the inputs are\n", DescribeInputs(program_, entry_));
+      return WithCode(
+          ErrorCode::kBadInputs,
+          InvalidArgument("input '", entry_.inputs[i]->name, "' of entry '", entry_.name,
+                          "' is missing; the inputs are\n", DescribeInputs(program_, entry_)));
   return absl::OkStatus();
 }
 
@@ -87,13 +93,16 @@ absl::Status InputValues::SetDim(uint16_t dim, int64_t extent, size_t input,
   const std::string& name = entry_.inputs[input]->name;
   if (dim_source_[dim] >= 0) {
     if ((*dims)[dim] == extent) return absl::OkStatus();
-    return InvalidArgument("inputs disagree: '", schema.name, "' is ", (*dims)[dim], " in '",
-                           entry_.inputs[dim_source_[dim]]->name, "' and ", extent, " in '", name,
-                           "'");
+    return WithCode(ErrorCode::kBadShape,
+                    InvalidArgument("inputs disagree: '", schema.name, "' is ", (*dims)[dim],
+                                    " in '", entry_.inputs[dim_source_[dim]]->name, "' and ",
+                                    extent, " in '", name, "'"));
   }
   if (extent < schema.minimum || extent > schema.maximum)
-    return OutOfRange("input '", name, "': '", schema.name, "' is ", extent,
-                      ", this artifact was compiled for ", schema.minimum, "..", schema.maximum);
+    return WithCode(
+        ErrorCode::kBeyondBound,
+        OutOfRange("input '", name, "': '", schema.name, "' is ", extent,
+                   ", this artifact was compiled for ", schema.minimum, "..", schema.maximum));
   dim_source_[dim] = static_cast<int>(input);
   (*dims)[dim] = extent;
   return absl::OkStatus();
@@ -105,9 +114,11 @@ absl::Status InputValues::CheckShape(size_t input, const Tensor& tensor,
   for (size_t i = 0; i < value.shape.size(); ++i) {
     int64_t expected = Evaluate(*value.shape[i], dims.data());
     if (tensor.shape[i] != expected)
-      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
-                             ", found shape ", ShapeToString(tensor.shape), ": dimension ", i,
-                             " must be ", expected);
+      return WithCode(
+          ErrorCode::kBadShape,
+          InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
+                          ", found shape ", ShapeToString(tensor.shape), ": dimension ", i,
+                          " must be ", expected));
   }
   return absl::OkStatus();
 }
@@ -121,8 +132,10 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     const fb::ValueT& value = *entry_.inputs[i];
     const Tensor& tensor = tensors[given_[i]];
     if (tensor.shape.size() != value.shape.size())
-      return InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
-                             ", found shape ", ShapeToString(tensor.shape));
+      return WithCode(
+          ErrorCode::kBadShape,
+          InvalidArgument("input '", value.name, "': expected ", Describe(program_, value),
+                          ", found shape ", ShapeToString(tensor.shape)));
     for (size_t d = 0; d < value.shape.size(); ++d)
       if (IsPlainDim(*value.shape[d]))
         ASHLAR_RETURN_IF_ERROR(SetDim(value.shape[d]->dims[0], tensor.shape[d], i, dims));
@@ -131,8 +144,9 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     if (dim_source_[d] >= 0) continue;
     const fb::DimT& schema = *program_.dims[d];
     if (used_[d] && schema.minimum != schema.maximum)
-      return InvalidArgument("no input that is given has the dimension '", schema.name,
-                             "'; the inputs are\n", DescribeInputs(program_, entry_));
+      return WithCode(ErrorCode::kBadInputs,
+                      InvalidArgument("no input that is given has the dimension '", schema.name,
+                                      "'; the inputs are\n", DescribeInputs(program_, entry_)));
     (*dims)[d] = schema.minimum;
   }
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
@@ -141,10 +155,13 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
     ASHLAR_RETURN_IF_ERROR(CheckShape(i, tensor, *dims));
     const char* data = tensor.as<char>();
     if (!data && tensor.elements() > 0)
-      return InvalidArgument("input '", tensor.name, "' has no data");
+      return WithCode(ErrorCode::kBadElements,
+                      InvalidArgument("input '", tensor.name, "' has no data"));
     if (data >= arena && data < arena + arena_bytes)
-      return InvalidArgument("input '", tensor.name,
-                             "' lies in the session's own memory; copy the output that it is");
+      return WithCode(
+          ErrorCode::kBadElements,
+          InvalidArgument("input '", tensor.name,
+                          "' lies in the session's own memory; copy the output that it is"));
   }
   return absl::OkStatus();
 }
@@ -164,8 +181,9 @@ absl::Status InputValues::CheckElements(const fb::ValueT& value, const char* dat
       index[d] = rest % extent;
       rest /= extent;
     }
-    return OutOfRange("input '", value.name, "': element ", ShapeToString(index), " is ", element,
-                      ", expected ", minimum, "..", maximum);
+    return WithCode(ErrorCode::kElementOutOfRange,
+                    OutOfRange("input '", value.name, "': element ", ShapeToString(index), " is ",
+                               element, ", expected ", minimum, "..", maximum));
   }
   return absl::OkStatus();
 }
@@ -187,7 +205,9 @@ absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::ve
       const Tensor& tensor = tensors[given_[i]];
       absl::Status status =
           ConvertElements(tensor.dtype, tensor.data, static_cast<DType>(value.dtype), out, count);
-      if (!status.ok()) return Annotate(status, StrCat("input '", value.name, "'"));
+      if (!status.ok())
+        return WithCode(ErrorCode::kBadElements,
+                        Annotate(status, StrCat("input '", value.name, "'")));
     }
     ASHLAR_RETURN_IF_ERROR(CheckElements(value, out, count, dims));
   }

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/api/tracer.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
-#include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
 
@@ -24,79 +26,130 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads) {
   return use;
 }
 
-Session::Session(std::shared_ptr<const Program> program, const SessionOptions& options)
-    : program_(std::move(program)), pool_(options.threads), profile_(options.profile) {}
+Session::Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
+                 const SessionOptions& options)
+    : bound_(std::move(program)),
+      executor_(std::move(executor)),
+      profile_(options.profile),
+      memory_pool_(options.memory_pool) {}
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program,
-                                                         const SessionOptions& options) {
+Session::~Session() {
+  if (memory_pool_) memory_pool_->Return(std::move(memory_));
+}
+
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(
+    std::shared_ptr<const BoundProgram> program, const SessionOptions& options) {
   if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
     return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
                            options.threads);
-  if (options.weights && &options.weights->program() != program.get())
-    return InvalidArgument("the weights were bound for another program than ", program->path());
-  std::unique_ptr<Session> session(new Session(std::move(program), options));
-  ASHLAR_RETURN_IF_ERROR(session->Prepare(options));
+  if (options.buffer && options.memory_pool)
+    return InvalidArgument("a session takes a buffer or a memory pool, not both");
+  std::shared_ptr<Executor> executor = options.executor;
+  if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
+  std::unique_ptr<Session> session(new Session(std::move(program), std::move(executor), options));
+  ASHLAR_RETURN_IF_ERROR(session->TakeMemory(options));
+  session->MakePlans();
   return session;
 }
 
-absl::Status Session::Prepare(const SessionOptions& options) {
-  const fb::ProgramT& metadata = program_->metadata();
-  auto image_index = ChooseImage(metadata.images, HostFeatures());
-  if (!image_index.ok()) return Annotate(image_index.status(), program_->path());
-  image_index_ = *image_index;
-  const fb::ImageT& layout = *metadata.images[image_index_];
-  ASHLAR_ASSIGN_OR_RETURN(
-      image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
-  weights_ = options.weights;
-  if (!weights_) {
-    ASHLAR_ASSIGN_OR_RETURN(
-        weights_, Weights::Bind(program_, options.weights_directory, pool_, options.cache));
-  }
+absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program,
+                                                         const SessionOptions& options,
+                                                         BindOptions bind) {
+  if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
+    return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
+                           options.threads);
+  SessionOptions shared = options;
+  if (!shared.executor) shared.executor = std::make_shared<ThreadPool>(options.threads);
+  bind.executor = shared.executor;
+  ASHLAR_ASSIGN_OR_RETURN(auto bound, BoundProgram::Bind(std::move(program), bind));
+  return Create(std::move(bound), shared);
+}
 
-  planned_ = PlanMemory(metadata, pool_.size());
-  ASHLAR_ASSIGN_OR_RETURN(memory_,
-                          MemoryRegion::Allocate(planned_.peak(), "arena, scratch and state"));
+absl::Status Session::TakeMemory(const SessionOptions& options) {
+  const int workers = executor_->size();
+  planned_ = PlanMemory(program().metadata(), workers);
+  const uint64_t bytes = planned_.peak();
+  bool zero = true;
+  if (options.buffer) {
+    if (reinterpret_cast<uintptr_t>(options.buffer) % kBufferAlignment != 0 ||
+        options.buffer_bytes < bytes)
+      return WithCode(
+          ErrorCode::kBadBuffer,
+          InvalidArgument(program().path(), " takes ", bytes, " bytes at a multiple of ",
+                          kBufferAlignment, " for ", workers, " threads, found ",
+                          options.buffer_bytes, " at ", options.buffer));
+    memory_ = MemoryRegion::View(options.buffer, bytes);
+    zero = false;
+  } else if (memory_pool_) {
+    auto block = memory_pool_->Take(bytes, "a session's arena, scratch and state");
+    if (!block.ok()) return Annotate(block.status(), program().path());
+    memory_ = std::move(block->region);
+    zero = block->zero;
+  } else {
+    ASHLAR_ASSIGN_OR_RETURN(memory_, MemoryRegion::Allocate(bytes, "arena, scratch and state"));
+  }
   scratch_ = memory_.data() + planned_.arena;
-  scratch_stride_ = planned_.scratch / pool_.size();
+  scratch_stride_ = planned_.scratch / workers;
   state_ = scratch_ + planned_.scratch;
-  SpaceBases bases;
-  bases.arena = memory_.data();
-  bases.weights = weights_->data();
-  bases.constants = program_->constants().data();
-  bases.state = state_;
-  for (const auto& entry : metadata.entries)
-    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, layout, *image_, bases));
-  dims_.resize(metadata.dims.size());
-  next_dims_.resize(metadata.dims.size());
+  if (!zero) {
+    for (int worker = 0; worker < workers && scratch_stride_ > 0; ++worker)
+      std::memset(scratch_ + worker * scratch_stride_, 0, kBufferAlignment);  // see artifact.fbs
+    Reset();
+  }
   return absl::OkStatus();
 }
 
+void Session::MakePlans() {
+  const fb::ProgramT& metadata = program().metadata();
+  SpaceBases bases;
+  bases.arena = memory_.data();
+  bases.weights = weights().data();
+  bases.constants = program().constants().data();
+  bases.state = state_;
+  for (const auto& entry : metadata.entries)
+    entries_.push_back(
+        std::make_unique<EntryPlan>(metadata, *entry, bound_->layout(), bound_->image(), bases));
+  dims_.resize(metadata.dims.size());
+  next_dims_.resize(metadata.dims.size());
+}
+
 absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
-                          std::vector<Tensor>* outputs) {
+                          std::vector<Tensor>* outputs, const RunOptions& options) {
   EntryPlan* plan = nullptr;
   for (const auto& entry : entries_)
     if (entry->entry().name == name) plan = entry.get();
-  if (!plan) return program_->FindEntry(name).status();
+  if (!plan) return program().FindEntry(name).status();
+  if (interrupted_)
+    return WithCode(ErrorCode::kInterrupted,
+                    FailedPrecondition("the last step was stopped halfway: call Reset, or "
+                                       "SetCounter with a number of tokens that were complete"));
   ASHLAR_RETURN_IF_ERROR(
       plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
   dims_.swap(next_dims_);
-  plan->Run(dims_, pool_, scratch_, scratch_stride_, profile_);
+  if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
+  absl::Status status = plan->Run(dims_, *executor_, scratch_, scratch_stride_, profile_, options);
+  if (options.tracer) options.tracer->EndStep();
+  interrupted_ = !status.ok() && planned_.state > 0;
+  ASHLAR_RETURN_IF_ERROR(status);
+  ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
   if (outputs) SetOutputs(plan->entry(), outputs);
   return absl::OkStatus();
 }
 
 absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const {
   for (const auto& limit : entry.limits) {
-    const fb::StateT& state = *program_->metadata().states[limit->state];
+    const fb::StateT& state = *program().metadata().states[limit->state];
     const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset);
     int64_t rows = Evaluate(*limit->rows, dims.data()), add = Evaluate(*limit->add, dims.data());
     int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
     int64_t sum;
     if (!CheckedAdd(most, add, &sum) || sum > limit->limit)
-      return OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ",
-                        most, " + ", add, ", its limit is ", limit->limit);
+      return WithCode(
+          ErrorCode::kContextFull,
+          OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ",
+                     most, " + ", add, ", its limit is ", limit->limit));
   }
   return absl::OkStatus();
 }
@@ -117,24 +170,27 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
 
 void Session::Reset() {
   if (planned_.state > 0) std::memset(state_, 0, planned_.state);
+  interrupted_ = false;
 }
 
 absl::Status Session::SetCounter(std::string_view name, int64_t value) {
   std::vector<std::string_view> counters;
-  for (const auto& state : program_->metadata().states) {
+  for (const auto& state : program().metadata().states) {
     if (state->dtype != fb::DType::I64) continue;
     counters.push_back(state->name);
     if (state->name != name) continue;
     int64_t* data = reinterpret_cast<int64_t*>(state_ + state->offset);
     std::fill(data, data + state->bytes / sizeof(int64_t), value);
+    interrupted_ = false;
     return absl::OkStatus();
   }
-  return NotFound("no I64 state '", name, "'; there are: ", StrJoin(counters, ", "));
+  return WithCode(ErrorCode::kNoSuchState,
+                  NotFound("no I64 state '", name, "'; there are: ", StrJoin(counters, ", ")));
 }
 
 MemoryUse Session::memory() const {
   MemoryUse use = planned_;
-  use.weights = weights_->bytes();
+  use.weights = weights().bytes();
   return use;
 }
 

@@ -2,7 +2,7 @@
 //
 // Running a program:
 //
-//   auto program = Program::Load("bert.ashlar");
+//   auto program = BoundProgram::Load("bert.ashlar", {});
 //   auto session = Session::Create(*program, {});
 //   std::vector<Tensor> inputs = {{"input_ids", DType::kI64, {1, 12}, ids}}, outputs;
 //   absl::Status status = (*session)->Run("forward", inputs, &outputs);
@@ -15,24 +15,28 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/api/bound_program.h"
 #include "runtime/api/entry_plan.h"
+#include "runtime/api/run_options.h"
 #include "runtime/api/tensor.h"
-#include "runtime/memory/weights.h"
-#include "runtime/program/program.h"
+#include "runtime/device/cpu/executor.h"
+#include "runtime/memory/memory_pool.h"
+#include "runtime/memory/memory_region.h"
 
 namespace ashlar {
 
 struct SessionOptions {
   // Threads that compute, the caller of Run among them; 0: one per physical core that the process
-  // may use.
+  // may use; 1: the caller's alone. They are started by the first step.
   int threads = 0;
-  // Where the checkpoint lies, in place of where the artifact says.
-  std::string weights_directory;
-  // Weights that another session of the same program has bound (its weights()); none: bind them.
-  std::shared_ptr<const Weights> weights;
-  // Where packed weights are kept between runs (weights_cache.h); weights()->cache() tells what
-  // came of it.
-  CacheOptions cache;
+  // Computes in place of threads of the session's own; several sessions may have the same.
+  std::shared_ptr<Executor> executor;
+  // The caller's memory for arena, scratch and state: PlanMemory(...).peak() bytes at a multiple of
+  // 64, kept as long as the session.
+  void* buffer = nullptr;
+  uint64_t buffer_bytes = 0;
+  // Where that memory comes from otherwise; none: the system.
+  std::shared_ptr<MemoryPool> memory_pool;
   // Measure each launch (times()).
   bool profile = false;
 };
@@ -53,19 +57,28 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // One user of a program: its arena, its state, its threads.
 //
 // Threading: a session is used by one thread at a time, and runs on its own threads and the
-// caller's; different sessions are independent and may share a Program and Weights. Results do not
-// depend on the number of threads.
+// caller's; different sessions are independent and may share program, executor and memory pool.
+// Results do not depend on the number of threads.
 //
 // Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights;
 // a step takes nothing, neither from the system nor from the heap, once each entry in use has run
 // once with the same `outputs`.
+//
+// Cost: Create takes some microseconds where the program is bound and the memory comes from a pool
+// or is the caller's, so that a session may serve one request.
 class Session {
  public:
-  // Chooses the machine code for this CPU, binds the weights, takes the memory. Errors:
-  // FailedPrecondition when the machine cannot run the code, those of Weights::Bind,
-  // ResourceExhausted.
+  // Takes the memory. Errors: ResourceExhausted, InvalidArgument for a buffer that does not do.
+  static absl::StatusOr<std::unique_ptr<Session>> Create(
+      std::shared_ptr<const BoundProgram> program, const SessionOptions& options);
+  // For a program with one session: binds it, on the session's threads. Errors also as of
+  // BoundProgram::Bind.
   static absl::StatusOr<std::unique_ptr<Session>> Create(std::shared_ptr<const Program> program,
-                                                         const SessionOptions& options);
+                                                         const SessionOptions& options,
+                                                         BindOptions bind = {});
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   // Runs one step of an entry. The shapes of the inputs give the step its extents; inputs with a
   // default may be left out; integers are converted where every value fits, floats are rounded.
@@ -73,8 +86,10 @@ class Session {
   // are valid until the next Run, Reset or the end of the session. Errors (the step has not begun,
   // state is as it was): names, shapes, elements that do not fit (they say what is expected);
   // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
+  // Cancelled and DeadlineExceeded leave the state of a program that has one undefined: Run refuses
+  // more steps (FailedPrecondition) until Reset or SetCounter.
   absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
-                   std::vector<Tensor>* outputs);
+                   std::vector<Tensor>* outputs, const RunOptions& options = {});
 
   // Makes all state zero, as at the start.
   void Reset();
@@ -83,12 +98,13 @@ class Session {
   // states.
   absl::Status SetCounter(std::string_view state, int64_t value);
 
-  const Program& program() const { return *program_; }
-  const std::shared_ptr<const Weights>& weights() const { return weights_; }
-  int threads() const { return pool_.size(); }
-  ThreadPool& pool() { return pool_; }
+  const Program& program() const { return bound_->program(); }
+  const BoundProgram& bound_program() const { return *bound_; }
+  const Weights& weights() const { return bound_->weights(); }
+  int threads() const { return executor_->size(); }
+  Executor& executor() { return *executor_; }
   // The --cpu name of the machine code in use.
-  const std::string& cpu() const { return program_->metadata().images[image_index_]->cpu; }
+  const std::string& cpu() const { return bound_->layout().cpu; }
   MemoryUse memory() const;
 
   // Times of the entry's launches since the start or ClearTimes, one per launch; zeros unless
@@ -100,18 +116,19 @@ class Session {
   const std::vector<int64_t>& last_dims() const { return dims_; }
 
  private:
-  Session(std::shared_ptr<const Program> program, const SessionOptions& options);
-  absl::Status Prepare(const SessionOptions& options);
+  Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
+          const SessionOptions& options);
+  absl::Status TakeMemory(const SessionOptions& options);
+  void MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
 
-  std::shared_ptr<const Program> program_;
-  ThreadPool pool_;
+  std::shared_ptr<const BoundProgram> bound_;
+  std::shared_ptr<Executor> executor_;
   bool profile_;
-  int image_index_ = 0;
-  std::shared_ptr<const ExecutableImage> image_;
-  std::shared_ptr<const Weights> weights_;
+  bool interrupted_ = false;  // the last step was stopped halfway, and there is state
   MemoryUse planned_;
+  std::shared_ptr<MemoryPool> memory_pool_;
   MemoryRegion memory_;  // arena, scratch, state, in this order
   char* scratch_ = nullptr;
   char* state_ = nullptr;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/api/session_test_base.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 
 namespace ashlar {
@@ -51,8 +52,9 @@ TEST_F(SessionErrorsTest, Names) {
 TEST_F(SessionErrorsTest, Shapes) {
   EXPECT_THAT(ErrorOf({X({1, 5})}),
               HasSubstr("input 'x': expected F32 [batch, seq, 5], found shape [1, 5]"));
-  EXPECT_THAT(ErrorOf({X({1, 2, 4})}),
-              HasSubstr("expected F32 [batch, seq, 5], found shape [1, 2, 4]: dimension 2 must be 5"));
+  EXPECT_THAT(
+      ErrorOf({X({1, 2, 4})}),
+      HasSubstr("expected F32 [batch, seq, 5], found shape [1, 2, 4]: dimension 2 must be 5"));
   EXPECT_THAT(ErrorOf({X({1, 2, 5}), Factor({1, 3})}),
               HasSubstr("'seq' is 2 in 'x' and 3 in 'factor'"));
   EXPECT_THAT(ErrorOf({X({5, 2, 5})}),
@@ -88,17 +90,23 @@ TEST_F(SessionErrorsTest, ADimensionThatNothingGives) {
   EXPECT_THAT(ErrorOf({X({1, 8, 5})}), HasSubstr("no input that is given has the dimension 'seq'"));
 }
 
+TEST_F(SessionErrorsTest, CodesAreStable) {
+  std::vector<Tensor> none;
+  EXPECT_EQ(ErrorName(CodeOf(session_->Run("decode", none, nullptr))), "E0501");
+  EXPECT_EQ(ErrorName(CodeOf(session_->Run("forward", none, nullptr))), "E0502");
+  EXPECT_EQ(ErrorName(CodeOf(session_->Run("forward", {X({1, 5})}, nullptr))), "E0503");
+  EXPECT_EQ(ErrorName(CodeOf(session_->Run("forward", {X({5, 2, 5})}, nullptr))), "E0505");
+  EXPECT_EQ(ErrorName(CodeOf(session_->SetCounter("none", 1))), "E0511");
+}
+
 TEST_F(SessionErrorsTest, Creation) {
   SessionOptions options;
   options.threads = -1;
   EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()), HasSubstr("threads"));
   options = {};
-  options.weights = session_->weights();
-  EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()),
-              HasSubstr("bound for another program"));
-  options = {};
-  options.weights_directory = "/nowhere";
-  EXPECT_THAT(Message(Session::Create(LoadTiny(), options).status()), HasSubstr("/nowhere"));
+  BindOptions bind;
+  bind.weights_directory = "/nowhere";
+  EXPECT_THAT(Message(Session::Create(LoadTiny(), options, bind).status()), HasSubstr("/nowhere"));
   tiny_.program.images[0]->features.push_back("time-travel");
   EXPECT_THAT(Message(Session::Create(LoadTiny(), {}).status()),
               AllOf(HasSubstr("tiny.ashlar"), HasSubstr("its code for x86-64 needs time-travel")));

@@ -6,45 +6,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-#include <thread>
-
 #include "runtime/api/session_test_base.h"
 #include "runtime/base/status.h"
 
 namespace ashlar {
 namespace {
 
+using testing::Expected;
+using testing::Floats;
 using testing::kTinyK;
 using testing::kTinyN;
+using testing::SomeX;
 
 class SessionTest : public testing::SessionTestBase {};
-
-// x of `rows` rows, exact in f32.
-std::vector<float> SomeX(int64_t rows) {
-  std::vector<float> x(rows * kTinyK);
-  for (size_t i = 0; i < x.size(); ++i)
-    x[i] = static_cast<float>(static_cast<int>(i * 13 % 17) - 8) / 8;
-  return x;
-}
-
-// What forward computes; every operation is exact, so the order of sums does not matter.
-std::vector<float> Expected(const std::vector<float>& x, const std::vector<int64_t>& factor,
-                            const std::vector<int64_t>& position) {
-  std::vector<float> weight = testing::TinyWeight(), bias = testing::TinyBias(), out;
-  for (size_t r = 0; r < factor.size(); ++r)
-    for (int n = 0; n < kTinyN; ++n) {
-      float sum = bias[n];
-      for (int k = 0; k < kTinyK; ++k) sum += x[r * kTinyK + k] * weight[k * kTinyN + n];
-      out.push_back(sum * static_cast<float>(factor[r]) + static_cast<float>(position[r]) +
-                    static_cast<float>(n) / 8);
-    }
-  return out;
-}
-
-std::vector<float> Floats(const Tensor& tensor) {
-  return std::vector<float>(tensor.as<float>(), tensor.as<float>() + tensor.elements());
-}
 
 TEST_F(SessionTest, ComputesAtTheExtentsOfTheInputs) {
   auto session = MakeSession();
@@ -161,55 +135,26 @@ TEST_F(SessionTest, ALimitStopsBeforeTheStep) {
 
 TEST_F(SessionTest, TakesWhatWasPlannedToTheByte) {
   for (int threads : {1, 2, 3}) {
-    auto program = LoadTiny();
-    ThreadPool pool(1);
-    auto weights = Weights::Bind(program, "", pool);
-    ASSERT_TRUE(weights.ok()) << weights.status();
+    auto program = BindTiny();
     uint64_t before = MemoryRegion::LiveBytes();
     SessionOptions options;
     options.threads = threads;
-    options.weights = *weights;
     auto session = Session::Create(program, options);
     ASSERT_TRUE(session.ok()) << session.status();
-    MemoryUse planned = PlanMemory(program->metadata(), threads), taken = (*session)->memory();
+    MemoryUse planned = PlanMemory(program->program().metadata(), threads),
+              taken = (*session)->memory();
     // From the program's own numbers: the largest arena, 20 bytes of scratch on 64-byte places, two
     // counters.
     EXPECT_EQ(planned.peak(), 9600u + 64u * threads + 96u);
     EXPECT_EQ(MemoryRegion::LiveBytes() - before, planned.peak());
     EXPECT_EQ(taken.peak(), planned.peak());
-    EXPECT_EQ(taken.weights, program->metadata().weights_bytes);
+    EXPECT_EQ(taken.weights, program->program().metadata().weights_bytes);
     std::vector<float> x = SomeX(32);
     std::vector<Tensor> outputs;
     ASSERT_TRUE(
         (*session)->Run("forward", {{"x", DType::kF32, {4, 8, kTinyK}, x.data()}}, &outputs).ok());
     EXPECT_EQ(MemoryRegion::LiveBytes() - before, planned.peak());
   }
-}
-
-TEST_F(SessionTest, SessionsShareWeightsAndRunAtTheSameTime) {
-  auto program = LoadTiny();
-  ThreadPool pool(1);
-  auto weights = Weights::Bind(program, "", pool);
-  ASSERT_TRUE(weights.ok());
-  std::vector<float> x = SomeX(8),
-                     expected = Expected(x, std::vector<int64_t>(8, 1), {0, 1, 2, 3, 4, 5, 6, 7});
-  std::vector<std::thread> threads;
-  std::vector<int> good(3);
-  for (int t = 0; t < 3; ++t)
-    threads.emplace_back([&, t] {
-      SessionOptions options;
-      options.threads = 2;
-      options.weights = *weights;
-      auto session = Session::Create(program, options);
-      std::vector<Tensor> outputs;
-      for (int i = 0; session.ok() && i < 50; ++i)
-        if ((*session)
-                ->Run("forward", {{"x", DType::kF32, {1, 8, kTinyK}, x.data()}}, &outputs)
-                .ok())
-          good[t] += Floats(outputs[0]) == expected;
-    });
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(good, (std::vector<int>{50, 50, 50}));
 }
 
 TEST_F(SessionTest, MeasuresLaunchesWhenAsked) {

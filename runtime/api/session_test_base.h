@@ -9,12 +9,23 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/api/session.h"
 #include "runtime/base/file.h"
 #include "runtime/testing/tiny_program.h"
 
 namespace ashlar::testing {
+
+// x of `rows` rows of the tiny program, exact in f32.
+std::vector<float> SomeX(int64_t rows);
+
+// What its forward computes; every operation is exact, so the order of sums does not matter.
+std::vector<float> Expected(const std::vector<float>& x, const std::vector<int64_t>& factor,
+                            const std::vector<int64_t>& position);
+
+// The elements of an F32 output.
+std::vector<float> Floats(const Tensor& tensor);
 
 class SessionTestBase : public ::testing::Test {
  protected:
@@ -33,6 +44,11 @@ class SessionTestBase : public ::testing::Test {
     auto program = Program::Load(path);
     EXPECT_TRUE(program.ok()) << program.status();
     return program.ok() ? *program : nullptr;
+  }
+  std::shared_ptr<const BoundProgram> BindTiny() {
+    auto bound = BoundProgram::Bind(LoadTiny(), {});
+    EXPECT_TRUE(bound.ok()) << bound.status();
+    return bound.ok() ? *bound : nullptr;
   }
   std::unique_ptr<Session> MakeSession(int threads = 2) {
     SessionOptions options;

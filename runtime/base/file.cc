@@ -5,15 +5,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "runtime/base/status.h"
 
 namespace ashlar {
+namespace {
+
+constexpr int kTemporaryNames = 100;  // tried at most: files of a dead process may have them
+
+int64_t NextTemporary() {
+  static std::atomic<int64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
     const std::string& path) {
@@ -25,13 +37,15 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
     if (!ignored) target = resolved.string();
   }
   if (IsDirectory(target)) return InvalidArgument("cannot write ", path, ": it is a directory");
-  std::string temporary = target + ".XXXXXX";
-  int descriptor = mkostemp(temporary.data(), O_CLOEXEC);
+  // Not mkstemp: it makes files private, and the mode that open gives is known to open alone.
+  std::string temporary;
+  int descriptor = -1;
+  for (int attempt = 0; descriptor < 0 && attempt < kTemporaryNames; ++attempt) {
+    temporary = StrCat(target, ".", getpid(), "-", NextTemporary(), ".partial");
+    descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0 && errno != EEXIST) break;
+  }
   if (descriptor < 0) return ErrnoError(errno, "cannot create", path);
-  // mkstemp makes files private; give the mode that open would have given.
-  mode_t mask = umask(0);
-  umask(mask);
-  fchmod(descriptor, 0666 & ~mask);
   return std::unique_ptr<AtomicFileWriter>(new AtomicFileWriter(target, temporary, descriptor));
 }
 
@@ -132,9 +146,10 @@ absl::StatusOr<std::string> ReadInput(const std::string& path) {
     if (count == 0) break;
     bytes.append(piece, count);
   }
+  const int error = errno;
   bool failed = !file || std::ferror(file);  // a directory opens, but cannot be read
   if (file && file != stdin) std::fclose(file);
-  if (failed) return absl::NotFoundError("it cannot be read");
+  if (failed) return NotFound("it cannot be read: ", std::strerror(error));
   return bytes;
 }
 

@@ -2,11 +2,14 @@
 #include "runtime/base/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/status.h"
 
@@ -65,6 +68,25 @@ TEST_F(FileTest, ErrorsNameThePath) {
   EXPECT_FALSE(ReadFile(directory_ + "/a", 9).ok());
   ASSERT_EQ(mkfifo((directory_ + "/fifo").c_str(), 0600), 0);
   EXPECT_FALSE(MappedFile::Open(directory_ + "/fifo").ok());
+}
+
+// A limit on the size of files stands for a disk that is full: the write fails in the middle.
+TEST_F(FileTest, AFullDiskLeavesWhatWasThere) {
+  const std::string path = directory_ + "/a";
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 64 << 10;
+  auto* handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  absl::Status status = WriteFile(path, std::string(1 << 20, 'x'));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(CodeOf(status), ErrorCode::kDiskFull);
+  EXPECT_NE(Message(status).find("cannot write " + path), std::string::npos) << status;
+  EXPECT_EQ(*ReadFile(path, 100), "old");
+  EXPECT_EQ(FilesThere(), 1u);
 }
 
 TEST_F(FileTest, MapsAlsoAnEmptyFile) {

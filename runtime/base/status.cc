@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "absl/strings/cord.h"
+#include "runtime/base/error_code.h"
+
 namespace ashlar {
 
 std::string ShapeToString(const std::vector<int64_t>& shape) {
@@ -33,24 +36,32 @@ absl::Status ErrnoError(int error, std::string_view call, std::string_view path)
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return absl::NotFoundError(message);
+      return WithCode(ErrorCode::kFileMissing, absl::NotFoundError(message));
     case EACCES:
     case EPERM:
     case EROFS:
-      return absl::PermissionDeniedError(message);
+      return WithCode(ErrorCode::kNoPermission, absl::PermissionDeniedError(message));
     case ENOMEM:
+      return WithCode(ErrorCode::kOutOfMemory, absl::ResourceExhaustedError(message));
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
+      return WithCode(ErrorCode::kDiskFull, absl::ResourceExhaustedError(message));
     case EMFILE:
-      return absl::ResourceExhaustedError(message);
+    case ENFILE:
+      return WithCode(ErrorCode::kTooManyFiles, absl::ResourceExhaustedError(message));
     default:
-      return absl::UnknownError(message);
+      return WithCode(ErrorCode::kSystemCall, absl::UnknownError(message));
   }
 }
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), StrCat(context, ": ", Message(status)));
+  absl::Status annotated(status.code(), StrCat(context, ": ", Message(status)));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) {
+    annotated.SetPayload(type, payload);
+  });
+  return annotated;
 }
 
 std::string Message(const absl::Status& status) {

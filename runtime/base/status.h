@@ -47,7 +47,7 @@ std::string Printable(std::string_view text, size_t limit = 80);
 // Returns "<call> <path>: <what errno says>", with the code that errno stands for.
 absl::Status ErrnoError(int error, std::string_view call, std::string_view path);
 
-// Returns `status` with "<context>: " before its message.
+// Returns `status` with "<context>: " before its message; it keeps its error code.
 absl::Status Annotate(const absl::Status& status, std::string_view context);
 
 // The message as a std type.

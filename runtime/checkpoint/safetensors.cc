@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "runtime/checkpoint/json_sax.h"
@@ -103,19 +104,23 @@ absl::StatusOr<std::shared_ptr<const Checkpoint>> Checkpoint::Open(const std::st
   std::string single = directory + "/" + kSingleName, index = directory + "/" + kIndexName;
   if (IsRegularFile(single)) {
     std::vector<TensorInfo> tensors;
-    ASHLAR_RETURN_IF_ERROR(checkpoint->AddFile(kSingleName, &tensors));
+    ASHLAR_RETURN_IF_ERROR(
+        WithCode(ErrorCode::kBadCheckpoint, checkpoint->AddFile(kSingleName, &tensors)));
     checkpoint->Finish(std::move(tensors));
   } else if (IsRegularFile(index)) {
-    ASHLAR_RETURN_IF_ERROR(checkpoint->OpenShards(index));
+    ASHLAR_RETURN_IF_ERROR(WithCode(ErrorCode::kBadCheckpoint, checkpoint->OpenShards(index)));
   } else if (!IsDirectory(directory)) {
-    return NotFound(directory, ": not a directory with a checkpoint");
+    return WithCode(ErrorCode::kCheckpointMissing,
+                    NotFound(directory, ": not a directory with a checkpoint"));
   } else {
     bool pickled = IsRegularFile(directory + "/pytorch_model.bin") ||
                    IsRegularFile(directory + "/pytorch_model.bin.index.json");
-    return NotFound(
-        directory, ": expected ", kSingleName, " or ", kIndexName, ", found neither",
-        pickled ? "; pytorch_model.bin is not read: save the model with safe_serialization=True"
-                : "");
+    return WithCode(
+        ErrorCode::kCheckpointMissing,
+        NotFound(
+            directory, ": expected ", kSingleName, " or ", kIndexName, ", found neither",
+            pickled ? "; pytorch_model.bin is not read: save the model with safe_serialization=True"
+                    : ""));
   }
   return std::shared_ptr<const Checkpoint>(checkpoint);
 }
@@ -170,6 +175,11 @@ void Checkpoint::Finish(std::vector<TensorInfo> tensors) {
             [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
 }
 
+absl::Status Checkpoint::CheckUnchanged() const {
+  for (const auto& file : files_) ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
+  return absl::OkStatus();
+}
+
 const TensorInfo* Checkpoint::Find(std::string_view name) const {
   auto it = std::lower_bound(
       tensors_.begin(), tensors_.end(), name,
@@ -199,7 +209,8 @@ absl::Status Checkpoint::MissingTensorError(std::string_view name) const {
   for (const auto& [distance, candidate] : similar)
     if (distance * 2 <= name.size())
       hint += StrCat(&similar[0].second == &candidate ? ", similar: " : ", ", candidate);
-  return NotFound(directory_, ": no tensor '", Printable(name, 200), "'", hint);
+  return WithCode(ErrorCode::kTensorMissing,
+                  NotFound(directory_, ": no tensor '", Printable(name, 200), "'", hint));
 }
 
 }  // namespace ashlar

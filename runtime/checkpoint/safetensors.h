@@ -77,6 +77,9 @@ class Checkpoint {
   absl::StatusOr<std::string_view> Data(std::string_view name) const;
   std::string_view Data(const TensorInfo& tensor) const;
 
+  // Error when a file was cut or written to since it was opened; for who has read all he wants.
+  absl::Status CheckUnchanged() const;
+
   // Returns NotFound with the directory and the most similar names that are there.
   absl::Status MissingTensorError(std::string_view name) const;
 

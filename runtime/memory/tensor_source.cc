@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/memory/random.h"
 
@@ -57,10 +58,11 @@ class FromCheckpoint : public TensorSource {
     if (!tensor) return checkpoint_->MissingTensorError(part.tensor);
     DType expected = static_cast<DType>(part.dtype);
     if (tensor->shape != part.shape || tensor->dtype != expected)
-      return InvalidArgument(checkpoint_->files()[tensor->file]->path(), ": tensor '", part.tensor,
-                             "': expected ", DTypeName(expected), " ", ShapeToString(part.shape),
-                             ", found ", DTypeName(tensor->dtype), " ",
-                             ShapeToString(tensor->shape));
+      return WithCode(
+          ErrorCode::kTensorMismatch,
+          InvalidArgument(checkpoint_->files()[tensor->file]->path(), ": tensor '", part.tensor,
+                          "': expected ", DTypeName(expected), " ", ShapeToString(part.shape),
+                          ", found ", DTypeName(tensor->dtype), " ", ShapeToString(tensor->shape)));
     return std::unique_ptr<TensorReader>(
         new MemoryReader(checkpoint_, tensor->dtype, checkpoint_->Data(*tensor).data()));
   }

@@ -94,8 +94,8 @@ void WeightPacker::Pack(const Unit& unit, char* out) const {
   _mm_sfence();  // stores past the cache are in order before what follows
 }
 
-void WeightPacker::PackAll(ThreadPool& pool, char* out) const {
-  pool.ParallelFor(static_cast<int64_t>(units_.size()), [&](int64_t begin, int64_t end, int) {
+void WeightPacker::PackAll(Executor& executor, char* out) const {
+  executor.ParallelFor(static_cast<int64_t>(units_.size()), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) Pack(units_[i], out + units_[i].offset);
   });
 }
@@ -118,8 +118,8 @@ void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count,
   _mm_sfence();
 }
 
-absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source, ThreadPool& pool,
-                         const ByteSink& sink, uint64_t buffer_bytes) {
+absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source,
+                         Executor& executor, const ByteSink& sink, uint64_t buffer_bytes) {
   ASHLAR_ASSIGN_OR_RETURN(auto packer, WeightPacker::Create(program, source));
   const std::vector<WeightPacker::Unit>& units = packer->units();
   uint64_t position = 0;
@@ -133,7 +133,7 @@ absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source
                  program.weights_bytes);
     ASHLAR_ASSIGN_OR_RETURN(MemoryRegion buffer,
                             MemoryRegion::Allocate(end - position, "packing weights"));
-    pool.ParallelFor(static_cast<int64_t>(last - first), [&](int64_t from, int64_t to, int) {
+    executor.ParallelFor(static_cast<int64_t>(last - first), [&](int64_t from, int64_t to, int) {
       for (int64_t i = from; i < to; ++i) {
         const WeightPacker::Unit& unit = units[first + i];
         packer->Pack(unit, buffer.data() + (unit.offset - position));

@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/cpu/executor.h"
 #include "runtime/memory/tensor_source.h"
 #include "runtime/program/artifact_generated.h"
 #include "runtime/program/artifact_writer.h"
@@ -44,8 +44,8 @@ class WeightPacker {
   // Writes the unit's bytes, padding included, to `out`, which is a multiple of 64 bytes.
   void Pack(const Unit& unit, char* out) const;
 
-  // Writes all units to their places in the weights region at `out`, on the pool.
-  void PackAll(ThreadPool& pool, char* out) const;
+  // Writes all units to their places in the weights region at `out`, by the executor.
+  void PackAll(Executor& executor, char* out) const;
 
  private:
   struct Part {
@@ -66,13 +66,15 @@ class WeightPacker {
   std::vector<Unit> units_;
 };
 
-// Streams the whole weights region, program.weights_bytes bytes, into the sink, packing on the
-// pool; holds at most about `buffer_bytes` of it (one unit, where that is larger). For artifacts
-// with embedded weights:
+// Streams the whole weights region, program.weights_bytes bytes, into the sink, packed by the
+// executor; holds at most about `buffer_bytes` of it (one unit, where that is larger). For
+// artifacts with embedded weights:
 //
 //   WriteArtifact(path, program, code, constants,
-//                 [&](const ByteSink& sink) { return PackWeights(program, *source, pool, sink); });
-absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source, ThreadPool& pool,
-                         const ByteSink& sink, uint64_t buffer_bytes = uint64_t{64} << 20);
+//                 [&](const ByteSink& sink) { return PackWeights(program, *source, executor, sink);
+//                 });
+absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source,
+                         Executor& executor, const ByteSink& sink,
+                         uint64_t buffer_bytes = uint64_t{64} << 20);
 
 }  // namespace ashlar

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "runtime/base/math.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/random.h"
 #include "runtime/program/verify_program.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/memory/weights.h"
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/memory/weight_packer.h"
 
@@ -34,10 +35,12 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
   ASHLAR_ASSIGN_OR_RETURN(source.packer,
                           WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
-    return FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
-                              " was compiled from (expected hash ", std::hex,
-                              metadata.checkpoint_hash, ", found ", (*checkpoint)->HeaderHash(),
-                              "); compile it again for this checkpoint");
+    return WithCode(
+        ErrorCode::kOtherCheckpoint,
+        FailedPrecondition(from, ": the safetensors headers are not those that ", program.path(),
+                           " was compiled from (expected hash ", std::hex, metadata.checkpoint_hash,
+                           ", found ", (*checkpoint)->HeaderHash(),
+                           "); compile it again for this checkpoint"));
   return source;
 }
 
@@ -58,16 +61,21 @@ absl::StatusOr<std::string> Weights::VerifyCache(const Program& program,
   return path;
 }
 
-absl::Status Weights::Pack(const WeightPacker& packer, ThreadPool& pool) {
+absl::Status Weights::Pack(const WeightPacker& packer, Executor& executor) {
   ASHLAR_ASSIGN_OR_RETURN(region_, MemoryRegion::Allocate(bytes(), "weights"));
   data_ = region_.data();
-  packer.PackAll(pool, region_.data());
+  packer.PackAll(executor, region_.data());
   return absl::OkStatus();
+}
+
+absl::Status Weights::CheckNotCut() const {
+  ASHLAR_RETURN_IF_ERROR(program_->file().CheckNotCut());
+  return cached_ ? cached_->CheckNotCut() : absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool,
+                                                             Executor& executor,
                                                              const CacheOptions& options) {
   const fb::ProgramT& metadata = program->metadata();
   std::shared_ptr<Weights> weights(new Weights(program));
@@ -78,7 +86,8 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   if (metadata.weights_bytes == 0) return std::shared_ptr<const Weights>(weights);
   ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory));
   if (options.directory.empty()) {
-    ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
+    ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
+    if (source.checkpoint) ASHLAR_RETURN_IF_ERROR(source.checkpoint->CheckUnchanged());
     return std::shared_ptr<const Weights>(weights);
   }
   CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get());
@@ -98,14 +107,9 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
   }
   if (status.code() != absl::StatusCode::kNotFound)
     outcome.note = StrCat(Message(status), "; packed anew");
-  ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, pool));
-  // What was packed while the checkpoint changed is not kept.
-  status = absl::OkStatus();
-  if (source.checkpoint)
-    for (const auto& file : source.checkpoint->files())
-      if (status.ok()) status = file->CheckUnchanged();
-  if (status.ok())
-    status = StoreCachedWeights(outcome.path, identity, {weights->data_, weights->bytes()});
+  ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
+  if (source.checkpoint) ASHLAR_RETURN_IF_ERROR(source.checkpoint->CheckUnchanged());
+  status = StoreCachedWeights(outcome.path, identity, {weights->data_, weights->bytes()});
   if (status.ok()) status = map(false);
   if (status.ok()) {
     weights->region_ = MemoryRegion();

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/cpu/executor.h"
 #include "runtime/memory/memory_region.h"
 #include "runtime/memory/weight_packer.h"
 #include "runtime/memory/weights_cache.h"
@@ -19,15 +19,15 @@ namespace ashlar {
 class Weights {
  public:
   // Binds what the artifact says: its embedded section (mapped, not copied), tensors made of its
-  // seed, or the checkpoint in the directory that it remembers, packed on the pool. A `directory`
-  // that is not empty is read in place of any of these. Errors: NotFound or InvalidArgument that
-  // name the directory or the tensor with what was expected and found; FailedPrecondition when the
-  // checkpoint's headers are not those that were compiled.
-  // With a cache, packed weights are mapped from there where they are, else stored there; whatever
-  // goes wrong with the cache is no error (cache()).
+  // seed, or the checkpoint in the directory that it remembers, packed by the executor. A
+  // `directory` that is not empty is read in place of any of these. Errors: NotFound or
+  // InvalidArgument that name the directory or the tensor with what was expected and found;
+  // FailedPrecondition when the checkpoint's headers are not those that were compiled. With a
+  // cache, packed weights are mapped from there where they are, else stored there; whatever goes
+  // wrong with the cache is no error (cache()).
   static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
-                                                             ThreadPool& pool,
+                                                             Executor& executor,
                                                              const CacheOptions& cache = {});
 
   // Reads the packed weights that a cache holds for this program, and compares them with their
@@ -42,6 +42,8 @@ class Weights {
   // Whether the bytes are a file's, the artifact's own or the cache's: in the page cache and shared
   // with other processes.
   bool mapped() const { return region_.bytes() == 0; }
+  // Error when a mapped file was found cut: kernels have read zeros in place of weights.
+  absl::Status CheckNotCut() const;
   // What the cache did.
   const CacheOutcome& cache() const { return cache_; }
   const Program& program() const { return *program_; }
@@ -50,7 +52,7 @@ class Weights {
   explicit Weights(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
   // Packs all of it into a region of its own.
-  absl::Status Pack(const WeightPacker& packer, ThreadPool& pool);
+  absl::Status Pack(const WeightPacker& packer, Executor& executor);
 
   std::shared_ptr<const Program> program_;
   MemoryRegion region_;

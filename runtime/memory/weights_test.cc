@@ -7,9 +7,14 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/file.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/memory/weight_packer.h"
 #include "runtime/testing/checkpoint_builder.h"
 #include "runtime/testing/tiny_program.h"
@@ -67,6 +72,38 @@ TEST_F(WeightsTest, BindsACheckpoint) {
   ASSERT_TRUE(weights.ok()) << weights.status();
   ExpectTinyWeights(**weights);
   EXPECT_FALSE((*weights)->mapped());
+}
+
+// Does something to the checkpoint when the packing begins.
+class Meddler : public Executor {
+ public:
+  explicit Meddler(std::function<void()> meddle) : meddle_(std::move(meddle)) {}
+  int size() const override { return 1; }
+
+ private:
+  void Launch(int64_t items, RangeFunction function, void* context) override {
+    meddle_();
+    function(context, 0, items, 0);
+  }
+  std::function<void()> meddle_;
+};
+
+TEST_F(WeightsTest, ACheckpointThatShrinksOrChangesMeanwhileIsAnError) {
+  GuardMappedFiles();
+  const std::string path = directory_ + "/model.safetensors";
+  ASSERT_TRUE(tiny_.Write(directory_ + "/tiny.ashlar").ok());
+  std::shared_ptr<const Program> program = *Program::Load(directory_ + "/tiny.ashlar");
+  Meddler cut([&] { ASSERT_EQ(truncate(path.c_str(), 0), 0); });
+  absl::Status status = Weights::Bind(program, "", cut).status();
+  EXPECT_EQ(CodeOf(status), ErrorCode::kFileChanged);
+  EXPECT_THAT(Message(status), HasSubstr(path));
+  // A file that was cut before is one that does not hold its tensors.
+  EXPECT_THAT(ErrorOfBind(), HasSubstr(path));
+  ASSERT_TRUE(WriteFile(path, testing::TinyCheckpoint()).ok());
+  Meddler grow([&] { std::ofstream(path, std::ios::app) << "x"; });
+  EXPECT_EQ(CodeOf(Weights::Bind(program, "", grow).status()), ErrorCode::kFileChanged);
+  ASSERT_TRUE(WriteFile(path, testing::TinyCheckpoint()).ok());
+  EXPECT_TRUE(Bind().ok());
 }
 
 TEST_F(WeightsTest, TheDirectoryCanBeOverridden) {

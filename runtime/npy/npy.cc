@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/file.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/math.h"
@@ -164,7 +165,10 @@ absl::StatusOr<NpyArray> ParseNpy(const std::string& name, std::string_view imag
 
 absl::StatusOr<NpyArray> ReadNpy(const std::string& path) {
   ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  return ParseNpy(path, file->bytes());
+  auto array = ParseNpy(path, file->bytes());
+  ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
+  if (!array.ok()) return WithCode(ErrorCode::kBadArray, array.status());
+  return array;
 }
 
 absl::StatusOr<std::string> NpyImage(DType dtype, const std::vector<int64_t>& shape,

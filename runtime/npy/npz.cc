@@ -9,6 +9,7 @@
 #include <cstring>
 #include <set>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -163,7 +164,10 @@ absl::StatusOr<std::vector<std::pair<std::string, NpyArray>>> ParseNpz(const std
 
 absl::StatusOr<std::vector<std::pair<std::string, NpyArray>>> ReadNpz(const std::string& path) {
   ASHLAR_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  return ParseNpz(path, file->bytes());
+  auto arrays = ParseNpz(path, file->bytes());
+  ASHLAR_RETURN_IF_ERROR(file->CheckUnchanged());
+  if (!arrays.ok()) return WithCode(ErrorCode::kBadArray, arrays.status());
+  return arrays;
 }
 
 }  // namespace ashlar

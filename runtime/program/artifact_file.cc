@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -41,9 +42,10 @@ absl::Status ArtifactFile::CheckHeader() {
     return DataLoss(path(), ": not an Ashlar artifact: it begins with '",
                     Printable(bytes.substr(0, 8)), "'");
   if (header.version != kArtifactVersion)
-    return FailedPrecondition(path(), ": artifact of format ", header.version,
-                              ", this runtime reads format ", kArtifactVersion,
-                              "; compile the model again");
+    return WithCode(ErrorCode::kArtifactVersion,
+                    FailedPrecondition(path(), ": artifact of format ", header.version,
+                                       ", this runtime reads format ", kArtifactVersion,
+                                       "; compile the model again"));
   if (Hash64(bytes.substr(0, offsetof(FileHeader, header_checksum))) != header.header_checksum)
     return DataLoss(path(), ": the file header is corrupted (checksum)");
   if (header.sections != kNumSections)

@@ -2,13 +2,12 @@
 //
 // The layout of an artifact (.ashlar), all numbers little endian:
 //
-//   0        FileHeader                     magic, version, size of the file, checksums of itself
-//   and of the table 64       SectionHeader x 4              kind, offset, size, checksum, in the
-//   order of SectionKind 4096     metadata                       FlatBuffer, root fb::Program
-//   (artifact.fbs)
-//   ...      code                           images, mapped or copied as they are
-//   ...      constants                      tables that the compiler made
-//   ...      weights                        packed as the kernels read them; empty unless embedded
+//   0        FileHeader          magic, version, size of the file, its checksum and the table's
+//   64       SectionHeader x 4   kind, offset, size, checksum, in the order of SectionKind
+//   4096     metadata            FlatBuffer, root fb::Program (artifact.fbs)
+//   ...      code                images, mapped or copied as they are
+//   ...      constants           tables that the compiler made
+//   ...      weights             packed as the kernels read them; empty unless embedded
 //
 // Every section begins at a multiple of kSectionAlignment; what lies between two sections is zero;
 // the file ends with its last section. Checksums are Hash64. The version changes when an older

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/program/program.h"
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/program/metadata_guard.h"
 #include "runtime/program/verify_program.h"
@@ -8,26 +9,32 @@
 namespace ashlar {
 
 absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& path) {
-  ASHLAR_ASSIGN_OR_RETURN(ArtifactFile file, ArtifactFile::Open(path));
+  auto opened = ArtifactFile::Open(path);
+  if (!opened.ok()) return WithCode(ErrorCode::kBadArtifact, opened.status());
+  ArtifactFile file = *std::move(opened);
   auto metadata = UnpackMetadata(file.section(SectionKind::kMetadata));
-  if (!metadata.ok()) return Annotate(metadata.status(), path);
+  if (!metadata.ok()) return WithCode(ErrorCode::kBadProgram, Annotate(metadata.status(), path));
   SectionSizes sizes;
   sizes.code = file.section(SectionKind::kCode).size();
   sizes.constants = file.section(SectionKind::kConstants).size();
   sizes.weights = file.section(SectionKind::kWeights).size();
   if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok())
-    return Annotate(status, path);
+    return WithCode(ErrorCode::kBadProgram, Annotate(status, path));
+  ASHLAR_RETURN_IF_ERROR(file.file().CheckUnchanged());
   return std::shared_ptr<const Program>(new Program(std::move(file), *std::move(metadata)));
 }
 
 absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
+  for (size_t i = 0; i < metadata_->entries.size(); ++i)
+    if (metadata_->entries[i]->name == name) return static_cast<int>(i);
   std::vector<std::string_view> names;
-  for (const auto& entry : metadata_->entries) {
-    if (entry->name == name) return static_cast<int>(names.size());
-    names.push_back(entry->name);
-  }
-  return NotFound(path(), ": no entry '", name, "'; it has ",
-                  names.empty() ? "none" : StrJoin(names, ", "));
+  for (const auto& entry : metadata_->entries) names.push_back(entry->name);
+  return WithCode(ErrorCode::kNoSuchEntry, NotFound(path(), ": no entry '", name, "'; it has ",
+                                                    names.empty() ? "none" : StrJoin(names, ", ")));
+}
+
+absl::Status Program::VerifyWeights() const {
+  return WithCode(ErrorCode::kBadArtifact, file_.VerifyChecksum(SectionKind::kWeights));
 }
 
 std::string_view Program::Property(std::string_view key) const {

@@ -38,7 +38,7 @@ class Program {
   std::string_view Property(std::string_view key) const;
 
   // Compares the embedded weights with their checksum; reads all of them.
-  absl::Status VerifyWeights() const { return file_.VerifyChecksum(SectionKind::kWeights); }
+  absl::Status VerifyWeights() const;
 
  private:
   Program(ArtifactFile file, std::unique_ptr<fb::ProgramT> metadata)

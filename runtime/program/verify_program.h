@@ -23,13 +23,11 @@ struct SectionSizes {
 // Checks that
 //  - every index names something, every enum value is known, names are unique and not empty;
 //  - every byte range lies in its region at the bound, and offsets of weights, states, inputs and
-//  outputs are
-//    multiples of kBufferAlignment; weights do not overlap, nor do states;
+//    outputs are multiples of kBufferAlignment; weights do not overlap, nor do states;
 //  - every extent has a positive divisor and does not overflow at the bound, nor do its users
-//  (sizes, grids);
+//    (sizes, grids);
 //  - inputs and outputs have the bytes of their shape at the bound; every dimension that an entry
-//  uses can be found
-//    from the shapes of its inputs;
+//    uses can be found from the shapes of its inputs;
 //  - launches agree with their kernels, and no kernel writes weights or constants;
 //  - a weight's parts make up its shape, and its padded size is its layout's.
 // Returns DataLoss that names the entry, launch, weight, ... and what was expected. Compilers may

@@ -3,11 +3,11 @@
 // A complete program in a few kilobytes, for tests of everything that loads, binds or runs one.
 // Dims: batch 1..4, seq 1..8. Entries:
 //
-//   forward(x: f32[batch, seq, 5], factor: i64[batch, seq] = 1, position: i64[batch, seq] = index,
-//   at most 9)
+//   forward(x: f32[batch, seq, 5], factor: i64[batch, seq] = 1,
+//           position: i64[batch, seq] = index, at most 9)
 //     -> logits: f32[batch, seq, 33] = (x W + bias) * factor + position + table
-//   step(value: i64[batch]) -> total: i64[batch]     keeps running totals; at most 6 steps
-//   (CounterLimit)
+//   step(value: i64[batch]) -> total: i64[batch]
+//     keeps running totals; at most 6 steps (CounterLimit)
 //
 // W is [a.weight^T | b.weight] (f32 [20, 5] and bf16 [5, 13]) in PanelF32, bias is a.bias (f16
 // [20]) and b.bias (f32 [13]), table is a constant: table[n] = n / 8.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/text/files/tokenizer_files.h"
 #include "runtime/text/parts/truncate.h"
@@ -23,8 +24,11 @@ void CountBlanks(std::u32string_view text, TextToken* token) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(const std::string& path) {
-  ASHLAR_ASSIGN_OR_RETURN(TokenizerParts parts, ReadTokenizerFiles(path));
-  return Create(std::move(parts));
+  auto parts = ReadTokenizerFiles(path);
+  if (!parts.ok()) return WithCode(ErrorCode::kBadTokenizer, parts.status());
+  auto tokenizer = Create(*std::move(parts));
+  if (!tokenizer.ok()) return WithCode(ErrorCode::kBadTokenizer, tokenizer.status());
+  return tokenizer;
 }
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Create(TokenizerParts parts) {

@@ -12,12 +12,14 @@
 #include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
+#include "tools/ashlar/trace_file.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
 namespace {
 
 constexpr int64_t kMostMilliseconds = 3600 * 1000;
+constexpr int kTracedSteps = 5;
 
 struct Request {
   SessionRequest session;
@@ -25,6 +27,7 @@ struct Request {
   std::map<std::string, int64_t> dims;
   int64_t context = -1;  // -1: the default
   int64_t milliseconds = 2000;
+  TraceFile trace;
 };
 
 struct Result {
@@ -45,15 +48,16 @@ absl::StatusOr<int> ChooseEntry(const Program& program, const std::string& name)
 
 // Times steps for a while, each from the same context.
 absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vector<int64_t>& dims,
-                     int64_t milliseconds, Result* result) {
+                     int64_t milliseconds, TraceFile& trace, Result* result) {
   using Clock = std::chrono::steady_clock;
   SyntheticInputs inputs(entry, dims);
   std::vector<Tensor> outputs;
   std::vector<double> times;
+  RunOptions run;
   auto step = [&] {
     ASHLAR_RETURN_IF_ERROR(SetContext(session, entry, dims, result->context));
     auto begin = Clock::now();
-    ASHLAR_RETURN_IF_ERROR(session.Run(entry.name, inputs.tensors(), &outputs));
+    ASHLAR_RETURN_IF_ERROR(session.Run(entry.name, inputs.tensors(), &outputs, run));
     times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
     return absl::OkStatus();
   };
@@ -63,6 +67,11 @@ absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vecto
   auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
   while (times.size() < 5 || (Clock::now() < end && times.size() < 100000))
     ASHLAR_RETURN_IF_ERROR(step());
+  const std::vector<double> measured = times;
+  run = trace.Begin(session);  // a few steps more: tracing takes time
+  for (int i = 0; trace.wanted() && i < kTracedSteps; ++i) ASHLAR_RETURN_IF_ERROR(step());
+  ASHLAR_RETURN_IF_ERROR(trace.Finish());
+  times = measured;
   std::sort(times.begin(), times.end());
   result->min_ms = times.front();
   result->median_ms = times[times.size() / 2];
@@ -75,7 +84,7 @@ absl::Status Measure(Session& session, const fb::EntryT& entry, const std::vecto
   return absl::OkStatus();
 }
 
-absl::StatusOr<Result> Bench(const Request& request) {
+absl::StatusOr<Result> Bench(Request& request) {
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request.session));
   const fb::ProgramT& program = session->program().metadata();
   ASHLAR_ASSIGN_OR_RETURN(int index, ChooseEntry(session->program(), request.entry));
@@ -94,9 +103,10 @@ absl::StatusOr<Result> Bench(const Request& request) {
   }
   // Peaks before and after: on a machine that others use too, the better ones are nearer to the
   // truth.
-  Peaks before = MeasurePeaks(session->pool());
-  ASHLAR_RETURN_IF_ERROR(Measure(*session, entry, dims, request.milliseconds, &result));
-  Peaks after = MeasurePeaks(session->pool());
+  Peaks before = MeasurePeaks(session->executor());
+  ASHLAR_RETURN_IF_ERROR(
+      Measure(*session, entry, dims, request.milliseconds, request.trace, &result));
+  Peaks after = MeasurePeaks(session->executor());
   result.peaks.f32_gflops = std::max(before.f32_gflops, after.f32_gflops);
   result.peaks.read_gbs = std::max(before.read_gbs, after.read_gbs);
   result.peaks.launch_us = std::min(before.launch_us, after.launch_us);
@@ -167,6 +177,7 @@ int BenchMain(const Arguments& args) {
   options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds,
               kMostMilliseconds);
   options.Add("--json", "print one JSON object", &json);
+  request.trace.AddTo(options);
   request.session.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;

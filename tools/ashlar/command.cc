@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/ashlar/command.h"
 
+#include <cerrno>
+#include <cstdio>
 #include <iostream>
 
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 
 namespace ashlar {
@@ -20,6 +23,14 @@ std::string Help(const std::vector<Command>& commands) {
          "usage.\n";
 }
 
+// The exit code, unless what was printed did not get to where it should.
+int Delivered(int exit_code) {
+  errno = 0;
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::cout.good() && !std::ferror(stdout)) return exit_code;
+  return Fail(ErrnoError(errno ? errno : EIO, "cannot write to", "standard output"));
+}
+
 }  // namespace
 
 std::vector<Command> RuntimeCommands() {
@@ -27,7 +38,9 @@ std::vector<Command> RuntimeCommands() {
           {"generate", "continue a prompt of token ids, greedily", GenerateMain},
           {"inspect", "show what an artifact holds, plans and costs", InspectMain},
           {"bench", "measure an entry against the machine's peaks", BenchMain},
-          {"machine", "measure what the cost model knows of this machine", MachineMain}};
+          {"machine", "measure what the cost model knows of this machine", MachineMain},
+          {"doctor", "say what this machine offers, and what is missing", DoctorMain},
+          {"explain", "explain an error code", ExplainMain}};
 }
 
 int Dispatch(const std::vector<Command>& commands, const Arguments& args) {
@@ -50,7 +63,7 @@ int Dispatch(const std::vector<Command>& commands, const Arguments& args) {
     return kOk;
   }
   for (const Command& command : commands)
-    if (command.name == name) return command.main(rest);
+    if (command.name == name) return Delivered(command.main(rest));
   std::cerr << "ashlar: there is no command '" << Printable(name) << "'\n\n" << Help(commands);
   return kUsage;
 }
@@ -61,7 +74,7 @@ std::function<int(const Arguments&)>& InterpretHook() {
 }
 
 int Fail(const absl::Status& status) {
-  std::cerr << "ashlar: error: " << Message(status) << "\n";
+  std::cerr << "ashlar: error: " << Message(status) << " [" << ErrorName(CodeOf(status)) << "]\n";
   return kFailed;
 }
 

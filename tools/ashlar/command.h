@@ -32,6 +32,8 @@ int GenerateMain(const Arguments& args);
 int InspectMain(const Arguments& args);
 int MachineMain(const Arguments& args);
 int BenchMain(const Arguments& args);
+int DoctorMain(const Arguments& args);
+int ExplainMain(const Arguments& args);
 
 // Runs `ashlar ARGS...` with these commands: help, version, or the command that is named first.
 int Dispatch(const std::vector<Command>& commands, const Arguments& args);
@@ -39,7 +41,7 @@ int Dispatch(const std::vector<Command>& commands, const Arguments& args);
 // What `ashlar run --interpret ARGS...` does in a build with the compiler; nothing in others.
 std::function<int(const Arguments&)>& InterpretHook();
 
-// Prints "ashlar: error: <message>" to stderr and returns kFailed.
+// Prints "ashlar: error: <message> [E0123]" to stderr and returns kFailed.
 int Fail(const absl::Status& status);
 
 }  // namespace ashlar

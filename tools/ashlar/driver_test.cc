@@ -63,8 +63,10 @@ TEST_F(DriverTest, HelpIsThereForEveryCommand) {
   for (const Command& command : RuntimeCommands()) {
     EXPECT_THAT(out_, HasSubstr(command.name)) << out_;
     EXPECT_EQ(Ashlar({command.name, "--help"}), kOk);
-    EXPECT_THAT(out_, AllOf(HasSubstr("usage: ashlar " + command.name), HasSubstr("--threads N")));
-    if (command.name != "machine") {
+    EXPECT_THAT(out_, HasSubstr("usage: ashlar " + command.name));
+    const bool computes = command.name != "doctor" && command.name != "explain";
+    EXPECT_EQ(out_.find("--threads N") != std::string::npos, computes) << out_;
+    if (computes && command.name != "machine") {
       EXPECT_THAT(out_, HasSubstr("usage: ashlar " + command.name + " X.ashlar"));
       EXPECT_EQ(Ashlar({command.name}), kUsage);
       EXPECT_THAT(err_, HasSubstr("X.ashlar is missing"));

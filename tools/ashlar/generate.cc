@@ -13,6 +13,7 @@
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/text_inputs.h"
+#include "tools/ashlar/trace_file.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
@@ -88,14 +89,15 @@ struct Report {
 };
 
 absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int64_t max_tokens,
-                      const std::vector<int64_t>& stops, TokenPrinter* printer, Report* report) {
+                      const std::vector<int64_t>& stops, const RunOptions& run,
+                      TokenPrinter* printer, Report* report) {
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> token_shape, TokenShape(session.program()));
   int64_t token = 0;
   std::vector<Tensor> outputs;
   std::vector<Tensor> inputs = {
       {"input_ids", DType::kI64, {1, static_cast<int64_t>(prompt.size())}, prompt.data()}};
   auto begin = std::chrono::steady_clock::now();
-  ASHLAR_RETURN_IF_ERROR(session.Run("prefill", inputs, &outputs));
+  ASHLAR_RETURN_IF_ERROR(session.Run("prefill", inputs, &outputs, run));
   report->prefill_seconds = SecondsSince(begin);
   inputs = {{"input_ids", DType::kI64, token_shape, &token}};
   begin = std::chrono::steady_clock::now();
@@ -108,7 +110,7 @@ absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int6
       break;
     }
     if (report->tokens == max_tokens) break;
-    absl::Status status = session.Run("decode", inputs, &outputs);
+    absl::Status status = session.Run("decode", inputs, &outputs, run);
     if (status.code() == absl::StatusCode::kOutOfRange) {  // the context is full
       report->stopped = StrCat("stopped: ", Message(status));
       break;
@@ -141,6 +143,7 @@ int GenerateMain(const Arguments& args) {
   std::string ids, text, vocabulary;
   int64_t max_tokens = 64;
   bool ignore_eos = false;
+  TraceFile trace;
   Options options(
       "generate",
       "Continues a prompt, always with the likeliest token. The text (or the ids, separated by\n"
@@ -160,6 +163,7 @@ int GenerateMain(const Arguments& args) {
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.weights_directory);
   options.AddThreads(&request.threads);
+  trace.AddTo(options);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty() == text.empty())
@@ -186,8 +190,10 @@ int GenerateMain(const Arguments& args) {
   if (!ignore_eos && !eos.empty()) stops = ParseIntegers(eos).value_or(std::vector<int64_t>());
   Report report;
   TokenPrinter printer(tokenizer.get());
-  absl::Status status = Generate(**session, *prompt, max_tokens, stops, &printer, &report);
+  absl::Status status =
+      Generate(**session, *prompt, max_tokens, stops, trace.Begin(**session), &printer, &report);
   if (absl::Status finished = printer.Finish(); status.ok()) status = finished;
+  if (absl::Status traced = trace.Finish(); status.ok()) status = traced;
   if (!status.ok()) return Fail(status);
   Print(report, prompt->size());
   return kOk;

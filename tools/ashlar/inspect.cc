@@ -4,11 +4,14 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "runtime/base/file.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/inspect_page.h"
 #include "tools/ashlar/machine.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/profile.h"
@@ -112,7 +115,8 @@ void PrintEntry(const fb::ProgramT& program, const fb::EntryT& entry,
 absl::Status Profile(const SessionRequest& request, const MachineRequest& machine_request,
                      const std::vector<int64_t>& dims, bool json) {
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request));
-  ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine, GetMachine(machine_request, session->pool()));
+  ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine,
+                          GetMachine(machine_request, session->executor()));
   auto entries = nlohmann::ordered_json::array();
   for (const auto& entry : session->program().metadata().entries) {
     ASHLAR_ASSIGN_OR_RETURN(EntryProfile profile, ProfileEntry(*session, *entry, dims, machine));
@@ -145,7 +149,8 @@ absl::StatusOr<std::string> Verify(const Program& program, const SessionRequest&
 }
 
 absl::Status Inspect(const SessionRequest& request, const MachineRequest& machine,
-                     const std::map<std::string, int64_t>& chosen, bool verify, bool json) {
+                     const std::map<std::string, int64_t>& chosen, const std::string& page,
+                     bool verify, bool json) {
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
   const fb::ProgramT& metadata = program->metadata();
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> dims, ChooseDims(metadata, chosen));
@@ -153,13 +158,15 @@ absl::Status Inspect(const SessionRequest& request, const MachineRequest& machin
   if (verify) {
     ASHLAR_ASSIGN_OR_RETURN(verified, Verify(*program, request));
   }
+  const int threads =
+      request.threads > 0 ? static_cast<int>(request.threads) : ThreadPool(0).size();
+  if (!page.empty()) ASHLAR_RETURN_IF_ERROR(WriteFile(page, InspectPage(*program, dims, threads)));
   if (json) return Profile(request, machine, dims, json);
   PrintHead(*program);
   std::printf("%s", verified.c_str());
   for (const auto& entry : metadata.entries) PrintEntry(metadata, *entry, dims);
   if (request.profile) ASHLAR_RETURN_IF_ERROR(Profile(request, machine, dims, json));
-  PrintMemory(metadata,
-              request.threads > 0 ? static_cast<int>(request.threads) : ThreadPool(0).size());
+  PrintMemory(metadata, threads);
   return absl::OkStatus();
 }
 
@@ -169,6 +176,7 @@ int InspectMain(const Arguments& args) {
   SessionRequest request;
   int64_t batch = -1, seq = -1;
   bool verify = false, json = false;
+  std::string page;
   MachineRequest machine;
   Options options("inspect",
                   "Shows what an artifact holds: its inputs and outputs, what each kernel fuses "
@@ -179,6 +187,8 @@ int InspectMain(const Arguments& args) {
   options.Add("--batch", "B", "count costs for B sequences (default: 1)", &batch);
   options.Add("--seq", "S", "of S tokens each (default: 128, or the most there may be)", &seq);
   options.AddThreads(&request.threads);
+  options.Add("--html", "FILE",
+              "also write one self-contained page with the memory map and the kernels", &page);
   options.Add("--verify",
               "read everything, embedded weights too (with --cache those kept there), and compare "
               "the\nchecksums",
@@ -204,7 +214,7 @@ int InspectMain(const Arguments& args) {
   std::map<std::string, int64_t> chosen;
   if (batch >= 0) chosen["batch"] = batch;
   if (seq >= 0) chosen["seq"] = seq;
-  absl::Status status = Inspect(request, machine, chosen, verify, json);
+  absl::Status status = Inspect(request, machine, chosen, page, verify, json);
   std::fflush(stdout);
   return status.ok() ? kOk : Fail(status);
 }

@@ -31,7 +31,7 @@ void MachineRequest::AddTo(Options& options) {
   options.Add("--measure-machine", "measure the machine again, and keep that", &measure);
 }
 
-absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, ThreadPool& pool) {
+absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, Executor& pool) {
   if (!request.file.empty()) {
     ASHLAR_ASSIGN_OR_RETURN(MachineConstants machine, ReadMachineFile(request.file));
     if (machine.threads != pool.size() || machine.cpu != HostCpuName())

@@ -26,7 +26,7 @@ struct MachineRequest {
 // threads, or the cached measurement where it is of this CPU, or measures for
 // this pool and keeps the result. A cache that cannot be read is measured anew, one that cannot be
 // written is a warning on stderr.
-absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, ThreadPool& pool);
+absl::StatusOr<MachineConstants> GetMachine(const MachineRequest& request, Executor& pool);
 
 // A few lines: the constants and where they come from.
 std::string DescribeMachine(const MachineConstants& machine);

@@ -17,6 +17,14 @@ void Options::Positional(const std::string& name, const std::string& help, std::
                           }});
 }
 
+void Options::Rest(const std::string& name, const std::string& help,
+                   std::vector<std::string>* values) {
+  rest_ = Option{name, "", help, [values](const std::string& text) {
+                   values->push_back(text);
+                   return !text.empty();
+                 }};
+}
+
 void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
                   std::string* value) {
   options_.push_back({name, value_name, help, [value](const std::string& text) {
@@ -88,9 +96,9 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
       continue;
     }
     if (options_over || word.empty() || word[0] != '-') {
-      if (positional == positionals_.size())
+      if (positional == positionals_.size() && !rest_)
         return UsageError(StrCat("unexpected argument '", word, "'"));
-      const Option& option = positionals_[positional++];
+      const Option& option = positional < positionals_.size() ? positionals_[positional++] : *rest_;
       if (!option.set(word))
         return UsageError(StrCat("expected ", option.name, ", found '", word, "'"));
       continue;
@@ -127,6 +135,7 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
 std::string Options::Help() const {
   std::string usage = "usage: ashlar " + command_, lines;
   for (const Option& option : positionals_) usage += " " + option.name;
+  if (rest_) usage += " [" + rest_->name + "...]";
   usage += " [options]\n\n" + description_ + "\n\n";
   auto line = [&](const Option& option) {
     std::string left =
@@ -140,6 +149,7 @@ std::string Options::Help() const {
     lines += left + help + "\n";
   };
   for (const Option& option : positionals_) line(option);
+  if (rest_) line(*rest_);
   for (const Option& option : options_) line(option);
   line({"--help", "", "this text", nullptr});
   return usage + lines + (examples_.empty() ? "" : "\n" + examples_ + "\n");

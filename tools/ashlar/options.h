@@ -30,6 +30,8 @@ class Options {
 
   // A required word without a dash.
   void Positional(const std::string& name, const std::string& help, std::string* value);
+  // All further words without a dash, none or several.
+  void Rest(const std::string& name, const std::string& help, std::vector<std::string>* values);
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            std::string* value);
   // Integers from 0 to `most`.
@@ -69,6 +71,7 @@ class Options {
 
   std::string command_, description_, examples_;
   std::vector<Option> options_, positionals_;
+  std::optional<Option> rest_;
 };
 
 // Parses a decimal integer that fits; nothing else around it.

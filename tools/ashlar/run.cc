@@ -11,6 +11,7 @@
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/text_inputs.h"
+#include "tools/ashlar/trace_file.h"
 #include "tools/ashlar/workload.h"
 
 namespace ashlar {
@@ -77,7 +78,7 @@ absl::Status Deliver(const std::vector<Tensor>& outputs, const std::string& dire
 
 absl::Status Execute(const SessionRequest& request, const std::string& entry,
                      const std::vector<std::string>& specs, const TextRequest& text,
-                     const std::string& directory) {
+                     const std::string& directory, TraceFile& trace) {
   NamedArrays arrays;
   for (const std::string& spec : specs) ASHLAR_RETURN_IF_ERROR(ReadInput(spec, &arrays));
   std::vector<Tensor> inputs, outputs;
@@ -89,7 +90,8 @@ absl::Status Execute(const SessionRequest& request, const std::string& entry,
     ASHLAR_ASSIGN_OR_RETURN(words, TextInputs::Encode(session->program(), entry, text));
     inputs.insert(inputs.end(), words->tensors().begin(), words->tensors().end());
   }
-  ASHLAR_RETURN_IF_ERROR(session->Run(entry, inputs, &outputs));
+  ASHLAR_RETURN_IF_ERROR(session->Run(entry, inputs, &outputs, trace.Begin(*session)));
+  ASHLAR_RETURN_IF_ERROR(trace.Finish());
   return Deliver(outputs, directory);
 }
 
@@ -100,6 +102,7 @@ int RunMain(const Arguments& args) {
   std::string entry = "forward", directory;
   std::vector<std::string> specs;
   TextRequest text;
+  TraceFile trace;
   bool interpret = false;
   Options options(
       "run", "Runs one step of an artifact and writes its outputs.",
@@ -133,6 +136,7 @@ int RunMain(const Arguments& args) {
       "--interpret",
       "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",
       &interpret);
+  trace.AddTo(options);
   request.AddCacheTo(options);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&
@@ -147,7 +151,7 @@ int RunMain(const Arguments& args) {
   if (text.texts.empty() && !text.vocabulary.empty())
     return options.UsageError("--vocab without --text");
   if (text.vocabulary.empty()) text.vocabulary = request.weights_directory;
-  absl::Status status = Execute(request, entry, specs, text, directory);
+  absl::Status status = Execute(request, entry, specs, text, directory, trace);
   return status.ok() ? kOk : Fail(status);
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/extent.h"
 
@@ -14,13 +15,8 @@ namespace ashlar {
 
 namespace {
 
-// One line on what the cache did; nothing where it was not asked for.
-void ReportCache(const CacheOutcome& outcome) {
-  if (!outcome.note.empty()) std::cerr << "warning: " << outcome.note << "\n";
-  if (outcome.use == CacheUse::kMapped)
-    std::cerr << "weights: mapped from " << outcome.path << "\n";
-  if (outcome.use == CacheUse::kStored)
-    std::cerr << "weights: packed and kept in " << outcome.path << "\n";
+void PrintLog(LogLevel level, const std::string& message) {
+  std::cerr << (level == LogLevel::kWarning ? "warning: " : "") << message << "\n";
 }
 
 }  // namespace
@@ -41,23 +37,15 @@ absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
 }
 
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
-  constexpr uint64_t kNotable = uint64_t{512} << 20;
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
-  const fb::ProgramT& metadata = program->metadata();
-  bool packs =
-      metadata.weight_source != fb::WeightSource::Embedded || !request.weights_directory.empty();
-  if (packs && metadata.weights_bytes >= kNotable)
-    std::cerr << "packing " << HumanBytes(static_cast<double>(metadata.weights_bytes))
-              << " of weights" << (request.cache.empty() ? "" : ", unless they are kept")
-              << " ...\n";
   SessionOptions options;
   options.threads = static_cast<int>(request.threads);
-  options.weights_directory = request.weights_directory;
   options.profile = request.profile;
-  ASHLAR_ASSIGN_OR_RETURN(options.cache.directory, request.CacheDirectory());
-  ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, options));
-  ReportCache(session->weights()->cache());
-  return session;
+  BindOptions bind;
+  bind.log = PrintLog;
+  bind.weights_directory = request.weights_directory;
+  ASHLAR_ASSIGN_OR_RETURN(bind.cache.directory, request.CacheDirectory());
+  return Session::Create(program, options, bind);
 }
 
 absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,

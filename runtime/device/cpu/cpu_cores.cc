@@ -39,6 +39,16 @@ int64_t CgroupMemory() {
   return file >> bytes && bytes > 0 ? bytes : INT64_MAX;  // "max" is no number
 }
 
+int CountCores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &set)) cores.insert(CoreOf(cpu));
+  return std::max(1, std::min(static_cast<int>(cores.size()), CgroupQuota()));
+}
+
 }  // namespace
 
 int64_t AvailableMemory() {
@@ -49,13 +59,8 @@ int64_t AvailableMemory() {
 int64_t SecondLevelCacheBytes() { return std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0); }
 
 int AvailableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  std::set<std::string> cores;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-    if (CPU_ISSET(cpu, &set)) cores.insert(CoreOf(cpu));
-  return std::max(1, std::min(static_cast<int>(cores.size()), CgroupQuota()));
+  static const int cores = CountCores();  // reads a file per CPU
+  return cores;
 }
 
 }  // namespace ashlar

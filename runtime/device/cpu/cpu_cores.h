@@ -8,7 +8,8 @@
 namespace ashlar {
 
 // Returns the number of physical cores that this process may use: the CPUs of its affinity mask
-// with hyper-threads counted once, at most the quota of its cgroup rounded up. At least 1.
+// with hyper-threads counted once, at most the quota of its cgroup rounded up. At least 1. Counted
+// at the first call.
 int AvailableCores();
 
 // Returns the bytes of memory that this process may take: the machine's, at most its cgroup's

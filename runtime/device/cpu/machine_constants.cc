@@ -53,7 +53,7 @@ bool ReadNumber(const Json& object, const char* name, double* out) {
 
 }  // namespace
 
-absl::StatusOr<MachineConstants> MeasureMachine(ThreadPool& one, ThreadPool& all) {
+absl::StatusOr<MachineConstants> MeasureMachine(Executor& one, Executor& all) {
   MachineConstants machine;
   machine.cpu = HostCpuName();
   machine.date = Today();

@@ -33,7 +33,7 @@ struct MachineConstants {
 
 // Measures this machine with pools of one thread and of all; takes two to four seconds.
 // Unavailable when memory for the passes cannot be had.
-absl::StatusOr<MachineConstants> MeasureMachine(ThreadPool& one, ThreadPool& all);
+absl::StatusOr<MachineConstants> MeasureMachine(Executor& one, Executor& all);
 
 // The file is one JSON object. Reading: every field must be there, numbers positive and finite;
 // else InvalidArgument that names the file and the field.

@@ -41,7 +41,7 @@ std::string Missing(const std::vector<std::string>& features) {
   return missing;
 }
 
-double MeasureCompute(ThreadPool& pool, const ComputeKernel& kernel, int milliseconds) {
+double MeasureCompute(Executor& pool, const ComputeKernel& kernel, int milliseconds) {
   int64_t items = pool.size();
   double seconds = BestSeconds(milliseconds, [&] {
     pool.ParallelFor(items, [&](int64_t begin, int64_t end, int) {
@@ -57,7 +57,7 @@ double MeasureCompute(ThreadPool& pool, const ComputeKernel& kernel, int millise
 // that will read it.
 class Buffer {
  public:
-  Buffer(int64_t bytes, ThreadPool& pool) : bytes_(bytes) {
+  Buffer(int64_t bytes, Executor& pool) : bytes_(bytes) {
     if (bytes == 0) return;
     void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return;
@@ -79,7 +79,7 @@ class Buffer {
   char* data_ = nullptr;
 };
 
-double MeasureMemory(ThreadPool& pool, const MemoryKernel& kernel, const char* from, char* to,
+double MeasureMemory(Executor& pool, const MemoryKernel& kernel, const char* from, char* to,
                      int64_t bytes, int milliseconds) {
   // Every thread gets a block, however many there are.
   int64_t block =
@@ -110,7 +110,7 @@ Peak& PeakOf(std::vector<Peak>& peaks, const std::string& kind, const char* unit
 }
 
 template <typename Measure>
-void Enter(Peak& peak, const std::string& instruction, ThreadPool& one, ThreadPool& all,
+void Enter(Peak& peak, const std::string& instruction, Executor& one, Executor& all,
            Measure&& measure) {
   double all_cores = measure(all), one_core = &one == &all ? all_cores : measure(one);
   peak.reason.clear();
@@ -136,7 +136,7 @@ int64_t LastLevelCacheBytes() {
   return std::max<int64_t>({sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE), 0});
 }
 
-std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
+std::vector<Peak> MeasureMachinePeaks(Executor& one, Executor& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes) {
   std::vector<Peak> peaks;
@@ -149,7 +149,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
                                                             : "GFLOP/s");
     if (CanRun(peak, kernel.features))
       Enter(peak, kernel.instruction, one, all,
-            [&](ThreadPool& pool) { return MeasureCompute(pool, kernel, milliseconds); });
+            [&](Executor& pool) { return MeasureCompute(pool, kernel, milliseconds); });
   }
   if (!wanted("read") && !wanted("copy")) return peaks;
   bytes = std::max(bytes == 0 ? BufferBytes() : bytes, kLeastPeakBytes);
@@ -160,7 +160,7 @@ std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
     if (!from.data() || (kernel.kind == "copy" && !to.data()))
       peak.reason = "two buffers of " + std::to_string(bytes) + " bytes could not be had";
     else if (CanRun(peak, kernel.features))
-      Enter(peak, kernel.instruction, one, all, [&](ThreadPool& pool) {
+      Enter(peak, kernel.instruction, one, all, [&](Executor& pool) {
         return MeasureMemory(pool, kernel, from.data(), to.data(), bytes, milliseconds);
       });
   }

@@ -29,7 +29,7 @@ inline constexpr int64_t kLeastPeakBytes = 4 << 20;
 // all (which may be the same pool). `milliseconds`: how long each kernel is tried.
 // Memory for a read or a copy: `bytes` each for source and destination; 0: four times the last
 // level cache, at least 256 MiB, at most an eighth of the memory; kLeastPeakBytes at the least.
-std::vector<Peak> MeasureMachinePeaks(ThreadPool& one, ThreadPool& all,
+std::vector<Peak> MeasureMachinePeaks(Executor& one, Executor& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes = 0);
 

@@ -13,7 +13,7 @@ constexpr int kMilliseconds = 60;  // that each way to compute or to read is tri
 
 }  // namespace
 
-double MeasureLaunch(ThreadPool& pool) {
+double MeasureLaunch(Executor& pool) {
   constexpr int kSeries = 50, kLaunches = 100;
   using Clock = std::chrono::steady_clock;
   double best = 1e30;
@@ -26,7 +26,7 @@ double MeasureLaunch(ThreadPool& pool) {
   return best;
 }
 
-Peaks MeasurePeaks(ThreadPool& pool) {
+Peaks MeasurePeaks(Executor& pool) {
   Peaks peaks;
   for (const Peak& peak : MeasureMachinePeaks(pool, pool, {"f32", "read"}, kMilliseconds))
     (peak.kind == "f32" ? peaks.f32_gflops : peaks.read_gbs) = peak.all_cores;

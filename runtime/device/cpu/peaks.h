@@ -17,11 +17,11 @@ struct Peaks {
 };
 
 // The microseconds of an empty launch on all threads, hot: the best of several series.
-double MeasureLaunch(ThreadPool& pool);
+double MeasureLaunch(Executor& pool);
 
 // Takes about a second and, for the time, four times the last-level cache, 256 MiB at least. Each
 // figure is the best of several tries in several ways (machine_peaks.h), because others may be
 // using the machine. `read_gbs` is 0 when the buffer cannot be had.
-Peaks MeasurePeaks(ThreadPool& pool);
+Peaks MeasurePeaks(Executor& pool);
 
 }  // namespace ashlar

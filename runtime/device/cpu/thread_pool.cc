@@ -18,9 +18,6 @@ constexpr int64_t kChunksPerThread = 8;
 constexpr auto kSpin = std::chrono::microseconds(100);
 constexpr int kIndexBits = 16;
 constexpr size_t kStackBytes = size_t{4} << 20;
-// IEEE arithmetic: round to nearest, subnormals kept, no traps.
-constexpr unsigned kDefaultMxcsr = 0x1f80;
-constexpr unsigned kMxcsrFlags = 0x3f;  // exceptions that have occurred
 
 // Calls condition() until it is true or `limit` has passed; returns whether it became true.
 template <typename Condition>
@@ -37,21 +34,21 @@ bool SpinUntil(Condition&& condition, std::chrono::nanoseconds limit) {
 
 }  // namespace
 
-// Not std::thread, which ends the process when the system refuses a thread.
 ThreadPool::ThreadPool(int threads)
-    : size_(std::clamp(threads > 0 ? threads : AvailableCores(), 1, kMaxThreads)),
-      starts_(new Start[size_]),
-      cursors_(new Cursor[size_]) {
+    : size_(std::clamp(threads > 0 ? threads : AvailableCores(), 1, kMaxThreads)) {}
+
+// Not std::thread, which ends the process when the system refuses a thread.
+void ThreadPool::StartThreads() {
+  starts_.reset(new Start[size_]);
+  cursors_.reset(new Cursor[size_]);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kStackBytes);
-  for (int worker = 1; worker < size_; ++worker) {
-    starts_[worker] = {this, worker};
+  running_ = 1;
+  for (; running_ < size_; ++running_) {
+    starts_[running_] = {this, running_};
     pthread_t thread;
-    if (pthread_create(&thread, &attributes, ThreadMain, &starts_[worker]) != 0) {
-      size_ = worker;  // no launch has been published: nobody has read it yet
-      break;
-    }
+    if (pthread_create(&thread, &attributes, ThreadMain, &starts_[running_]) != 0) break;
     threads_.push_back(thread);
   }
   pthread_attr_destroy(&attributes);
@@ -73,25 +70,19 @@ void* ThreadPool::ThreadMain(void* start) {
 }
 
 void ThreadPool::Launch(int64_t items, RangeFunction function, void* context) {
-  if (items <= 0) return;
-  if (unsigned mxcsr = _mm_getcsr(); (mxcsr & ~kMxcsrFlags) != kDefaultMxcsr) {
-    // The caller computes in a mode of its own (flush to zero, say): its share must not differ from
-    // the others'.
-    _mm_setcsr(kDefaultMxcsr);
-    Launch(items, function, context);
-    _mm_setcsr(mxcsr);
-    return;
-  }
   if (size_ == 1 || items == 1) return function(context, 0, items, 0);
+  std::lock_guard<std::mutex> launching(launching_);
+  if (running_ == 0) StartThreads();
+  if (running_ == 1) return function(context, 0, items, 0);
 
   uint64_t number = number_.load(std::memory_order_relaxed) + 1;
-  int64_t chunks = std::min(items, size_ * kChunksPerThread);
+  int64_t chunks = std::min(items, running_ * kChunksPerThread);
   function_.store(function, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
   items_.store(items, std::memory_order_relaxed);
   chunks_.store(chunks, std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  for (int i = 0; i < size_; ++i)
+  for (int i = 0; i < running_; ++i)
     cursors_[i].next.store(number << kIndexBits, std::memory_order_release);
   // Sequentially consistent with the count of parked threads: either this sees who parks, or who
   // parks sees this.
@@ -117,9 +108,10 @@ void ThreadPool::WorkOn(uint64_t number, int worker) {
   int64_t items = items_.load(std::memory_order_relaxed);
   int64_t chunks = chunks_.load(std::memory_order_relaxed);
   int64_t finished = 0;
-  for (int i = 0; i < size_; ++i) {
-    int part = worker + i < size_ ? worker + i : worker + i - size_;
-    int64_t first = chunks * part / size_, count = chunks * (part + 1) / size_ - first;
+  const int workers = running_;  // final before the first launch is published
+  for (int i = 0; i < workers; ++i) {
+    int part = worker + i < workers ? worker + i : worker + i - workers;
+    int64_t first = chunks * part / workers, count = chunks * (part + 1) / workers - first;
     std::atomic<uint64_t>& next = cursors_[part].next;
     uint64_t current = next.load(std::memory_order_acquire);
     while (current >> kIndexBits == number) {
@@ -151,7 +143,6 @@ bool ThreadPool::AwaitLaunch(uint64_t last, uint64_t* number) {
 }
 
 void ThreadPool::WorkerMain(int worker) {
-  _mm_setcsr(kDefaultMxcsr);  // not what the creating thread happens to have
   uint64_t number = 0;
   while (AwaitLaunch(number, &number)) WorkOn(number, worker);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// A pool that runs grids of independent work items on a fixed number of threads.
+// A pool that runs grids of independent work items on a fixed number of threads. The threads are
+// started by the first launch that has work for them, so that making a pool costs nothing.
 //
 // A launch is published by one store; threads that have just worked are still spinning and pick it
 // up in well under two microseconds, threads that have found nothing to do for a while are parked
@@ -18,42 +19,30 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <type_traits>
 #include <vector>
+
+#include "runtime/device/cpu/executor.h"
 
 namespace ashlar {
 
-// Launches come from one thread at a time; a launch inside a launch is not allowed. No launch
-// allocates memory.
-class ThreadPool {
+// Launches may come from several threads, and take turns. No launch allocates memory.
+class ThreadPool : public Executor {
  public:
   // `threads` counts the caller, so that 1 makes no thread at all; 0 means AvailableCores(). At
-  // most kMaxThreads, and fewer where the system gives no more: size() tells.
+  // most kMaxThreads.
   explicit ThreadPool(int threads = 0);
-  ~ThreadPool();
+  ~ThreadPool() override;
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   static constexpr int kMaxThreads = 1024;
-  int size() const { return size_; }
+  int size() const override { return size_; }
 
-  // Calls f(begin, end, worker) on disjoint ranges that together make up [0, items); returns when
-  // all have returned. `worker` in [0, size()) is the thread's: no two calls with the same worker
-  // run at the same time. What the calls wrote is visible to the caller.
-  template <typename F>
-  void ParallelFor(int64_t items, F&& f) {
-    using Function = std::remove_reference_t<F>;
-    Launch(
-        items,
-        [](void* context, int64_t begin, int64_t end, int worker) {
-          (*static_cast<Function*>(context))(begin, end, worker);
-        },
-        const_cast<void*>(static_cast<const void*>(&f)));
-  }
+  // Threads that work, the caller among them: size(), but fewer where the system gave no more.
+  // Known after the first launch of more than one item.
+  int running() const { return running_; }
 
  private:
-  using RangeFunction = void (*)(void* context, int64_t begin, int64_t end, int worker);
-
   // The next chunk of one worker's part: launch number << 16 | index in the part. The number makes
   // a claim fail that comes from a thread still looking at an earlier launch.
   struct alignas(64) Cursor {
@@ -66,13 +55,16 @@ class ThreadPool {
     int worker;
   };
 
-  void Launch(int64_t items, RangeFunction function, void* context);
+  void Launch(int64_t items, RangeFunction function, void* context) override;
+  void StartThreads();
   static void* ThreadMain(void* start);
   void WorkerMain(int worker);
   void WorkOn(uint64_t number, int worker);
   bool AwaitLaunch(uint64_t last, uint64_t* number);
 
-  int size_;
+  const int size_;
+  std::mutex launching_;  // held for a launch; guards what follows
+  int running_ = 0;       // 0: not started
   std::vector<pthread_t> threads_;
   std::unique_ptr<Start[]> starts_;
   std::unique_ptr<Cursor[]> cursors_;

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * The runtime's C interface. C11, C++; stable: functions and fields are added, never changed.
+ *
+ *   ashlar_program *program = NULL;
+ *   ashlar_session *session = NULL;
+ *   ashlar_error *error = ashlar_program_load("bert.ashlar", NULL, &program);
+ *   if (!error) error = ashlar_session_create(program, NULL, &session);
+ *   ...
+ *   error = ashlar_session_run(session, "forward", inputs, 1, &output, 1, NULL);
+ *   if (error) fprintf(stderr, "%s: %s\n", ashlar_error_name(error), ashlar_error_message(error));
+ *
+ * Handles are opaque; each has a release function, which takes NULL too. A handle that another was
+ * made of may be released first: what is needed lives on.
+ *
+ * Structs begin with struct_size, which the caller sets to sizeof the struct (ASHLAR_INIT does), so
+ * that a library that knows more fields than the caller leaves them alone and takes their defaults:
+ * zero, always. Elements of an array of structs lie struct_size bytes apart.
+ *
+ * Errors: functions that can fail return NULL, or an error that the caller releases. Its code is
+ * stable (`ashlar explain E0507`), its message says what, where and what would work. Strings are
+ * UTF-8; those that come from a handle live as long as it does.
+ *
+ * Threads: programs, thread pools, memory pools and cancellations are usable from any thread; a
+ * session is used by one thread at a time, different sessions by different ones. The library has no
+ * global state that a caller could change, and prints nothing.
+ */
+#ifndef ASHLAR_H_
+#define ASHLAR_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(ASHLAR_BUILDING_LIBRARY)
+#define ASHLAR_API __attribute__((visibility("default")))
+#else
+#define ASHLAR_API
+#endif
+
+/* Raised when functions or fields are added. */
+#define ASHLAR_API_VERSION 1
+
+/* ashlar_run_options options = ASHLAR_INIT(ashlar_run_options); */
+#ifdef __cplusplus
+#define ASHLAR_INIT(type) \
+  type { sizeof(type) }
+#else
+#define ASHLAR_INIT(type) {.struct_size = sizeof(type)}
+#endif
+
+/* The library's ASHLAR_API_VERSION, and its release, such as "0.1.0". */
+ASHLAR_API int32_t ashlar_api_version(void);
+ASHLAR_API const char* ashlar_version(void);
+
+/* ---- errors ---- */
+
+typedef struct ashlar_error ashlar_error;
+
+/* 507, "E0507", and what happened. */
+ASHLAR_API int32_t ashlar_error_code(const ashlar_error* error);
+ASHLAR_API const char* ashlar_error_name(const ashlar_error* error);
+ASHLAR_API const char* ashlar_error_message(const ashlar_error* error);
+ASHLAR_API void ashlar_error_release(ashlar_error* error);
+
+/* The page of a code: what it means and what to do. NULL for what is no code. */
+ASHLAR_API const char* ashlar_explain(int32_t code);
+
+/* ---- what an application brings along ---- */
+
+/* One line without its end; level 0 informs, 1 warns. Called on the thread that is at work. */
+typedef void (*ashlar_log_function)(void* context, int32_t level, const char* message);
+
+/* Memory in place of the system's pages; both functions are called from any thread. */
+typedef struct ashlar_allocator {
+  size_t struct_size;
+  void* context;
+  /* `bytes` at a multiple of `alignment`, a power of two; NULL where there is no more. */
+  void* (*allocate)(void* context, uint64_t bytes, uint64_t alignment);
+  void (*release)(void* context, void* data, uint64_t bytes);
+} ashlar_allocator;
+
+/* Memory that sessions of any programs draw from, `limit` bytes at most (0: no limit); what they
+ * give back is kept for the next. `allocator` may be NULL. */
+typedef struct ashlar_memory_pool ashlar_memory_pool;
+ASHLAR_API ashlar_error* ashlar_memory_pool_create(uint64_t limit,
+                                                   const ashlar_allocator* allocator,
+                                                   ashlar_memory_pool** pool);
+ASHLAR_API uint64_t ashlar_memory_pool_in_use(const ashlar_memory_pool* pool);
+ASHLAR_API void ashlar_memory_pool_release(ashlar_memory_pool* pool);
+
+/* Computes the items [begin, end) of a launch as `worker`. */
+typedef void (*ashlar_range_function)(void* launch, int64_t begin, int64_t end, int32_t worker);
+
+/* An application's own threads. `run` calls function(launch, begin, end, worker) on disjoint ranges
+ * that make up [0, items), with workers in [0, workers), no worker twice at the same time, and
+ * returns when all have returned. It is called from every thread that runs a step. */
+typedef struct ashlar_executor {
+  size_t struct_size;
+  void* context;
+  int32_t workers;
+  void (*run)(void* context, int64_t items, ashlar_range_function function, void* launch);
+} ashlar_executor;
+
+/* Threads that sessions share: the library's own (`threads`, the caller's among them; 0: one per
+ * core), or the application's. */
+typedef struct ashlar_thread_pool ashlar_thread_pool;
+ASHLAR_API ashlar_error* ashlar_thread_pool_create(int32_t threads, ashlar_thread_pool** pool);
+ASHLAR_API ashlar_error* ashlar_thread_pool_wrap(const ashlar_executor* executor,
+                                                 ashlar_thread_pool** pool);
+ASHLAR_API int32_t ashlar_thread_pool_size(const ashlar_thread_pool* pool);
+ASHLAR_API void ashlar_thread_pool_release(ashlar_thread_pool* pool);
+
+/* ---- programs ---- */
+
+/* An artifact, mapped and verified, its weights bound: what sessions share. */
+typedef struct ashlar_program ashlar_program;
+
+typedef struct ashlar_program_options {
+  size_t struct_size;
+  const char* weights_directory;     /* the checkpoint, where it is not where it was; or NULL */
+  const char* cache_directory;       /* where packed weights are kept between runs; NULL: nowhere */
+  const ashlar_thread_pool* threads; /* packs the weights; NULL: threads for the purpose */
+  ashlar_log_function log;           /* or NULL */
+  void* log_context;
+} ashlar_program_options;
+
+ASHLAR_API ashlar_error* ashlar_program_load(const char* path,
+                                             const ashlar_program_options* options,
+                                             ashlar_program** program);
+ASHLAR_API void ashlar_program_release(ashlar_program* program);
+
+/* What the compiler noted, such as "eos_token_id"; NULL where there is no such property. */
+ASHLAR_API const char* ashlar_program_property(const ashlar_program* program, const char* key);
+
+/* Dimensions that each step chooses by the shapes of its inputs: "batch", "seq". */
+typedef struct ashlar_dimension {
+  size_t struct_size;
+  const char* name;
+  int64_t minimum;
+  int64_t maximum;
+} ashlar_dimension;
+ASHLAR_API size_t ashlar_program_dimensions(const ashlar_program* program);
+ASHLAR_API ashlar_error* ashlar_program_dimension(const ashlar_program* program, size_t index,
+                                                  ashlar_dimension* dimension);
+
+/* Entries: "forward", "prefill", "decode". NULL beyond the last. */
+ASHLAR_API size_t ashlar_program_entries(const ashlar_program* program);
+ASHLAR_API const char* ashlar_program_entry(const ashlar_program* program, size_t index);
+
+typedef enum ashlar_dtype {
+  ASHLAR_F32 = 0,
+  ASHLAR_F16 = 1,
+  ASHLAR_BF16 = 2,
+  ASHLAR_F64 = 3,
+  ASHLAR_I64 = 4,
+  ASHLAR_I32 = 5,
+  ASHLAR_I8 = 6,
+  ASHLAR_U8 = 7,
+  ASHLAR_BOOL = 8,
+  ASHLAR_I16 = 9, /* this and what follows: inputs only */
+  ASHLAR_U16 = 10,
+  ASHLAR_U32 = 11,
+  ASHLAR_U64 = 12
+} ashlar_dtype;
+
+/* An input or output of an entry. */
+typedef struct ashlar_value {
+  size_t struct_size;
+  const char* name;
+  int32_t dtype;
+  int32_t rank;
+  const int64_t* bound;      /* the largest extents */
+  const int32_t* dimensions; /* per extent, which of the program's dimensions it is, or -1 */
+  uint64_t bytes;            /* at the bound */
+  int32_t required;          /* of inputs: whether it has no default */
+  const char* description;   /* "I64 [batch, seq]" */
+} ashlar_value;
+ASHLAR_API ashlar_error* ashlar_program_values(const ashlar_program* program, const char* entry,
+                                               size_t* inputs, size_t* outputs);
+ASHLAR_API ashlar_error* ashlar_program_input(const ashlar_program* program, const char* entry,
+                                              size_t index, ashlar_value* value);
+ASHLAR_API ashlar_error* ashlar_program_output(const ashlar_program* program, const char* entry,
+                                               size_t index, ashlar_value* value);
+
+/* Bytes of a session, exact: arena + scratch + state are its own, weights are shared. */
+typedef struct ashlar_memory {
+  size_t struct_size;
+  uint64_t arena;
+  uint64_t scratch;
+  uint64_t state;
+  uint64_t weights;
+} ashlar_memory;
+/* What a session with so many threads will take (0: one per core). */
+ASHLAR_API ashlar_error* ashlar_program_memory(const ashlar_program* program, int32_t threads,
+                                               ashlar_memory* memory);
+
+/* ---- sessions ---- */
+
+/* One user of a program: its arena, its state. */
+typedef struct ashlar_session ashlar_session;
+
+typedef struct ashlar_session_options {
+  size_t struct_size;
+  int32_t threads; /* of its own, the caller's among them; 0: one per core, 1: the caller's alone */
+  const ashlar_thread_pool* thread_pool; /* or NULL; in place of threads of its own */
+  ashlar_memory_pool* memory_pool;       /* or NULL: the system */
+  void*
+      buffer; /* the session's memory, or NULL; at a multiple of 64, kept as long as the session */
+  uint64_t buffer_bytes; /* at least arena + scratch + state */
+} ashlar_session_options;
+
+ASHLAR_API ashlar_error* ashlar_session_create(const ashlar_program* program,
+                                               const ashlar_session_options* options,
+                                               ashlar_session** session);
+ASHLAR_API void ashlar_session_release(ashlar_session* session);
+/* What the session has taken. */
+ASHLAR_API ashlar_error* ashlar_session_memory(const ashlar_session* session,
+                                               ashlar_memory* memory);
+
+/* Row-major elements. Inputs: all fields but `bytes` are the caller's. Outputs: `name` chooses one,
+ * or the one in this place if NULL; with `data` NULL the session's own memory is shown, valid until
+ * its next step; else the elements are copied to `data`, which has `bytes` bytes. dtype, rank,
+ * shape and bytes are set; shape is valid until the session's next step. */
+typedef struct ashlar_tensor {
+  size_t struct_size;
+  const char* name;
+  int32_t dtype;
+  int32_t rank;
+  const int64_t* shape;
+  void* data;
+  uint64_t bytes;
+} ashlar_tensor;
+
+/* Stops steps from another thread: those under way at their next launch. */
+typedef struct ashlar_cancellation ashlar_cancellation;
+ASHLAR_API ashlar_error* ashlar_cancellation_create(ashlar_cancellation** cancellation);
+ASHLAR_API void ashlar_cancellation_cancel(ashlar_cancellation* cancellation);
+ASHLAR_API void ashlar_cancellation_reset(ashlar_cancellation* cancellation);
+ASHLAR_API void ashlar_cancellation_release(ashlar_cancellation* cancellation);
+
+typedef struct ashlar_run_options {
+  size_t struct_size;
+  const ashlar_cancellation* cancellation; /* or NULL */
+  int64_t timeout_us;                      /* from now; 0: none */
+} ashlar_run_options;
+
+/* Runs one step of an entry. The shapes of the inputs give the step its extents. A step that is
+ * refused (E0501 to E0507) leaves the session as it was; one that was cancelled or late leaves the
+ * state of a program that has one undefined, until a reset. */
+ASHLAR_API ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
+                                            const ashlar_tensor* inputs, size_t input_count,
+                                            ashlar_tensor* outputs, size_t output_count,
+                                            const ashlar_run_options* options);
+
+/* Makes all state zero; sets a counter, such as the number of tokens in a cache. */
+ASHLAR_API ashlar_error* ashlar_session_reset(ashlar_session* session);
+ASHLAR_API ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
+                                                    int64_t value);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* ASHLAR_H_ */

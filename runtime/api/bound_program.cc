@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/bound_program.h"
+
+#include "runtime/base/error_code.h"
+#include "runtime/base/status.h"
+#include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cpu/thread_pool.h"
+
+namespace ashlar {
+namespace {
+
+constexpr uint64_t kNotable = uint64_t{512} << 20;  // bytes that take a while to pack
+
+void LogCache(const CacheOutcome& outcome, const LogSink& log) {
+  if (!outcome.note.empty()) log(LogLevel::kWarning, outcome.note);
+  if (outcome.use == CacheUse::kMapped)
+    log(LogLevel::kInfo, StrCat("weights: mapped from ", outcome.path));
+  if (outcome.use == CacheUse::kStored)
+    log(LogLevel::kInfo, StrCat("weights: packed and kept in ", outcome.path));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Load(const std::string& path,
+                                                                       const BindOptions& options) {
+  ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(path));
+  return Bind(std::move(program), options);
+}
+
+absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
+    std::shared_ptr<const Program> program, const BindOptions& options) {
+  if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
+    return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
+                           options.threads);
+  std::shared_ptr<BoundProgram> bound(new BoundProgram(std::move(program)));
+  ASHLAR_RETURN_IF_ERROR(bound->Prepare(options));
+  return std::shared_ptr<const BoundProgram>(std::move(bound));
+}
+
+absl::Status BoundProgram::Prepare(const BindOptions& options) {
+  const fb::ProgramT& metadata = program_->metadata();
+  auto image_index = ChooseImage(metadata.images, HostFeatures());
+  if (!image_index.ok())
+    return WithCode(ErrorCode::kNoCodeForMachine, Annotate(image_index.status(), program_->path()));
+  image_index_ = *image_index;
+  ASHLAR_ASSIGN_OR_RETURN(
+      image_, ExecutableImage::Create(program_->code().substr(layout().offset, layout().size)));
+  const bool packs =
+      metadata.weight_source != fb::WeightSource::Embedded || !options.weights_directory.empty();
+  if (options.log && packs && options.cache.directory.empty() && metadata.weights_bytes >= kNotable)
+    options.log(LogLevel::kInfo, StrCat("packing ", metadata.weights_bytes >> 20,
+                                        " MiB of weights; a cache would keep them"));
+  std::shared_ptr<Executor> executor = options.executor;
+  if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
+  ASHLAR_ASSIGN_OR_RETURN(
+      weights_, Weights::Bind(program_, options.weights_directory, *executor, options.cache));
+  if (options.log) LogCache(weights_->cache(), options.log);
+  return absl::OkStatus();
+}
+
+}  // namespace ashlar

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs programs that `ashlar compile` made.
+
+    program = ashlar.Program("bert.ashlar")
+    outputs = program.session().run("forward", {"input_ids": ids})
+"""
+from ._library import AshlarError, explain, lib
+from ._session import Cancellation, Dimension, Memory, MemoryPool, Program, Session, ThreadPool, Value
+from ._tensors import Tensor
+
+__version__: str = lib.ashlar_version().decode()
+__all__ = [
+    "AshlarError", "Cancellation", "Dimension", "Memory", "MemoryPool", "Program", "Session", "Tensor", "ThreadPool",
+    "Value", "explain",
+]

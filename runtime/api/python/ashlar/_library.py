@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The C interface (runtime/api/ashlar.h) in ctypes: structs, prototypes, errors."""
+from __future__ import annotations
+
+import ctypes
+import os
+import pathlib
+from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from typing import Any, Optional
+
+LogFunction = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+
+
+class Struct(ctypes.Structure):
+    """A struct that begins with its size."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(struct_size=ctypes.sizeof(type(self)), **fields)
+
+
+class ProgramOptions(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("weights_directory", c_char_p),
+        ("cache_directory", c_char_p),
+        ("threads", c_void_p),
+        ("log", LogFunction),
+        ("log_context", c_void_p),
+    ]
+
+
+class Dimension(Struct):
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("minimum", c_int64), ("maximum", c_int64)]
+
+
+class Value(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("dtype", c_int32),
+        ("rank", c_int32),
+        ("bound", POINTER(c_int64)),
+        ("dimensions", POINTER(c_int32)),
+        ("bytes", c_uint64),
+        ("required", c_int32),
+        ("description", c_char_p),
+    ]
+
+
+class Memory(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("arena", c_uint64),
+        ("scratch", c_uint64),
+        ("state", c_uint64),
+        ("weights", c_uint64),
+    ]
+
+
+class SessionOptions(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("thread_pool", c_void_p),
+        ("memory_pool", c_void_p),
+        ("buffer", c_void_p),
+        ("buffer_bytes", c_uint64),
+    ]
+
+
+class Tensor(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("name", c_char_p),
+        ("dtype", c_int32),
+        ("rank", c_int32),
+        ("shape", POINTER(c_int64)),
+        ("data", c_void_p),
+        ("bytes", c_uint64),
+    ]
+
+
+class RunOptions(Struct):
+    _fields_ = [("struct_size", c_size_t), ("cancellation", c_void_p), ("timeout_us", c_int64)]
+
+
+class AshlarError(RuntimeError):
+    """An error of the runtime; `code` is stable, such as "E0507", and `explain(code)` has its page."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+def _prototype(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> None:
+    function = getattr(library, name)
+    function.restype = result
+    function.argtypes = arguments
+
+
+def _load() -> ctypes.CDLL:
+    beside = pathlib.Path(__file__).with_name("libashlar_runtime.so")
+    path = os.environ.get("ASHLAR_LIBRARY") or (str(beside) if beside.exists() else "libashlar_runtime.so.0")
+    library = ctypes.CDLL(path)
+    error, out = c_void_p, POINTER(c_void_p)
+    prototypes = {
+        "version": (c_char_p,),
+        "error_name": (c_char_p, c_void_p),
+        "error_message": (c_char_p, c_void_p),
+        "error_release": (None, c_void_p),
+        "explain": (c_char_p, c_int32),
+        "memory_pool_create": (error, c_uint64, c_void_p, out),
+        "memory_pool_in_use": (c_uint64, c_void_p),
+        "memory_pool_release": (None, c_void_p),
+        "thread_pool_create": (error, c_int32, out),
+        "thread_pool_size": (c_int32, c_void_p),
+        "thread_pool_release": (None, c_void_p),
+        "program_load": (error, c_char_p, POINTER(ProgramOptions), out),
+        "program_release": (None, c_void_p),
+        "program_property": (c_char_p, c_void_p, c_char_p),
+        "program_dimensions": (c_size_t, c_void_p),
+        "program_dimension": (error, c_void_p, c_size_t, POINTER(Dimension)),
+        "program_entries": (c_size_t, c_void_p),
+        "program_entry": (c_char_p, c_void_p, c_size_t),
+        "program_values": (error, c_void_p, c_char_p, POINTER(c_size_t), POINTER(c_size_t)),
+        "program_input": (error, c_void_p, c_char_p, c_size_t, POINTER(Value)),
+        "program_output": (error, c_void_p, c_char_p, c_size_t, POINTER(Value)),
+        "program_memory": (error, c_void_p, c_int32, POINTER(Memory)),
+        "session_create": (error, c_void_p, POINTER(SessionOptions), out),
+        "session_release": (None, c_void_p),
+        "session_memory": (error, c_void_p, POINTER(Memory)),
+        "cancellation_create": (error, out),
+        "cancellation_cancel": (None, c_void_p),
+        "cancellation_reset": (None, c_void_p),
+        "cancellation_release": (None, c_void_p),
+        "session_run": (
+            error, c_void_p, c_char_p, POINTER(Tensor), c_size_t, POINTER(Tensor), c_size_t, POINTER(RunOptions)),
+        "session_reset": (error, c_void_p),
+        "session_set_counter": (error, c_void_p, c_char_p, c_int64),
+    }
+    for name, (result, *arguments) in prototypes.items():
+        _prototype(library, "ashlar_" + name, result, *arguments)
+    return library
+
+
+lib = _load()
+
+
+def check(error: Optional[int]) -> None:
+    """Raises what a function of the library returned, unless that is nothing."""
+    if not error:
+        return
+    code, message = lib.ashlar_error_name(error).decode(), lib.ashlar_error_message(error).decode(errors="replace")
+    lib.ashlar_error_release(error)
+    raise AshlarError(code, message)
+
+
+class Handle:
+    """Owns what a function of the library made."""
+
+    def __init__(self, release: Any) -> None:
+        self._release = release
+        self.value = c_void_p()
+
+    def __del__(self) -> None:
+        if self.value:
+            self._release(self.value)
+
+
+def explain(code: str) -> str:
+    """The page of a code, such as "E0507": what it means and what to do."""
+    digits = code.upper().lstrip("E")
+    page = lib.ashlar_explain(int(digits)) if digits.isdigit() else None
+    if page is None:
+        raise ValueError(f"{code!r} is no error code; they look like E0507")
+    return page.decode()
