@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "runtime/api/ashlar.h"
 #include "runtime/api/session_test_base.h"
 
 #if defined(__has_feature)
@@ -77,6 +78,46 @@ TEST_F(AllocationTest, StepsAllocateNothing) {
     EXPECT_TRUE(all);
     EXPECT_EQ(total[0].as<int64_t>()[1], 4);
   }
+}
+
+// The C interface adds nothing.
+TEST_F(AllocationTest, StepsOfTheCInterfaceAllocateNothing) {
+#ifdef ASHLAR_SANITIZED
+  GTEST_SKIP() << "the sanitizer's allocator is in use";
+#endif
+  ASSERT_NE(LoadTiny(), nullptr);
+  ashlar_program* program = nullptr;
+  ashlar_session* session = nullptr;
+  ASSERT_EQ(ashlar_program_load((directory_ + "/tiny.ashlar").c_str(), nullptr, &program), nullptr);
+  ASSERT_EQ(ashlar_session_create(program, nullptr, &session), nullptr);
+  const std::vector<float> x(8 * testing::kTinyK, 0.5f);
+  const int64_t value = 1, one = 1, shape[] = {1, 8, testing::kTinyK};
+  ashlar_tensor floats = ASHLAR_INIT(ashlar_tensor), count = floats, output = floats;
+  floats.name = "x";
+  floats.dtype = ASHLAR_F32;
+  floats.rank = 3;
+  floats.shape = shape;
+  floats.data = const_cast<float*>(x.data());
+  count.name = "value";
+  count.dtype = ASHLAR_I64;
+  count.rank = 1;
+  count.shape = &one;
+  count.data = const_cast<int64_t*>(&value);
+  auto run = [&] {
+    output = ASHLAR_INIT(ashlar_tensor);
+    bool good = !ashlar_session_reset(session) &&
+                !ashlar_session_run(session, "forward", &floats, 1, &output, 1, nullptr);
+    output = ASHLAR_INIT(ashlar_tensor);
+    return good && !ashlar_session_run(session, "step", &count, 1, &output, 1, nullptr);
+  };
+  ASSERT_TRUE(run());
+  int64_t before = allocations;
+  bool all = true;
+  for (int i = 0; i < 100; ++i) all = run() && all;
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_TRUE(all);
+  ashlar_session_release(session);
+  ashlar_program_release(program);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@
  *
  * Threads: programs, thread pools, memory pools and cancellations are usable from any thread; a
  * session is used by one thread at a time, different sessions by different ones. The library has no
- * global state that a caller could change, and prints nothing.
+ * global state that a caller could change (but by ashlar_guard_mapped_files), and prints nothing.
  */
 #ifndef ASHLAR_H_
 #define ASHLAR_H_
@@ -68,6 +68,11 @@ ASHLAR_API void ashlar_error_release(ashlar_error* error);
 
 /* The page of a code: what it means and what to do. NULL for what is no code. */
 ASHLAR_API const char* ashlar_explain(int32_t code);
+
+/* Artifacts and checkpoints are mapped; reading what someone cuts off meanwhile raises SIGBUS,
+ * which ends the process. After this call, for the process, it is an error of the step (E0106): the
+ * library handles that signal, and hands on those that are not of its mappings. */
+ASHLAR_API void ashlar_guard_mapped_files(void);
 
 /* ---- what an application brings along ---- */
 

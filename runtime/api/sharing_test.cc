@@ -13,6 +13,10 @@
 #include "runtime/memory/weight_packer.h"
 #include "runtime/program/artifact_writer.h"
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+
 namespace ashlar {
 namespace {
 
@@ -40,6 +44,9 @@ class SharingTest : public testing::SessionTestBase {
  protected:
   void SetUp() override {
     SessionTestBase::SetUp();
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    GTEST_SKIP() << "sanitizers take memory of their own";
+#endif
     if (Rollup(getpid(), "Pss") < 0) GTEST_SKIP() << "no /proc/self/smaps_rollup here";
     // The tiny program with 32 MiB of weights more, embedded.
     auto part = std::make_unique<fb::WeightPartT>();

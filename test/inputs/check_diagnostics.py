@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""RUN.json BENCH.json PAGE.html INSPECT.txt: holds traces and a page of one artifact to what they promise."""
+"""TRACE.json... PAGE.html INSPECT.txt: holds traces and a page of one artifact to what they promise."""
 import collections
 import json
 import os
@@ -9,7 +9,7 @@ import xml.etree.ElementTree
 
 *traces, page, inspected = sys.argv[1:]
 
-# Work of one step's kernels, as `ashlar inspect` counts it is at other extents: here the traces must agree in themselves.
+# Every piece lies in a step, and every step does the same items of the same launches.
 for path in traces:
     trace = json.load(open(path))
     events = [event for event in trace["traceEvents"] if event["ph"] == "X"]

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""X.ashlar: what the Python module promises, on a small encoder of input_ids [batch <= 2, seq <= 9]."""
+"""X.ashlar EMBEDDED.ashlar: what the Python module promises, on a small encoder of input_ids [batch <= 2, seq <= 9]; the second
+has its weights in it."""
 import gc
+import os
+import shutil
 import sys
+import tempfile
 import threading
 
 import ashlar
@@ -84,6 +88,15 @@ cancellation.cancel()
 assert code_of(session.run, "forward", {"input_ids": ids}, cancellation=cancellation) == "E0508"
 cancellation.reset()
 session.run("forward", {"input_ids": ids}, cancellation=cancellation, timeout=3600)
+
+# A file that is cut under the program is an error, not the end.
+ashlar.guard_mapped_files()
+with tempfile.TemporaryDirectory() as directory:
+    cut = shutil.copy(sys.argv[2], directory + "/cut.ashlar")
+    doomed = ashlar.Program(cut).session(1)
+    doomed.run("forward", {"input_ids": ids})
+    os.truncate(cut, 0)
+    assert code_of(doomed.run, "forward", {"input_ids": ids}) == "E0106"
 
 # Sessions on several threads, over one pool of threads and one of memory.
 shared = dict(thread_pool=ashlar.ThreadPool(2), memory_pool=ashlar.MemoryPool())

@@ -54,6 +54,18 @@ class DriverTest : public ::testing::Test {
     return code;
   }
 
+  // The entries of a timeline's steps.
+  static std::vector<std::string> StepsOf(const std::string& path) {
+    const auto trace = nlohmann::json::parse(*ReadFile(path, 1 << 24));
+    std::vector<std::string> steps;
+    int64_t row = -1;
+    for (const auto& event : trace["traceEvents"]) {
+      if (event["name"] == "thread_name" && event["args"]["name"] == "steps") row = event["tid"];
+      if (event["ph"] == "X" && event["tid"] == row) steps.push_back(event["name"]);
+    }
+    return steps;
+  }
+
   std::string directory_, artifact_, decoder_, x_, out_, err_;
 };
 
@@ -192,7 +204,10 @@ TEST_F(DriverTest, CacheKeepsPackedWeights) {
   EXPECT_THAT(err_, HasSubstr("weights: mapped from " + directory_ + "/kept/"));
   EXPECT_EQ(out_, first);
   // Without a directory: the user's.
-  ASSERT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "1", "--cache"}), kOk) << err_;
+  const std::string trace = directory_ + "/trace.json";
+  ASSERT_EQ(Ashlar({"bench", artifact_, "--milliseconds", "1", "--cache", "--trace", trace}), kOk)
+      << err_;
+  EXPECT_EQ(StepsOf(trace), std::vector<std::string>(5, "forward"));
   EXPECT_THAT(err_, HasSubstr("weights: packed and kept in " + directory_ + "/ashlar/"));
   // --verify reads the contents, and changes nothing.
   std::string file = std::filesystem::directory_iterator(directory_ + "/kept")->path().string();
@@ -222,6 +237,11 @@ TEST_F(DriverTest, GenerateContinuesAPrompt) {
   EXPECT_EQ(out_, "9,30,44,37\n");  // 3*3+0, 3*9+3, 3*30+4, 3*44+5
   EXPECT_THAT(err_, AllOf(HasSubstr("prompt: 3 tokens"), HasSubstr("generated: 4 tokens"),
                           HasSubstr("tokens/s")));
+  const std::string trace = directory_ + "/trace.json";
+  ASSERT_EQ(
+      Ashlar({"generate", decoder_, "--prompt-ids=1,2,3", "--max-tokens=4", "--trace", trace}),
+      kOk);
+  EXPECT_EQ(StepsOf(trace), (std::vector<std::string>{"prefill", "decode", "decode", "decode"}));
   ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=1"}), kOk) << err_;
   EXPECT_EQ(out_, "3\n");
   ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1", "--max-tokens=0"}), kOk) << err_;

@@ -18,7 +18,8 @@ constexpr char kStyle[] =
     "color:#222;background:#fff}h1{font-size:1.5em}h2{margin-top:2em;border-top:1px solid #ccc;"
     "padding-top:.6em}table{border-collapse:collapse;margin:.6em 0}td,th{padding:.15em .8em .15em "
     "0;text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:"
-    "tabular-nums}tr:hover td{background:#eef4fb}.bar{background:#5b8fc9;height:.7em;display:"
+    "tabular-nums;white-space:nowrap}tr:hover "
+    "td{background:#eef4fb}.bar{background:#5b8fc9;height:.7em;display:"
     "inline-block}svg{width:100%;height:auto;border:1px solid #ccc;background:#fafafa}rect.live{"
     "stroke:#fff;stroke-width:.6}rect.live:hover{stroke:#000;stroke-width:1.5}.small{color:#666}";
 

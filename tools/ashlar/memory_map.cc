@@ -9,28 +9,36 @@ namespace {
 class Builder {
  public:
   void Write(const std::string& name, uint64_t offset, uint64_t bytes, int launch) {
-    auto covered = [&](size_t i) {
-      return ranges_[i].offset >= offset && ranges_[i].offset + ranges_[i].bytes <= offset + bytes;
-    };
-    open_.erase(std::remove_if(open_.begin(), open_.end(), covered), open_.end());
-    open_.push_back(ranges_.size());
+    const uint64_t end = offset + bytes;
+    std::vector<Piece> left;
+    for (const Piece& piece : pieces_) {
+      if (piece.begin < offset)
+        left.push_back({piece.range, piece.begin, std::min(piece.end, offset)});
+      if (piece.end > end) left.push_back({piece.range, std::max(piece.begin, end), piece.end});
+    }
+    left.push_back({ranges_.size(), offset, end});
+    pieces_ = std::move(left);
     ranges_.push_back({name, offset, bytes, launch, launch});
   }
 
   void Read(uint64_t offset, uint64_t bytes, int launch, const std::string* name = nullptr) {
-    for (size_t i : open_) {
-      LiveRange& range = ranges_[i];
-      if (range.offset >= offset + bytes || offset >= range.offset + range.bytes) continue;
-      range.last = launch;
-      if (name) range.name = *name;
+    for (const Piece& piece : pieces_) {
+      if (piece.begin >= offset + bytes || offset >= piece.end) continue;
+      ranges_[piece.range].last = launch;
+      if (name) ranges_[piece.range].name = *name;
     }
   }
 
   std::vector<LiveRange> Take() { return std::move(ranges_); }
 
  private:
+  // What is not overwritten of a range: bytes [begin, end) of the arena.
+  struct Piece {
+    size_t range;
+    uint64_t begin, end;
+  };
   std::vector<LiveRange> ranges_;
-  std::vector<size_t> open_;  // those that are not overwritten
+  std::vector<Piece> pieces_;
 };
 
 }  // namespace

@@ -20,8 +20,8 @@ struct LiveRange {
   int first = -1, last = -1;
 };
 
-// In the order in which they are written. A range that is partly overwritten lives on: what is left
-// of it may still be read.
+// In the order in which they are written. A range that is partly overwritten lives on until the
+// rest of it is read for the last time.
 std::vector<LiveRange> MemoryMap(const fb::ProgramT& program, const fb::EntryT& entry);
 
 }  // namespace ashlar

@@ -2,6 +2,7 @@
 //
 // ashlar.h: errors, and what an application brings along.
 #include "runtime/api/c/handles.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/device/cpu/thread_pool.h"
 
 namespace ashlar::c_api {
@@ -62,6 +63,8 @@ const char* ashlar_explain(int32_t code) {
     if (static_cast<int32_t>(page.code) == code) return page.page.data();  // a literal: ends in \0
   return nullptr;
 }
+
+void ashlar_guard_mapped_files() { GuardMappedFiles(); }
 
 ashlar_error* ashlar_memory_pool_create(uint64_t limit, const ashlar_allocator* allocator,
                                         ashlar_memory_pool** pool) {

@@ -4,12 +4,12 @@
     program = ashlar.Program("bert.ashlar")
     outputs = program.session().run("forward", {"input_ids": ids})
 """
-from ._library import AshlarError, explain, lib
+from ._library import AshlarError, explain, guard_mapped_files, lib
 from ._session import Cancellation, Dimension, Memory, MemoryPool, Program, Session, ThreadPool, Value
 from ._tensors import Tensor
 
 __version__: str = lib.ashlar_version().decode()
 __all__ = [
     "AshlarError", "Cancellation", "Dimension", "Memory", "MemoryPool", "Program", "Session", "Tensor", "ThreadPool",
-    "Value", "explain",
+    "Value", "explain", "guard_mapped_files",
 ]

@@ -110,6 +110,7 @@ def _load() -> ctypes.CDLL:
         "error_message": (c_char_p, c_void_p),
         "error_release": (None, c_void_p),
         "explain": (c_char_p, c_int32),
+        "guard_mapped_files": (None,),
         "memory_pool_create": (error, c_uint64, c_void_p, out),
         "memory_pool_in_use": (c_uint64, c_void_p),
         "memory_pool_release": (None, c_void_p),
@@ -166,6 +167,12 @@ class Handle:
     def __del__(self) -> None:
         if self.value:
             self._release(self.value)
+
+
+def guard_mapped_files() -> None:
+    """Makes the cutting of a mapped file an error of the step (E0106) in place of the end of the process, from now on: the
+    library handles the signal SIGBUS."""
+    lib.ashlar_guard_mapped_files()
 
 
 def explain(code: str) -> str:
