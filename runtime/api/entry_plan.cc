@@ -2,9 +2,9 @@
 #include "runtime/api/entry_plan.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
+#include "runtime/base/status.h"
 #include "runtime/program/extent.h"
 
 namespace ashlar {
@@ -25,22 +25,14 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
   return nullptr;
 }
 
-// A number that no launch of the process has had: scratch may pass from one session to another.
-int64_t NextLaunch() {
-  static std::atomic<int64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 }  // namespace
 
-EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const fb::ImageT& layout,
-                     const ExecutableImage& image, const SpaceBases& bases)
+EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases)
     : entry_(entry), inputs_(program, entry) {
   for (const auto& schema : entry.launches) {
-    Launch launch;
+    PreparedLaunch launch;
     launch.schema = schema.get();
     launch.kernel = program.kernels[schema->kernel].get();
-    launch.function = image.Entry(layout.entries[schema->kernel]);
     for (const auto& operand : schema->operands) launch.buffers.push_back(Address(*operand, bases));
     launch.extents.resize(schema->extents.size() + 1);
     launches_.push_back(std::move(launch));
@@ -48,23 +40,15 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   ClearTimes();
 }
 
-void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* scratch,
-                    uint64_t scratch_stride, bool profile) {
+absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile) {
   using Clock = std::chrono::steady_clock;
   for (size_t i = 0; i < launches_.size(); ++i) {
-    Launch& launch = launches_[i];
+    PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
     if (profile) begin = Clock::now();
     for (size_t e = 0; e < launch.schema->extents.size(); ++e)
       launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
-    launch.extents.back() = NextLaunch();
-    int64_t items = 1;
-    for (const auto& extent : launch.kernel->grid)
-      items *= Evaluate(*extent, launch.extents.data());
-    pool.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
-      CallKernel(launch.function, launch.buffers.data(), launch.extents.data(), from, to,
-                 scratch + worker * scratch_stride);
-    });
+    ASHLAR_RETURN_IF_ERROR(launcher.Run(launch));
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
     LaunchTime& time = times_[i];
@@ -72,6 +56,7 @@ void EntryPlan::Run(const std::vector<int64_t>& dims, ThreadPool& pool, char* sc
     time.total_us += us;
     ++time.steps;
   }
+  return absl::OkStatus();
 }
 
 }  // namespace ashlar

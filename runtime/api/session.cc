@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/api/cpu_launcher.h"
+#include "runtime/api/emulated_launcher.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
@@ -41,12 +43,20 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const P
 
 absl::Status Session::Prepare(const SessionOptions& options) {
   const fb::ProgramT& metadata = program_->metadata();
-  auto image_index = ChooseImage(metadata.images, HostFeatures());
-  if (!image_index.ok()) return Annotate(image_index.status(), program_->path());
-  image_index_ = *image_index;
-  const fb::ImageT& layout = *metadata.images[image_index_];
-  ASHLAR_ASSIGN_OR_RETURN(
-      image_, ExecutableImage::Create(program_->code().substr(layout.offset, layout.size)));
+  const fb::ImageT* layout = nullptr;
+  std::shared_ptr<const ExecutableImage> image;
+  if (options.device == "cpu") {
+    ASHLAR_ASSIGN_OR_RETURN(int index, ChooseCpuImage());
+    layout = metadata.images[index].get();
+    code_name_ = layout->cpu;
+    ASHLAR_ASSIGN_OR_RETURN(
+        image, ExecutableImage::Create(program_->code().substr(layout->offset, layout->size)));
+  } else if (options.device == "cuda-emulator") {
+    code_name_ = "emulator";
+    ASHLAR_ASSIGN_OR_RETURN(launcher_, CreateEmulatedLauncher(*program_, pool_));
+  } else {
+    return InvalidArgument("no device '", options.device, "'; there are cpu and cuda-emulator");
+  }
   weights_ = options.weights;
   if (!weights_) {
     ASHLAR_ASSIGN_OR_RETURN(
@@ -59,16 +69,32 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   scratch_ = memory_.data() + planned_.arena;
   scratch_stride_ = planned_.scratch / pool_.size();
   state_ = scratch_ + planned_.scratch;
+  if (layout)
+    launcher_ =
+        std::make_unique<CpuLauncher>(*layout, std::move(image), pool_, scratch_, scratch_stride_);
   SpaceBases bases;
   bases.arena = memory_.data();
   bases.weights = weights_->data();
   bases.constants = program_->constants().data();
   bases.state = state_;
   for (const auto& entry : metadata.entries)
-    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, layout, *image_, bases));
+    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, bases));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
+}
+
+absl::StatusOr<int> Session::ChooseCpuImage() const {
+  const fb::ProgramT& metadata = program_->metadata();
+  if (metadata.device_images.empty()) {
+    auto index = ChooseImage(metadata.images, HostFeatures());
+    return index.ok() ? index : Annotate(index.status(), program_->path());
+  }
+  std::vector<std::string_view> archs;
+  for (const auto& image : metadata.device_images) archs.push_back(image->arch);
+  return FailedPrecondition(
+      program_->path(), ": compiled for CUDA (", StrJoin(archs, ", "),
+      "), not for a CPU; run it with --device cuda-emulator, or compile it with --target cpu");
 }
 
 absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
@@ -82,7 +108,7 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
   dims_.swap(next_dims_);
-  plan->Run(dims_, pool_, scratch_, scratch_stride_, profile_);
+  ASHLAR_RETURN_IF_ERROR(plan->Run(dims_, *launcher_, profile_));
   if (outputs) SetOutputs(plan->entry(), outputs);
   return absl::OkStatus();
 }

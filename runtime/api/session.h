@@ -23,6 +23,9 @@
 namespace ashlar {
 
 struct SessionOptions {
+  // What runs the kernels: "cpu", or "cuda-emulator" for a program that was compiled for the CUDA
+  // emulator.
+  std::string device = "cpu";
   // Threads that compute, the caller of Run among them; 0: one per physical core that the process
   // may use.
   int threads = 0;
@@ -73,6 +76,7 @@ class Session {
   // are valid until the next Run, Reset or the end of the session. Errors (the step has not begun,
   // state is as it was): names, shapes, elements that do not fit (they say what is expected);
   // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
+  // Where a kernel fails on an emulated device, state is what the launches before it made of it.
   absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
                    std::vector<Tensor>* outputs);
 
@@ -87,8 +91,8 @@ class Session {
   const std::shared_ptr<const Weights>& weights() const { return weights_; }
   int threads() const { return pool_.size(); }
   ThreadPool& pool() { return pool_; }
-  // The --cpu name of the machine code in use.
-  const std::string& cpu() const { return program_->metadata().images[image_index_]->cpu; }
+  // The --cpu name of the machine code in use, or its --cuda-arch.
+  const std::string& cpu() const { return code_name_; }
   MemoryUse memory() const;
 
   // Times of the entry's launches since the start or ClearTimes, one per launch; zeros unless
@@ -102,14 +106,15 @@ class Session {
  private:
   Session(std::shared_ptr<const Program> program, const SessionOptions& options);
   absl::Status Prepare(const SessionOptions& options);
+  absl::StatusOr<int> ChooseCpuImage() const;
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
 
   std::shared_ptr<const Program> program_;
   ThreadPool pool_;
   bool profile_;
-  int image_index_ = 0;
-  std::shared_ptr<const ExecutableImage> image_;
+  std::string code_name_;
+  std::unique_ptr<Launcher> launcher_;
   std::shared_ptr<const Weights> weights_;
   MemoryUse planned_;
   MemoryRegion memory_;  // arena, scratch, state, in this order

@@ -19,9 +19,9 @@ class CompiledGolden : public Golden {};
 class CompiledCache : public Golden {};
 
 TEST_P(CompiledGolden, AgreesWithPyTorch) {
-  for (const cpu::CpuModel &model : getRunnableModels()) {
-    SCOPED_TRACE(model.name);
-    auto compiled = CompiledModule::create(*module, model, {directory});
+  for (const Backend &backend : getBackends()) {
+    SCOPED_TRACE(backend.name);
+    auto compiled = CompiledModule::create(*module, backend, {directory});
     ASSERT_TRUE(compiled);
     std::vector<NamedArray> inputs = loadInputs();
     auto results = compiled->run("forward", inputs);
@@ -39,9 +39,9 @@ TEST_P(CompiledGolden, AgreesWithPyTorch) {
 TEST_P(CompiledCache, AgreesWithForward) {
   std::shared_ptr<const Array> ids = loadInput("input_ids");
   int64_t length = ids->shape[1], prompt = std::max<int64_t>(1, length / 2);
-  for (const cpu::CpuModel &model : getRunnableModels()) {
-    SCOPED_TRACE(model.name);
-    auto compiled = CompiledModule::create(*module, model, {directory});
+  for (const Backend &backend : getBackends()) {
+    SCOPED_TRACE(backend.name);
+    auto compiled = CompiledModule::create(*module, backend, {directory});
     ASSERT_TRUE(compiled);
     auto whole = compiled->run("forward", {{"input_ids", ids}});
     ASSERT_TRUE(whole);

@@ -357,9 +357,9 @@ TEST_P(Modules, AgreeWithInterpreter) {
   auto module = parseSourceString<ModuleOp>(toText(GetParam()), &context);
   ASSERT_TRUE(module) << toText(GetParam());
   auto function = module->lookupSymbol<func::FuncOp>("f");
-  for (const cpu::CpuModel &model : getRunnableModels())
+  for (const Backend &backend : getBackends())
     for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 5}, {3, 40}}) {
-      auto compiled = CompiledModule::create(*module, model, {"", 7});
+      auto compiled = CompiledModule::create(*module, backend, {"", 7});
       ASSERT_TRUE(compiled);
       interpreter::StateStore states(interpreter::drawFromSeed(7));
       for (int64_t step = 0; step < GetParam().steps; ++step) {
@@ -371,7 +371,7 @@ TEST_P(Modules, AgreeWithInterpreter) {
         for (size_t i = 0; i < expected->size(); ++i)
           EXPECT_EQ(
               interpreter::compare(*(*found)[i].array, *(*expected)[i].array, getTolerance(64)), "")
-              << model.name << ", result " << i << ", batch " << batch << ", seq " << seq
+              << backend.name << ", result " << i << ", batch " << batch << ", seq " << seq
               << ", step " << step;
       }
     }

@@ -219,8 +219,8 @@ TEST_P(Ops, AgreeWithInterpreter) {
     auto module = parseSourceString<ModuleOp>(getModule(width), &context);
     ASSERT_TRUE(module) << getModule(width);
     auto function = module->lookupSymbol<func::FuncOp>("f");
-    for (const cpu::CpuModel &model : getRunnableModels()) {
-      auto compiled = CompiledModule::create(*module, model, {"", 7});
+    for (const Backend &backend : getBackends()) {
+      auto compiled = CompiledModule::create(*module, backend, {"", 7});
       ASSERT_TRUE(compiled) << width;
       for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 3}, {3, 17}, {4, 24}}) {
         std::vector<NamedArray> inputs = makeInputs(context, batch, seq, width);
@@ -232,7 +232,7 @@ TEST_P(Ops, AgreeWithInterpreter) {
         double tolerance = getTolerance(GetParam().reduction * std::max<int64_t>(width, seq));
         EXPECT_EQ(interpreter::compare(*found->front().array, *expected->front().array, tolerance),
                   "")
-            << model.name << ", width " << width << ", batch " << batch << ", seq " << seq;
+            << backend.name << ", width " << width << ", batch " << batch << ", seq " << seq;
       }
     }
   }

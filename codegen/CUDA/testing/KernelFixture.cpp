@@ -57,8 +57,8 @@ uint32_t LoadedKernels::sharedBytes(const std::string &name) const {
 }
 
 uint32_t LoadedKernels::number(const std::string &symbol) const {
-  auto function = reinterpret_cast<unsigned (*)()>(dlsym(handle_, symbol.c_str()));
-  return function ? function() : 0;
+  auto constant = static_cast<const unsigned *>(dlsym(handle_, symbol.c_str()));
+  return constant ? *constant : 0;
 }
 
 std::string LoadedKernels::locate(const void *pc) const {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Device code: each kernel becomes a text of CUDA C++ over the device library (Kernels.h), compiled
+// for every architecture asked for, the emulator among them. A kernel takes one parameter block,
+// the addresses of its buffers and its extents; weights lie row-major along a product's depth.
+
+#ifndef ASHLAR_CODEGEN_CUDA_CUDATARGET_H
+#define ASHLAR_CODEGEN_CUDA_CUDATARGET_H
+
+#include "codegen/Target.h"
+
+#include <string>
+#include <vector>
+
+namespace ashlar::cuda {
+
+/// A target that makes one image per architecture: "emulator", "sm_80", "sm_90a".
+class CudaTarget : public Target {
+public:
+  /// `threads` compile at the same time.
+  CudaTarget(std::vector<std::string> archs, unsigned threads)
+      : archs(std::move(archs)), threads(threads) {}
+
+  bool hasPanels() const override { return false; }
+  mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
+  mlir::FailureOr<std::vector<CodeImage>>
+  compile(llvm::ArrayRef<mlir::func::FuncOp> kernels) const override;
+
+  /// Prints the text of every kernel.
+  mlir::LogicalResult printText(llvm::ArrayRef<mlir::func::FuncOp> kernels,
+                                llvm::raw_ostream &stream) const;
+
+private:
+  std::vector<std::string> archs;
+  unsigned threads;
+};
+
+} // namespace ashlar::cuda
+
+#endif
