@@ -15,6 +15,21 @@ using namespace mlir;
 
 namespace ashlar::cuda {
 
+CudaTarget::CudaTarget(unsigned threads) : threads(threads) {}
+CudaTarget::~CudaTarget() = default;
+
+absl::StatusOr<std::unique_ptr<CudaTarget>>
+CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
+  std::unique_ptr<CudaTarget> target(new CudaTarget(threads));
+  for (const std::string &arch : archs) {
+    auto compiler = KernelCompiler::create(arch, KernelCache::open());
+    if (!compiler.ok())
+      return Annotate(compiler.status(), "--cuda-arch " + arch);
+    target->compilers.push_back(*std::move(compiler));
+  }
+  return target;
+}
+
 static FailureOr<KernelText> write(func::FuncOp kernel) {
   kernel.getContext()->loadDialect<arith::ArithDialect, math::MathDialect>();
   return writeKernel(kernel);
@@ -79,27 +94,29 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   auto texts = writeAll(kernels);
   if (failed(texts))
     return failure();
-  for (const std::string &arch : archs) {
-    auto compiler = KernelCompiler::create(arch, KernelCache::open());
-    if (!compiler.ok())
-      return emitError(UnknownLoc::get(func::FuncOp(kernels.front()).getContext()))
-             << "--cuda-arch " << arch << ": " << std::string(Message(compiler.status()));
-    std::vector<CompiledKernel> compiled(texts->size());
-    std::vector<absl::Status> statuses(texts->size());
-    llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
-    for (size_t i = 0; i < texts->size(); ++i)
-      pool.async([&, i] {
-        auto result = (*compiler)->compile((*texts)[i].text, (*texts)[i].symbol);
-        statuses[i] = result.status();
+  size_t count = texts->size();
+  std::vector<std::vector<CompiledKernel>> compiled(compilers.size(),
+                                                    std::vector<CompiledKernel>(count));
+  std::vector<std::vector<absl::Status>> statuses(compilers.size(),
+                                                  std::vector<absl::Status>(count));
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+  for (size_t c = 0; c < compilers.size(); ++c)
+    for (size_t i = 0; i < count; ++i)
+      pool.async([&, c, i] {
+        auto result = compilers[c]->compile((*texts)[i].text, (*texts)[i].symbol);
+        statuses[c][i] = result.status();
         if (result.ok())
-          compiled[i] = *std::move(result);
+          compiled[c][i] = *std::move(result);
       });
-    pool.wait();
-    for (auto [kernel, status] : llvm::zip_equal(kernels, statuses))
-      if (!status.ok())
-        return func::FuncOp(kernel).emitError() << "kernel '" << func::FuncOp(kernel).getSymName()
-                                                << "': " << std::string(Message(status));
-    images.push_back(makeImage(arch, *texts, compiled));
+  pool.wait();
+  for (size_t c = 0; c < compilers.size(); ++c) {
+    for (size_t i = 0; i < count; ++i)
+      if (!statuses[c][i].ok())
+        return func::FuncOp(kernels[i]).emitError()
+               << (*texts)[i].symbol << " for " << compilers[c]->getArch() << ": "
+               << std::string(Message(statuses[c][i])) << "\nin\n"
+               << (*texts)[i].text;
+    images.push_back(makeImage(compilers[c]->getArch(), *texts, compiled[c]));
   }
   return images;
 }

@@ -7,19 +7,26 @@
 #ifndef ASHLAR_CODEGEN_CUDA_CUDATARGET_H
 #define ASHLAR_CODEGEN_CUDA_CUDATARGET_H
 
+#include "absl/status/statusor.h"
 #include "codegen/Target.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace ashlar::cuda {
 
-/// A target that makes one image per architecture: "emulator", "sm_80", "sm_90a".
+class KernelCompiler;
+
+/// A target that makes one image per architecture.
 class CudaTarget : public Target {
 public:
-  /// `threads` compile at the same time.
-  CudaTarget(std::vector<std::string> archs, unsigned threads)
-      : archs(std::move(archs)), threads(threads) {}
+  /// `archs`: "emulator", "sm_80", "sm_90a"; `threads` compile at the same time. Fails where the
+  /// compiler of one of them is missing; says what to install. With no architecture nothing is
+  /// compiled, and texts can be printed.
+  static absl::StatusOr<std::unique_ptr<CudaTarget>> create(const std::vector<std::string> &archs,
+                                                            unsigned threads);
+  ~CudaTarget() override;
 
   bool hasPanels() const override { return false; }
   mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
@@ -31,7 +38,9 @@ public:
                                 llvm::raw_ostream &stream) const;
 
 private:
-  std::vector<std::string> archs;
+  explicit CudaTarget(unsigned threads);
+
+  std::vector<std::unique_ptr<KernelCompiler>> compilers;
   unsigned threads;
 };
 

@@ -32,6 +32,8 @@ public:
   /// The text's kernel `symbol`. InvalidArgument with the compiler's messages where it is wrong.
   absl::StatusOr<CompiledKernel> compile(const std::string &text, const std::string &symbol) const;
 
+  const std::string &getArch() const { return arch; }
+
 private:
   KernelCompiler(std::string arch, KernelCache cache)
       : arch(std::move(arch)), cache(std::move(cache)) {}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Whole modules that a person might write and no importer does, on the CPU against the interpreter:
-// one parameter read in several ways, operands that are views, states smaller than what they serve.
+// Whole modules that a person might write and no importer does, on each backend against the
+// interpreter: one parameter read in several ways, operands that are views, states smaller than
+// what they serve.
 
 #include "test/lib/Execution.h"
 
@@ -361,6 +362,7 @@ TEST_P(Modules, AgreeWithInterpreter) {
     for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 5}, {3, 40}}) {
       auto compiled = CompiledModule::create(*module, backend, {"", 7});
       ASSERT_TRUE(compiled);
+      double tolerance = widenTolerance(getTolerance(64), backend, *module);
       interpreter::StateStore states(interpreter::drawFromSeed(7));
       for (int64_t step = 0; step < GetParam().steps; ++step) {
         std::vector<NamedArray> inputs = makeInputs(function, batch, seq);
@@ -369,8 +371,7 @@ TEST_P(Modules, AgreeWithInterpreter) {
         auto found = compiled->run("f", inputs);
         ASSERT_TRUE(found);
         for (size_t i = 0; i < expected->size(); ++i)
-          EXPECT_EQ(
-              interpreter::compare(*(*found)[i].array, *(*expected)[i].array, getTolerance(64)), "")
+          EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array, tolerance), "")
               << backend.name << ", result " << i << ", batch " << batch << ", seq " << seq
               << ", step " << step;
       }

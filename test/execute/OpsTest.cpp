@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Every op on the CPU against the interpreter, over widths on both sides of a register and extents
-// below the bound.
+// Every op on the CPU and on the CUDA emulator against the interpreter, over widths on both sides
+// of a register and extents below the bound.
 
 #include "test/lib/Execution.h"
 
@@ -229,7 +229,8 @@ TEST_P(Ops, AgreeWithInterpreter) {
         ASSERT_TRUE(succeeded(expected));
         auto found = compiled->run("f", inputs);
         ASSERT_TRUE(found);
-        double tolerance = getTolerance(GetParam().reduction * std::max<int64_t>(width, seq));
+        double tolerance = widenTolerance(
+            getTolerance(GetParam().reduction * std::max<int64_t>(width, seq)), backend, *module);
         EXPECT_EQ(interpreter::compare(*found->front().array, *expected->front().array, tolerance),
                   "")
             << backend.name << ", width " << width << ", batch " << batch << ", seq " << seq;

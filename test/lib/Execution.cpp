@@ -5,6 +5,7 @@
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/device/cpu/cpu_features.h"
@@ -38,15 +39,19 @@ static std::vector<cpu::CpuModel> selectRunnable(ArrayRef<StringRef> names) {
 }
 
 static Backend toBackend(const cpu::CpuModel &model) {
-  return {model.name, "cpu", std::make_shared<cpu::CpuTarget>(std::vector<cpu::CpuModel>{model})};
+  return {model.name, "cpu", std::make_shared<cpu::CpuTarget>(std::vector<cpu::CpuModel>{model}),
+          model.bf16 != cpu::Bf16Product::Widen};
 }
 
 /// The emulator, where kernels can be compiled for it and it can run them.
 static void addEmulator(std::vector<Backend> &backends) {
 #ifdef ASHLAR_WITH_EMULATOR
-  backends.push_back({"cuda-emulator", "cuda-emulator",
-                      std::make_shared<cuda::CudaTarget>(
-                          std::vector<std::string>{"emulator"}, /*threads=*/2)});
+  auto target = cuda::CudaTarget::create({"emulator"}, /*threads=*/2);
+  if (!target.ok()) {
+    ADD_FAILURE() << target.status();
+    return;
+  }
+  backends.push_back({"cuda-emulator", "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
 #endif
 }
 
@@ -75,6 +80,15 @@ std::vector<Backend> getBackends() {
 
 double getTolerance(int64_t length) {
   return 8 * 6e-8 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16)));
+}
+
+double widenTolerance(double tolerance, const Backend &backend, ModuleOp module) {
+  bool isRounded = false;
+  module.walk([&](graph::MatmulOp product) {
+    Type weight = cast<RankedTensorType>(product.getB().getType()).getElementType();
+    isRounded |= weight.isBF16() || weight.isF16();
+  });
+  return backend.roundsLeft && isRounded ? std::max(tolerance, 0x1p-7) : tolerance;
 }
 
 /// Compiles and writes the artifact; says what failed.

@@ -15,11 +15,15 @@
 
 namespace ashlar::test {
 
-/// What code is made for and where it runs: an instruction set of this machine, or the CUDA emulator.
+/// What code is made for and where it runs: an instruction set of this machine, or the CUDA
+/// emulator.
 struct Backend {
   std::string name;   // "x86-64-v4", "cuda-emulator"
   std::string device; // of the session
   std::shared_ptr<const Target> target;
+
+  /// Whether left operands of products are rounded to the type of 16-bit weights.
+  bool roundsLeft = false;
 
   bool isEmulated() const { return device == "cuda-emulator"; }
 };
@@ -64,6 +68,10 @@ private:
 /// largest value: each of them rounds, and errors of independent roundings grow as the square root
 /// (Higham and Mary, 2019), with a factor for the few layers that tests stack.
 double getTolerance(int64_t length);
+
+/// The same where the backend rounds the left operands of some of the module's products: each is
+/// off by up to 2^-9, and by four times that behind the few products that tests stack.
+double widenTolerance(double tolerance, const Backend &backend, mlir::ModuleOp module);
 
 /// Indices [from, from + count) of a dimension.
 interpreter::Array take(const interpreter::Array &array, size_t dim, int64_t from, int64_t count);

@@ -160,6 +160,7 @@ int GenerateMain(const Arguments& args) {
   options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
               &request.weights_directory);
   options.Add("--threads", "N", "threads that compute (default: one per core)", &request.threads);
+  request.AddDeviceTo(options);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty() == text.empty())

@@ -133,6 +133,7 @@ int RunMain(const Arguments& args) {
       "--interpret",
       "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",
       &interpret);
+  request.AddDeviceTo(options);
   request.AddCacheTo(options);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&

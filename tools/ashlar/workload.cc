@@ -32,6 +32,13 @@ void SessionRequest::AddCacheTo(Options& options) {
                       kUserCache, &cache);
 }
 
+void SessionRequest::AddDeviceTo(Options& options) {
+  options.Add("--device", "cpu|cuda-emulator",
+              "what runs the kernels; cuda-emulator: code for a GPU, with every access checked\n"
+              "(default: cpu)",
+              &device);
+}
+
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
   constexpr uint64_t kNotable = uint64_t{512} << 20;
   ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
@@ -45,6 +52,7 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
   options.threads =
       static_cast<int>(std::min<int64_t>(request.threads, ThreadPool::kMaxThreads + 1));
   options.weights_directory = request.weights_directory;
+  options.device = request.device;
   options.profile = request.profile;
   options.cache.directory = request.cache == kUserCache ? UserCacheDirectory() : request.cache;
   options.cache.verify = request.verify_cache;

@@ -24,9 +24,11 @@ struct SessionRequest {
   bool profile = false;
   std::string cache;  // a directory, kUserCache for the user's, empty for none
   bool verify_cache = false;
+  std::string device = "cpu";
 
-  // Adds --cache.
+  // Adds --cache, or --device.
   void AddCacheTo(Options& options);
+  void AddDeviceTo(Options& options);
 };
 
 // Loads the artifact and makes a session; says on stderr when packing its weights will take a
