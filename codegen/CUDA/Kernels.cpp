@@ -169,18 +169,20 @@ static std::string writeParameters(KernelFrame &frame, Code &locals) {
   func::FuncOp kernel = frame.kernel;
   std::string text = "struct Parameters {\n";
   auto addBuffer = [&](unsigned number, Type type, bool isWritten) {
-    std::string name = frame.writer.getBuffer(number), shape;
+    std::string name = frame.writer.getBuffer(number);
+    SmallVector<std::string> dims;
     Type element;
     if (auto cache = dyn_cast<CacheType>(type)) {
       element = cache.getElementType();
-      shape = llvm::join(
-          llvm::map_range(cache.getShape(), [](int64_t n) { return std::to_string(n); }), " x ");
+      for (int64_t size : cache.getShape())
+        dims.push_back(std::to_string(size));
     } else {
       element = cast<RankedTensorType>(type).getElementType();
-      shape = toString(getDims(cast<RankedTensorType>(type)));
+      for (const Dim &dim : getDims(cast<RankedTensorType>(type)))
+        dims.push_back(frame.writer.getSize(dim));
     }
     std::string pointer = (isWritten ? "" : "const ") + getMemoryType(element).str() + " *";
-    text += "  " + pointer + name + "; // " + shape + "\n";
+    text += "  " + pointer + name + "; // [" + llvm::join(dims, ", ") + "]\n";
     locals.line(pointer + "const " + name + " = p." + name + ";");
   };
   for (BlockArgument argument : kernel.getArguments()) {
