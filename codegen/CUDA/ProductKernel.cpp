@@ -135,6 +135,8 @@ static std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
     }
     inner.insert(inner.begin(), view->dims[i]);
   }
+  if (inner.empty()) // a single row: any distance will do
+    stride = getElementCount({view->dims.back()}).terms.front();
   return std::make_pair(*view, stride);
 }
 

@@ -42,6 +42,7 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
 
 absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile) {
   using Clock = std::chrono::steady_clock;
+  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
   for (size_t i = 0; i < launches_.size(); ++i) {
     PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
@@ -56,7 +57,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
     time.total_us += us;
     ++time.steps;
   }
-  return absl::OkStatus();
+  return launcher.End(entry_, dims);
 }
 
 }  // namespace ashlar

@@ -12,14 +12,6 @@
 
 namespace ashlar {
 
-// Where the spaces lie.
-struct SpaceBases {
-  char* arena = nullptr;
-  const char* weights = nullptr;
-  const char* constants = nullptr;
-  char* state = nullptr;
-};
-
 // Time that a launch has taken so far.
 struct LaunchTime {
   int64_t steps = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// How the launches of a session run: on the CPU's threads, or on an emulated device.
+// How the launches of a session run: on the CPU's threads, on a GPU, or on an emulated one.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,33 @@ struct PreparedLaunch {
   std::vector<int64_t> extents;  // the kernel's, and one place behind them for the launcher's use
 };
 
+// Where the spaces lie.
+struct SpaceBases {
+  char* arena = nullptr;
+  const char* weights = nullptr;
+  const char* constants = nullptr;
+  char* state = nullptr;
+};
+
 // Used by one thread at a time.
 class Launcher {
  public:
   virtual ~Launcher() = default;
+
+  // Where kernels find the spaces: the session's own memory, or a device's.
+  virtual SpaceBases Bases(const SpaceBases& session) const { return session; }
+
+  // The session's state has been made zero.
+  virtual void ForgetState() {}
+
+  // Around the launches of a step, whose inputs lie in the session's arena, as its outputs do
+  // afterwards, with the counters in its state.
+  virtual absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+    return absl::OkStatus();
+  }
+  virtual absl::Status End(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+    return absl::OkStatus();
+  }
 
   // Runs the launch to its end. An error is the kernel's, or the device's, and names both the
   // kernel and the layer.

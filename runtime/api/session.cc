@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "runtime/api/cpu_launcher.h"
+#include "runtime/api/cuda_launcher.h"
 #include "runtime/api/emulated_launcher.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -54,8 +55,9 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   } else if (options.device == "cuda-emulator") {
     code_name_ = "emulator";
     ASHLAR_ASSIGN_OR_RETURN(launcher_, CreateEmulatedLauncher(*program_, pool_));
-  } else {
-    return InvalidArgument("no device '", options.device, "'; there are cpu and cuda-emulator");
+  } else if (options.device != "cuda") {
+    return InvalidArgument("no device '", options.device,
+                           "'; there are cpu, cuda and cuda-emulator");
   }
   weights_ = options.weights;
   if (!weights_) {
@@ -77,8 +79,13 @@ absl::Status Session::Prepare(const SessionOptions& options) {
   bases.weights = weights_->data();
   bases.constants = program_->constants().data();
   bases.state = state_;
+  if (!launcher_) {
+    code_name_ = "cuda";
+    ASHLAR_ASSIGN_OR_RETURN(launcher_,
+                            CreateCudaLauncher(*program_, bases, planned_.arena, options.profile));
+  }
   for (const auto& entry : metadata.entries)
-    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, bases));
+    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases)));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
@@ -94,7 +101,8 @@ absl::StatusOr<int> Session::ChooseCpuImage() const {
   for (const auto& image : metadata.device_images) archs.push_back(image->arch);
   return FailedPrecondition(
       program_->path(), ": compiled for CUDA (", StrJoin(archs, ", "),
-      "), not for a CPU; run it with --device cuda-emulator, or compile it with --target cpu");
+      "), not for a CPU; run it with --device cuda or cuda-emulator, or compile it with --target "
+      "cpu");
 }
 
 absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
@@ -143,6 +151,7 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
 
 void Session::Reset() {
   if (planned_.state > 0) std::memset(state_, 0, planned_.state);
+  launcher_->ForgetState();
 }
 
 absl::Status Session::SetCounter(std::string_view name, int64_t value) {

@@ -12,7 +12,7 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kMaxItems = int64_t{1} << 48;
-constexpr int64_t kMaxBlocks = 0x7fffffff;  // in one dimension of a device's grid
+constexpr int64_t kMaxBlocks[3] = {0x7fffffff, 65535, 65535};  // of a device's grid
 
 class EntryVerifier {
  public:
@@ -120,11 +120,13 @@ class EntryVerifier {
           items > kMaxItems)
         return DataLoss("the grid of kernel '", kernel.name, "' overflows at the bound");
     }
-    for (const auto& image : program_.device_images)
-      for (const auto& extent : image->kernels[launch.kernel]->grid)
-        if (int64_t blocks; !CheckedEvaluate(*extent, extents, &blocks) || blocks > kMaxBlocks)
+    for (const auto& image : program_.device_images) {
+      const auto& grid = image->kernels[launch.kernel]->grid;
+      for (size_t d = 0; d < grid.size(); ++d)
+        if (int64_t blocks; !CheckedEvaluate(*grid[d], extents, &blocks) || blocks > kMaxBlocks[d])
           return DataLoss("the grid of kernel '", kernel.name, "' for ", Printable(image->arch),
                           " overflows at the bound");
+    }
     return Work(launch);
   }
 

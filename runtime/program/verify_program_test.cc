@@ -103,6 +103,8 @@ TEST(VerifyProgram, DeviceImages) {
   EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid[0]->dims[0] = 9; }), HasSubstr("grid"));
   EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid[0]->scale = 0x7fffffff; }),
               HasSubstr("the grid of kernel 'dense' for emulator overflows"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid.push_back(MakeExtent({}, 65536)); }),
+              HasSubstr("overflows"));
   EXPECT_THAT(error([](auto& i) {
                 for (int d = 0; d < 3; ++d) i.kernels[0]->grid.push_back(MakeExtent({}, 1));
               }),

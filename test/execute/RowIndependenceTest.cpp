@@ -2,7 +2,7 @@
 //
 // A row's result does not depend on the other rows, to the bit: alone, in a batch of any size, and,
 // where attention is causal, with any number of tokens behind it. (GoldensTest.cpp holds whole
-// models to it.)
+// models to it, on the emulator too, where these extents would take minutes.)
 
 #include "test/lib/Execution.h"
 

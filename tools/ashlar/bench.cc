@@ -153,6 +153,7 @@ int BenchMain(const Arguments& args) {
               &request.session.weights_directory);
   options.Add("--milliseconds", "T", "how long to measure (default: 2000)", &request.milliseconds);
   options.Add("--json", "print one JSON object", &json);
+  request.session.AddDeviceTo(options);
   request.session.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;

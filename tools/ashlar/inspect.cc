@@ -201,6 +201,7 @@ int InspectMain(const Arguments& args) {
   machine.AddTo(options);
   options.Add("--weights", "DIR", "the checkpoint's directory, for --profile",
               &request.weights_directory);
+  request.AddDeviceTo(options);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (json && !request.profile) return options.UsageError("--json without --profile");

@@ -33,9 +33,9 @@ void SessionRequest::AddCacheTo(Options& options) {
 }
 
 void SessionRequest::AddDeviceTo(Options& options) {
-  options.Add("--device", "cpu|cuda-emulator",
-              "what runs the kernels; cuda-emulator: code for a GPU, with every access checked\n"
-              "(default: cpu)",
+  options.Add("--device", "cpu|cuda|cuda-emulator",
+              "what runs the kernels: the CPU, the first GPU, or the CUDA emulator, which checks\n"
+              "every access (default: cpu)",
               &device);
 }
 
