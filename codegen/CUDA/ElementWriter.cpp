@@ -183,6 +183,9 @@ bool ElementWriter::fitsLanes(Value value, int64_t count) const {
   }
   if (auto table = dyn_cast<RopeTableOp>(op))
     return fitsLanes(table.getFrequencies(), count);
+  if (isa<SoftmaxOp, LayerNormOp, RmsNormOp>(op)) // a pass of a row kernel, in lanes itself
+    return llvm::all_of(op->getOperands(),
+                        [&](Value operand) { return fitsLanes(operand, count); });
   if (auto constant = dyn_cast<ConstantOp>(op))
     return constant.getValue().isSplat();
   return isa<IotaOp>(op);

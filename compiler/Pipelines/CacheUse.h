@@ -22,7 +22,8 @@ graph::ReadOp getCacheRead(mlir::Value cache);
 /// errors.
 mlir::LogicalResult verifyCacheUse(mlir::func::FuncOp entry);
 
-/// The layout of each cache: "key_panels" or "value_rows", or without panels "head_rows" (Target.h).
+/// The layout of each cache: "key_panels" or "value_rows", or without panels "head_rows"
+/// (Target.h).
 class CacheLayouts {
 public:
   explicit CacheLayouts(bool hasPanels) : hasPanels(hasPanels) {}

@@ -23,8 +23,8 @@
 namespace ashlar {
 
 struct SessionOptions {
-  // What runs the kernels: "cpu", "cuda" for the first GPU, or "cuda-emulator" for a program that was
-  // compiled for the CUDA emulator.
+  // What runs the kernels: "cpu", "cuda" for the first GPU, or "cuda-emulator" for a program that
+  // was compiled for the CUDA emulator.
   std::string device = "cpu";
   // Threads that compute, the caller of Run among them; 0: one per physical core that the process
   // may use.

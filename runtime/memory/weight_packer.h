@@ -4,9 +4,9 @@
 // (artifact.fbs, Layout): parts are concatenated, transposed, converted, cut into panels and padded
 // with zeros.
 //
-//   Plain       row-major, parts one after the other, transposed on the way where they are stored so
-//   PanelF32    element (k, n) at [n / 32][k][n % 32]; N padded to 32
-//   PanelBF16   element (k, n) at [n / 16][k / 2][n % 16][k % 2]; K padded to 2, N to 32
+//   Plain       row-major, parts one after the other, transposed on the way where they are stored
+//   so PanelF32    element (k, n) at [n / 32][k][n % 32]; N padded to 32 PanelBF16   element (k, n)
+//   at [n / 16][k / 2][n % 16][k % 2]; K padded to 2, N to 32
 #pragma once
 
 #include <cstdint>

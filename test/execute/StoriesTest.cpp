@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // A really trained model, compiled: its published continuation token for token, and the logits of
-// every position. Skipped where the shared data is absent. Not on the emulator, where a token of its
-// 15 million parameters would take a minute: the models of test/goldens are run there.
+// every position. Skipped where the shared data is absent. Not on the emulator, where a token of
+// its 15 million parameters would take a minute: the models of test/goldens are run there.
 
 #include "test/lib/Execution.h"
 

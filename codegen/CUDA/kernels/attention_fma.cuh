@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Attention forward in f32 arithmetic, softmax(scale q k^T + mask) v with an online softmax (Milakov
-// and Gimelshein, 2018): a block takes Rows rows of one sequence and key head, where a row is a query
-// of one of the heads that share the key head, so that keys and values are read once for all of them.
-// Lanes neighbouring threads share a row; each takes every Lanes-th key of a tile, then every
-// Lanes-th group of four columns of the result. Operands and masks are functions of the generated
-// kernel. Operations: 2 x rows x keys x (width + value width) a key head.
+// Attention forward in f32 arithmetic, softmax(scale q k^T + mask) v with an online softmax
+// (Milakov and Gimelshein, 2018): a block takes Rows rows of one sequence and key head, where a row
+// is a query of one of the heads that share the key head, so that keys and values are read once for
+// all of them. Lanes neighbouring threads share a row; each takes every Lanes-th key of a tile,
+// then every Lanes-th group of four columns of the result. Operands and masks are functions of the
+// generated kernel. Operations: 2 x rows x keys x (width + value width) a key head.
 #pragma once
 
 #include "reduce.cuh"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// What the products read: a left operand of `rows` x `depth`, either a matrix in memory or a function
-// (row, k) of the generated kernel, and weights of `columns` x `depth`, whose rows are depth elements
-// long. Groups of neighbours along the depth move at once where rows begin at multiples of 16 bytes
+// What the products read: a left operand of `rows` x `depth`, either a matrix in memory or a
+// function (row, k) of the generated kernel, and weights of `columns` x `depth`, whose rows are
+// depth elements long. Groups of neighbours along the depth move at once where rows begin at
+// multiples of 16 bytes
 // (`Aligned`, which says that the depth is a multiple of eight elements, too).
 #pragma once
 

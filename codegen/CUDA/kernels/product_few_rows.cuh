@@ -23,8 +23,8 @@ struct FewRowsShape {
   static constexpr int kColumns = kThreads / 32; // of a block
 };
 
-/// The grid is (groups of kColumns columns). `epilogue(row, column, product)` gets one element of each
-/// product.
+/// The grid is (groups of kColumns columns). `epilogue(row, column, product)` gets one element of
+/// each product.
 template <typename Shape, typename Left, typename T, bool Aligned, typename Epilogue>
 ASHLAR_DEVICE void product_few_rows(const Left &left,
                                     const Matrix<T, Aligned> (&weights)[Shape::kProducts],

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products of one left operand with one or more weights in f32 arithmetic, on the ordinary cores: a
-// block computes a TileM x TileN tile of each, a thread 4 x 4 of it, from tiles in shared memory that
-// lie along the depth, so that a thread reads four neighbours at once. The next tiles are fetched
-// into registers while the present ones are multiplied. A result is one chain of multiply-adds in the
-// order of the depth, whatever the other rows are. Operations: 2 m n k a product.
+// block computes a TileM x TileN tile of each, a thread 4 x 4 of it, from tiles in shared memory
+// that lie along the depth, so that a thread reads four neighbours at once. The next tiles are
+// fetched into registers while the present ones are multiplied. A result is one chain of
+// multiply-adds in the order of the depth, whatever the other rows are. Operations: 2 m n k a
+// product.
 #pragma once
 
 #include "matrix.cuh"
