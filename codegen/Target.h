@@ -8,10 +8,14 @@
 //                                 tensor<...>
 //
 // Its buffers are its arguments and then its results, in order; its extents are the named
-// dimensions of its types in alphabetical order, followed by the number of the launch, which no
-// other launch of the process has and which is not 0. A target describes a kernel (how many work items,
-// how much scratch), or says why it cannot make it, before any code is made; compile() then turns
-// all kernels of a program into code at once.
+// dimensions of its types in alphabetical order, on a CPU followed by the number of the launch,
+// which no other launch of the process has and which is not 0. A target describes a kernel (how
+// many work items, how much scratch), or says why it cannot make it, before any code is made;
+// compile() then turns all kernels of a program into code at once.
+//
+// How work is dealt out is the target's own. A CPU kernel computes any range of its work items. A
+// device kernel comes with its launch (blocks, threads, shared memory), which may differ from one
+// architecture to the next.
 
 #ifndef ASHLAR_CODEGEN_TARGET_H
 #define ASHLAR_CODEGEN_TARGET_H
@@ -27,7 +31,9 @@ namespace ashlar {
 /// The layout of a kernel's argument, an attribute of the argument; row-major where there is none.
 /// Names as in the artifact's schema: "panel_f32", "panel_bf16" (a product's second operand),
 /// "key_panels" [batch][head][position / 32] [width][32] and "value_rows"
-/// [batch][head][position][width padded to 32] (caches).
+/// [batch][head][position][width padded to 32] (caches). Targets without panels:
+/// "transposed" (a product's [k, n] weight, stored [n, k]) and "head_rows"
+/// [batch][head][position][width] (caches).
 inline constexpr llvm::StringLiteral kLayoutAttr = "ashlar.layout";
 
 /// ceil(scale * product of names / divisor); names are dimensions.
@@ -43,12 +49,25 @@ struct KernelDescription {
   graph::Polynomial scratchBytes; // per worker, at the bound of its dimensions
 };
 
+/// A kernel in a device's image, and how it is launched. Its parameter block is the addresses of
+/// its buffers and then its extents, eight bytes each.
+struct DeviceKernel {
+  uint64_t offset = 0, size = 0;          // of its code: a cubin, or host code
+  uint64_t entry = 0;                     // where the function begins in host code
+  std::string symbol;                     // its name in a cubin
+  llvm::SmallVector<Extent> grid;         // blocks: up to three factors, over the kernel's extents
+  uint32_t threads = 0, sharedBytes = 0;  // of a block
+  uint32_t registers = 0, spillBytes = 0; // of a thread, as ptxas reports them
+};
+
 /// Machine code of all kernels for one kind of machine.
 struct CodeImage {
-  std::string cpu;                   // "x86-64-v4"
+  std::string cpu;                   // "x86-64-v4"; of a device its architecture, "sm_90a"
   std::vector<std::string> features; // what the machine must have
   std::vector<char> code;            // flat, position-independent
   std::vector<uint64_t> entries;     // per kernel, in the order given
+  std::vector<DeviceKernel> kernels; // of a device, in place of entries
+  uint32_t emulatorAbi = 0;          // of host code for the emulator; cubins have none
 };
 
 /// The named dimensions of a kernel's types, alphabetically: its extents.
@@ -57,6 +76,9 @@ llvm::SmallVector<mlir::StringAttr> getExtentNames(mlir::func::FuncOp kernel);
 class Target {
 public:
   virtual ~Target() = default;
+
+  /// Whether weights and caches are packed in panels, which are made for a CPU's registers.
+  virtual bool hasPanels() const { return true; }
 
   /// Describes the kernel, or emits an error at the op that the target has no code for.
   virtual mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const = 0;

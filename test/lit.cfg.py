@@ -1,5 +1,7 @@
 # The text tests: a RUN line per check, FileCheck for what must be printed.
+import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import lit.formats
@@ -63,3 +65,15 @@ try:
             config.available_features.add(feature)
 except OSError:
     pass
+
+# Kernels for the emulator are compiled once for all tests; NVRTC makes code for GPUs where it is installed.
+config.environment["ASHLAR_KERNEL_CACHE"] = os.path.join(config.ashlar_build, "kernel-cache")
+if config.kernel_clang and platform.machine() == "x86_64":
+    config.available_features.add("cuda-emulator")
+for name in ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"):
+    try:
+        ctypes.CDLL(name)
+        config.available_features.add("nvrtc")
+        break
+    except OSError:
+        pass

@@ -82,13 +82,52 @@ int run(const std::vector<std::string> &arguments, const std::string &log) {
 
 } // namespace
 
-absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
+// Contraction is off so that a * b + c is what it says. A fibre's stack is small, and a frame
+// beyond it would be taken for another thread's: an error here.
+static const std::vector<std::string> kOptions = {"-std=c++17",
+                                                  "-DASHLAR_EMULATOR",
+                                                  "-O1",
+                                                  "-fPIC",
+                                                  "-nostdinc",
+                                                  "-ffreestanding",
+                                                  "-fno-exceptions",
+                                                  "-fno-rtti",
+                                                  "-fno-stack-protector",
+                                                  "-fno-asynchronous-unwind-tables",
+                                                  "-ffp-contract=off",
+                                                  "-fno-unroll-loops",
+                                                  "-fvisibility=hidden",
+                                                  "-fsanitize=thread",
+                                                  "-mllvm",
+                                                  "-tsan-instrument-func-entry-exit=0",
+                                                  "-mllvm",
+                                                  "-tsan-instrument-read-before-write=1",
+                                                  "-Wno-unknown-pragmas",
+                                                  "-Wframe-larger-than=49152",
+                                                  "-Werror=frame-larger-than",
+                                                  "-Wno-pass-failed"};
+
+/// The path of clang++.
+static absl::StatusOr<std::string> findCompiler() {
   std::string compiler = ASHLAR_KERNEL_CLANG;
-  if (compiler.empty() || !fs::exists(compiler))
-    return FailedPrecondition("kernels for the emulator are compiled by clang++ of LLVM 22, which ",
-                              compiler.empty() ? "was not found when Ashlar was configured"
-                                               : "is gone from " + compiler,
-                              ": install clang-22 and lld-22, or set ASHLAR_KERNEL_CLANG");
+  if (!compiler.empty() && fs::exists(compiler))
+    return compiler;
+  return FailedPrecondition("kernels for the emulator are compiled by clang++ of LLVM 22, which ",
+                            compiler.empty() ? "was not found when Ashlar was configured"
+                                             : "is gone from " + compiler,
+                            ": install clang-22 and lld-22, or set ASHLAR_KERNEL_CLANG");
+}
+
+absl::StatusOr<std::string> identifyEmulatorCompiler() {
+  ASHLAR_ASSIGN_OR_RETURN(std::string compiler, findCompiler());
+  // A compiler that was replaced has another time.
+  std::error_code error;
+  auto time = fs::last_write_time(compiler, error).time_since_epoch().count();
+  return StrCat(compiler, " ", time, " ", StrJoin(kOptions, " "));
+}
+
+absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText, EmulatorOutput output) {
+  ASHLAR_ASSIGN_OR_RETURN(std::string compiler, findCompiler());
   TemporaryFolder folder;
   if (!folder.valid())
     return ErrnoError(errno, "mkdtemp", "a folder for kernels");
@@ -98,48 +137,25 @@ absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText) {
   if (!written)
     return ErrnoError(errno, "write", folder.file("kernel.cpp"));
 
-  // Contraction is off so that a * b + c is what it says. A fibre's stack is small, and a frame
-  // beyond it would be taken for another thread's: an error here.
-  std::vector<std::string> arguments = {compiler,
-                                        "-std=c++17",
-                                        "-xc++",
-                                        folder.file("kernel.cpp"),
-                                        "-o",
-                                        folder.file("kernel.so"),
-                                        "-DASHLAR_EMULATOR",
-                                        "-O1",
-                                        "-gline-tables-only",
-                                        "-fPIC",
-                                        "-shared",
-                                        "-nostdlib",
-                                        "-nostdinc",
-                                        "-ffreestanding",
-                                        "-fno-exceptions",
-                                        "-fno-rtti",
-                                        "-fno-stack-protector",
-                                        "-ffp-contract=off",
-                                        "-fno-unroll-loops",
-                                        "-fvisibility=hidden",
-                                        "-fsanitize=thread",
-                                        "-fno-sanitize-link-runtime",
-                                        "-mllvm",
-                                        "-tsan-instrument-func-entry-exit=0",
-                                        "-mllvm",
-                                        "-tsan-instrument-read-before-write=1",
-                                        "-Wno-unknown-pragmas",
-                                        "-Wframe-larger-than=49152",
-                                        "-Werror=frame-larger-than",
-                                        "-Wno-pass-failed",
-                                        "-fuse-ld=lld",
-                                        "-Wl,-z,defs",
-                                        "-Wl,--build-id=none"};
+  std::vector<std::string> arguments = {compiler};
+  arguments.insert(arguments.end(), kOptions.begin(), kOptions.end());
+  if (output == EmulatorOutput::kObject)
+    arguments.push_back("-c");
+  else
+    for (const char *option :
+         {"-gline-tables-only", "-shared", "-nostdlib", "-fno-sanitize-link-runtime",
+          "-fuse-ld=lld", "-Wl,-z,defs", "-Wl,--build-id=none"})
+      arguments.push_back(option);
+  for (const std::string &argument :
+       {std::string("-xc++"), folder.file("kernel.cpp"), std::string("-o"), folder.file("kernel")})
+    arguments.push_back(argument);
   int status = run(arguments, folder.file("log"));
   if (status == -1)
     return FailedPrecondition("could not run ", compiler);
   if (status != 0)
     return InvalidArgument("kernel text does not compile for the emulator:\n",
                            readFile(folder.file("log")));
-  return readFile(folder.file("kernel.so"));
+  return readFile(folder.file("kernel"));
 }
 
 } // namespace ashlar

@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/Artifact.h"
 
+#include "compiler/Pipelines/KernelTable.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/GraphPaths.h"
@@ -54,8 +55,17 @@ private:
     return extents;
   }
 
+  /// The numbers of a kernel's own extents.
+  static Indices getExtents(program::KernelOp kernel) {
+    Indices indices;
+    for (auto [index, name] : llvm::enumerate(kernel.getExtents().getAsRange<FlatSymbolRefAttr>()))
+      indices[name.getAttr()] = index;
+    return indices;
+  }
+
   void addDims();
   void addImages(const std::vector<CodeImage> &images);
+  void addDeviceImage(const CodeImage &code, uint64_t offset);
   void addKernels();
   void addWeights();
   void addConstants();
@@ -86,16 +96,47 @@ void ArtifactBuilder::addDims() {
 
 void ArtifactBuilder::addImages(const std::vector<CodeImage> &images) {
   for (const CodeImage &code : images) {
+    contents.code.resize(llvm::alignTo(contents.code.size(), 4096));
+    uint64_t offset = contents.code.size();
+    contents.code.append(code.code.begin(), code.code.end());
+    if (!code.kernels.empty()) {
+      addDeviceImage(code, offset);
+      continue;
+    }
     auto image = std::make_unique<fb::ImageT>();
     image->cpu = code.cpu;
     image->features = code.features;
-    contents.code.resize(llvm::alignTo(contents.code.size(), 4096));
-    image->offset = contents.code.size();
+    image->offset = offset;
     image->size = code.code.size();
     image->entries = code.entries;
-    contents.code.append(code.code.begin(), code.code.end());
     contents.program.images.push_back(std::move(image));
   }
+}
+
+void ArtifactBuilder::addDeviceImage(const CodeImage &code, uint64_t offset) {
+  auto image = std::make_unique<fb::DeviceImageT>();
+  image->kind = code.emulatorAbi ? fb::DeviceKind::Emulator : fb::DeviceKind::Cuda;
+  image->arch = code.cpu;
+  image->abi = code.emulatorAbi;
+  image->offset = offset;
+  image->size = code.code.size();
+  for (auto [op, from] : llvm::zip_equal(module.getOps<program::KernelOp>(), code.kernels)) {
+    auto kernel = std::make_unique<fb::DeviceKernelT>();
+    kernel->offset = from.offset;
+    kernel->size = from.size;
+    kernel->entry = from.entry;
+    kernel->symbol = from.symbol;
+    Indices own = getExtents(op);
+    for (const Extent &factor : from.grid)
+      kernel->grid.push_back(
+          std::make_unique<fb::ExtentT>(toExtent(toExtentAttr(op.getContext(), factor), own)));
+    kernel->threads = from.threads;
+    kernel->shared_bytes = from.sharedBytes;
+    kernel->registers = from.registers;
+    kernel->spill_bytes = from.spillBytes;
+    image->kernels.push_back(std::move(kernel));
+  }
+  contents.program.device_images.push_back(std::move(image));
 }
 
 void ArtifactBuilder::addKernels() {
@@ -108,10 +149,7 @@ void ArtifactBuilder::addKernels() {
     for (int32_t access : op.getAccesses())
       kernel->operands.push_back(static_cast<fb::Access>(access));
     kernel->extents = op.getExtents().size();
-    Indices own;
-    for (auto [index, name] : llvm::enumerate(op.getExtents().getAsRange<FlatSymbolRefAttr>()))
-      own[name.getAttr()] = index;
-    kernel->grid = toExtents(op.getGrid(), own);
+    kernel->grid = toExtents(op.getGrid(), getExtents(op));
     kernel->scratch_bytes = llvm::alignTo(op.getScratch(), 64);
     contents.program.kernels.push_back(std::move(kernel));
   }

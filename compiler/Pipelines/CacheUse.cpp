@@ -103,8 +103,10 @@ LogicalResult CacheLayouts::add(AttentionOp attention, Value cache, StringRef la
 
 LogicalResult CacheLayouts::collect(func::FuncOp entry) {
   WalkResult result = entry.walk([&](AttentionOp attention) {
-    bool failedOne = failed(add(attention, attention.getKeys(), "key_panels")) ||
-                     failed(add(attention, attention.getValues(), "value_rows"));
+    StringRef keys = hasPanels ? "key_panels" : "head_rows",
+              values = hasPanels ? "value_rows" : "head_rows";
+    bool failedOne = failed(add(attention, attention.getKeys(), keys)) ||
+                     failed(add(attention, attention.getValues(), values));
     return failedOne ? WalkResult::interrupt() : WalkResult::advance();
   });
   return failure(result.wasInterrupted());

@@ -22,10 +22,13 @@ graph::ReadOp getCacheRead(mlir::Value cache);
 /// errors.
 mlir::LogicalResult verifyCacheUse(mlir::func::FuncOp entry);
 
-/// The layout of each cache: "key_panels" or "value_rows".
+/// The layout of each cache: "key_panels" or "value_rows", or without panels "head_rows"
+/// (Target.h).
 class CacheLayouts {
 public:
-  /// Adds what the entry point's attention reads; one cache as keys and as values is an error.
+  explicit CacheLayouts(bool hasPanels) : hasPanels(hasPanels) {}
+
+  /// Adds what the entry point's attention reads; one cache in two layouts is an error.
   mlir::LogicalResult collect(mlir::func::FuncOp entry);
 
   /// Returns the layout; empty where no attention reads the cache.
@@ -34,6 +37,7 @@ public:
 private:
   mlir::LogicalResult add(graph::AttentionOp attention, mlir::Value cache, llvm::StringRef layout);
 
+  bool hasPanels;
   llvm::StringMap<std::string> byState;
 };
 

@@ -334,7 +334,7 @@ LogicalResult EntryLowering::lower() {
 LogicalResult lowerToProgram(ModuleOp module, const Target &target,
                              const LoweringOptions &options) {
   KernelTable kernels(module, target);
-  WeightTable weights(module);
+  WeightTable weights(module, target);
   SmallVector<func::FuncOp> entries;
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr(kEntryAttr))

@@ -56,11 +56,13 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
   auto type = dyn_cast<RankedTensorType>(input.getType());
   if (parts.empty() || type.getRank() != 2)
     return "";
+  MatmulOp product = getProduct(use);
+  bool isProduct = product && hasPackedWeight(product, input);
+  if (!hasPanels)
+    return isProduct && !product.getTransposeB() ? "transposed" : "";
   std::string panels = type.getElementType().isBF16() ? "panel_bf16" : "panel_f32";
   if (!type.getElementType().isBF16() && !type.getElementType().isF32())
     return "";
-  MatmulOp product = getProduct(use);
-  bool isProduct = product && hasPackedWeight(product, input);
   bool isTable =
       llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
   bool shared = isTable && parts.size() == 1 && panelTables.contains(parts.front().getSymName());
@@ -70,7 +72,9 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
 FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, BlockArgument use) {
   SmallVector<StateOp> parts = getWeightParts(value);
   MatmulOp product = getProduct(use);
-  bool panels = !layout.empty(), transposed = panels && (!product || product.getTransposeB());
+  bool panels = hasPanels && !layout.empty(), turned = layout == "transposed";
+  // Panels hold [K, N], which a Linear stores [N, K]; without them it is the other way round.
+  bool transposed = turned || (panels && (!product || product.getTransposeB()));
   std::string key = layout.str() + (transposed ? "t" : "");
   for (StateOp part : parts)
     key += "|" + part.getSymName().str();
@@ -84,6 +88,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   SmallVector<int64_t> shape(type.getShape());
   int64_t elements = type.getNumElements(), elementBytes = getElementBytes(type.getElementType());
   auto kind = program::Layout::Plain;
+  if (turned)
+    std::swap(shape[0], shape[1]);
   if (panels) {
     if (transposed)
       std::swap(shape[0], shape[1]); // [N, K] as stored, [K, N] as a product reads it
@@ -109,7 +115,7 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   std::string name = parts.front().getSymName().str();
   if (parts.size() > 1)
     name += "+" + std::to_string(parts.size() - 1);
-  name += panels ? (transposed ? ".panels" : ".panels_kn") : ".plain";
+  name += panels ? (transposed ? ".panels" : ".panels_kn") : turned ? ".transposed" : ".plain";
   program::WeightOp::create(builder, parts.front().getLoc(), getUnusedName(module, name),
                             type.getElementType(), kind, shape, operand.getOffset(),
                             operand.getBytes(), builder.getArrayAttr(partAttrs));
@@ -144,8 +150,10 @@ FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef l
     elementType = cache.getElementType();
     int64_t width =
         layout == "value_rows" ? llvm::alignTo(cache.getWidth(), kPanelWidth) : cache.getWidth();
-    bytes = cache.getSequences() * cache.getHeads() *
-            llvm::alignTo(cache.getPositions(), kPanelWidth) * width * getElementBytes(elementType);
+    int64_t positions =
+        hasPanels ? llvm::alignTo(cache.getPositions(), kPanelWidth) : cache.getPositions();
+    bytes =
+        cache.getSequences() * cache.getHeads() * positions * width * getElementBytes(elementType);
   } else {
     auto tensor = cast<RankedTensorType>(state.getType());
     elementType = tensor.getElementType();

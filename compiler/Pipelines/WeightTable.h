@@ -6,6 +6,7 @@
 #ifndef ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
 #define ASHLAR_COMPILER_PIPELINES_WEIGHTTABLE_H
 
+#include "codegen/Target.h"
 #include "compiler/Pipelines/CacheUse.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
@@ -19,14 +20,16 @@ std::string getUnusedName(mlir::ModuleOp module, llvm::StringRef name);
 
 class WeightTable {
 public:
-  explicit WeightTable(mlir::ModuleOp module)
-      : module(module), builder(module.getBody(), module.getBody()->end()) {}
+  WeightTable(mlir::ModuleOp module, const Target &target)
+      : module(module), builder(module.getBody(), module.getBody()->end()),
+        hasPanels(target.hasPanels()), caches(target.hasPanels()) {}
 
   /// Finds which parameters products read in panels, so that lookups in the same tables read them
   /// too, and how attention reads its caches. To be called with every entry point first.
   mlir::LogicalResult collectLayouts(mlir::func::FuncOp function);
 
-  /// The layout in which a region reads its input: of a weight, or of a cache; empty for row-major.
+  /// The layout in which a region reads its input (Target.h): of a weight, or of a cache; empty for
+  /// row-major.
   std::string getLayout(mlir::Value input, mlir::BlockArgument use);
 
   /// Where the weight (in this layout), constant or state lies; the op is created where it is new.
@@ -44,6 +47,7 @@ private:
 
   mlir::ModuleOp module;
   mlir::OpBuilder builder;
+  bool hasPanels; // or product weights are stored [n, k] as they are
   llvm::StringMap<program::OperandAttr> weights, states;
   CacheLayouts caches;
   llvm::DenseMap<mlir::Attribute, program::OperandAttr> constants;

@@ -37,14 +37,37 @@ absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
   return std::shared_ptr<const BoundProgram>(std::move(bound));
 }
 
-absl::Status BoundProgram::Prepare(const BindOptions& options) {
+std::string BoundProgram::code_name() const {
+  return device_ == "cpu" ? layout().cpu : device_ == "cuda" ? "cuda" : "emulator";
+}
+
+absl::Status BoundProgram::ChooseCode() {
   const fb::ProgramT& metadata = program_->metadata();
+  if (device_ == "cuda" || device_ == "cuda-emulator") return absl::OkStatus();
+  if (device_ != "cpu")
+    return InvalidArgument("no device '", device_, "'; there are cpu, cuda and cuda-emulator");
+  if (!metadata.device_images.empty()) {
+    std::vector<std::string_view> archs;
+    for (const auto& image : metadata.device_images) archs.push_back(image->arch);
+    return WithCode(
+        ErrorCode::kNoCodeForMachine,
+        FailedPrecondition(program_->path(), ": compiled for CUDA (", StrJoin(archs, ", "),
+                           "), not for a CPU; run it with --device cuda or "
+                           "cuda-emulator, or compile it with --target cpu"));
+  }
   auto image_index = ChooseImage(metadata.images, HostFeatures());
   if (!image_index.ok())
     return WithCode(ErrorCode::kNoCodeForMachine, Annotate(image_index.status(), program_->path()));
   image_index_ = *image_index;
   ASHLAR_ASSIGN_OR_RETURN(
       image_, ExecutableImage::Create(program_->code().substr(layout().offset, layout().size)));
+  return absl::OkStatus();
+}
+
+absl::Status BoundProgram::Prepare(const BindOptions& options) {
+  const fb::ProgramT& metadata = program_->metadata();
+  device_ = options.device;
+  ASHLAR_RETURN_IF_ERROR(ChooseCode());
   const bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !options.weights_directory.empty();
   if (options.log && packs && options.cache.directory.empty() && metadata.weights_bytes >= kNotable)

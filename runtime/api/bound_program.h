@@ -22,6 +22,8 @@ struct BindOptions {
   // Where packed weights are kept between runs (weights_cache.h); weights()->cache() tells what
   // came of it.
   CacheOptions cache;
+  // What runs the kernels: "cpu", "cuda" (the first GPU) or "cuda-emulator".
+  std::string device = "cpu";
   // Packs the weights; none: threads for the purpose, `threads` of them (0: one per core).
   std::shared_ptr<Executor> executor;
   int threads = 0;
@@ -41,15 +43,20 @@ class BoundProgram {
 
   const Program& program() const { return *program_; }
   const Weights& weights() const { return *weights_; }
+  const std::string& device() const { return device_; }
+  // For the device "cpu": its machine code, and what the metadata say of it.
   const ExecutableImage& image() const { return *image_; }
-  // What the metadata say of the image.
   const fb::ImageT& layout() const { return *program_->metadata().images[image_index_]; }
+  // The --cpu name of the machine code in use, "emulator" or "cuda".
+  std::string code_name() const;
 
  private:
   explicit BoundProgram(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
   absl::Status Prepare(const BindOptions& options);
+  absl::Status ChooseCode();
 
   std::shared_ptr<const Program> program_;
+  std::string device_;
   int image_index_ = 0;
   std::shared_ptr<const ExecutableImage> image_;
   std::shared_ptr<const Weights> weights_;

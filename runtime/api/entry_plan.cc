@@ -2,7 +2,6 @@
 #include "runtime/api/entry_plan.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 
 #include "runtime/api/tracer.h"
@@ -28,22 +27,15 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
   return nullptr;
 }
 
-// A number that no launch of the process has had: scratch may pass from one session to another.
-int64_t NextLaunch() {
-  static std::atomic<int64_t> last{0};
-  return last.fetch_add(1, std::memory_order_relaxed) + 1;
-}
-
 }  // namespace
 
-EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const fb::ImageT& layout,
-                     const ExecutableImage& image, const SpaceBases& bases)
+EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases)
     : entry_(entry), inputs_(program, entry) {
   for (const auto& schema : entry.launches) {
-    Launch launch;
+    PreparedLaunch launch;
+    launch.index = static_cast<int>(launches_.size());
     launch.schema = schema.get();
     launch.kernel = program.kernels[schema->kernel].get();
-    launch.function = image.Entry(layout.entries[schema->kernel]);
     for (const auto& operand : schema->operands) launch.buffers.push_back(Address(*operand, bases));
     launch.extents.resize(schema->extents.size() + 1);
     launches_.push_back(std::move(launch));
@@ -64,26 +56,20 @@ absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) cons
   return absl::OkStatus();
 }
 
-absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Executor& executor, char* scratch,
-                            uint64_t scratch_stride, bool profile, const RunOptions& options) {
+absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile,
+                            const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
+  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
   for (size_t i = 0; i < launches_.size(); ++i) {
     ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
-    Launch& launch = launches_[i];
+    PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
-    if (profile) begin = Clock::now();
+    if (profile || options.tracer) begin = Clock::now();
     for (size_t e = 0; e < launch.schema->extents.size(); ++e)
       launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
-    launch.extents.back() = NextLaunch();
-    int64_t items = 1;
-    for (const auto& extent : launch.kernel->grid)
-      items *= Evaluate(*extent, launch.extents.data());
-    executor.ParallelFor(items, [&](int64_t from, int64_t to, int worker) {
-      const Clock::time_point start = options.tracer ? Clock::now() : Clock::time_point();
-      CallKernel(launch.function, launch.buffers.data(), launch.extents.data(), from, to,
-                 scratch + worker * scratch_stride);
-      if (options.tracer) options.tracer->Record(worker, static_cast<int>(i), to - from, start);
-    });
+    ASHLAR_RETURN_IF_ERROR(launcher.Run(launch, options.tracer));
+    if (options.tracer && !launcher.traces_workers())
+      options.tracer->Record(0, static_cast<int>(i), 1, begin);
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
     LaunchTime& time = times_[i];
@@ -91,7 +77,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Executor& executor
     time.total_us += us;
     ++time.steps;
   }
-  return absl::OkStatus();
+  return launcher.End(entry_, dims);
 }
 
 }  // namespace ashlar

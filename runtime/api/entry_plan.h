@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// An entry made ready: operands as addresses, kernels as functions, so that a step only evaluates
-// extents.
+// An entry made ready: operands as addresses, so that a step only evaluates extents.
 #pragma once
 
 #include <cstdint>
@@ -9,20 +8,11 @@
 
 #include "absl/status/status.h"
 #include "runtime/api/input_values.h"
+#include "runtime/api/launcher.h"
 #include "runtime/api/run_options.h"
-#include "runtime/device/cpu/executable_image.h"
-#include "runtime/device/cpu/executor.h"
 #include "runtime/program/artifact_generated.h"
 
 namespace ashlar {
-
-// Where the spaces lie.
-struct SpaceBases {
-  char* arena = nullptr;
-  const char* weights = nullptr;
-  const char* constants = nullptr;
-  char* state = nullptr;
-};
 
 // Time that a launch has taken so far.
 struct LaunchTime {
@@ -34,16 +24,15 @@ struct LaunchTime {
 // One entry of one session; used by one thread at a time. Steps allocate nothing.
 class EntryPlan {
  public:
-  EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const fb::ImageT& layout,
-            const ExecutableImage& image, const SpaceBases& bases);
+  EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases);
 
   const fb::EntryT& entry() const { return entry_; }
   InputValues& inputs() { return inputs_; }
 
-  // Runs the launches in order at these dims. Worker w uses the scratch at scratch + w *
-  // scratch_stride. Errors: Cancelled and DeadlineExceeded, which name the launch that was next.
-  absl::Status Run(const std::vector<int64_t>& dims, Executor& executor, char* scratch,
-                   uint64_t scratch_stride, bool profile, const RunOptions& options);
+  // Runs the launches in order at these dims, up to the first that fails. Errors also: Cancelled
+  // and DeadlineExceeded, which name the launch that was next.
+  absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile,
+                   const RunOptions& options);
 
   const std::vector<LaunchTime>& times() const { return times_; }
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }
@@ -51,17 +40,9 @@ class EntryPlan {
  private:
   absl::Status CheckStop(size_t launch, const RunOptions& options) const;
 
-  struct Launch {
-    const fb::LaunchT* schema;
-    const fb::KernelT* kernel;
-    KernelFunction function;
-    std::vector<void*> buffers;
-    std::vector<int64_t> extents;
-  };
-
   const fb::EntryT& entry_;
   InputValues inputs_;
-  std::vector<Launch> launches_;
+  std::vector<PreparedLaunch> launches_;
   std::vector<LaunchTime> times_;
 };
 

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/api/cpu_launcher.h"
+#include "runtime/api/cuda_launcher.h"
+#include "runtime/api/emulated_launcher.h"
 #include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
 #include "runtime/base/math.h"
@@ -48,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
   if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
   std::unique_ptr<Session> session(new Session(std::move(program), std::move(executor), options));
   ASHLAR_RETURN_IF_ERROR(session->TakeMemory(options));
-  session->MakePlans();
+  ASHLAR_RETURN_IF_ERROR(session->MakePlans());
   return session;
 }
 
@@ -99,18 +102,27 @@ absl::Status Session::TakeMemory(const SessionOptions& options) {
   return absl::OkStatus();
 }
 
-void Session::MakePlans() {
+absl::Status Session::MakePlans() {
   const fb::ProgramT& metadata = program().metadata();
   SpaceBases bases;
   bases.arena = memory_.data();
   bases.weights = weights().data();
   bases.constants = program().constants().data();
   bases.state = state_;
+  if (bound_->device() == "cpu") {
+    launcher_ = std::make_unique<CpuLauncher>(bound_->layout(), bound_->image(), *executor_,
+                                              scratch_, scratch_stride_);
+  } else if (bound_->device() == "cuda") {
+    ASHLAR_ASSIGN_OR_RETURN(launcher_,
+                            CreateCudaLauncher(program(), bases, planned_.arena, profile_));
+  } else {
+    ASHLAR_ASSIGN_OR_RETURN(launcher_, CreateEmulatedLauncher(program(), *executor_));
+  }
   for (const auto& entry : metadata.entries)
-    entries_.push_back(
-        std::make_unique<EntryPlan>(metadata, *entry, bound_->layout(), bound_->image(), bases));
+    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases)));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
+  return absl::OkStatus();
 }
 
 absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
@@ -129,7 +141,7 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
   dims_.swap(next_dims_);
   if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
-  absl::Status status = plan->Run(dims_, *executor_, scratch_, scratch_stride_, profile_, options);
+  absl::Status status = plan->Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();
   interrupted_ = !status.ok() && planned_.state > 0;
   ASHLAR_RETURN_IF_ERROR(status);
@@ -170,6 +182,7 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
 
 void Session::Reset() {
   if (planned_.state > 0) std::memset(state_, 0, planned_.state);
+  if (launcher_) launcher_->ForgetState();
   interrupted_ = false;
 }
 

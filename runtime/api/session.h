@@ -68,7 +68,8 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // or is the caller's, so that a session may serve one request.
 class Session {
  public:
-  // Takes the memory. Errors: ResourceExhausted, InvalidArgument for a buffer that does not do.
+  // Takes the memory. Errors: ResourceExhausted, InvalidArgument for a buffer that does not do;
+  // NotFound and FailedPrecondition for a device that is not there or that there is no code for.
   static absl::StatusOr<std::unique_ptr<Session>> Create(
       std::shared_ptr<const BoundProgram> program, const SessionOptions& options);
   // For a program with one session: binds it, on the session's threads. Errors also as of
@@ -87,7 +88,8 @@ class Session {
   // state is as it was): names, shapes, elements that do not fit (they say what is expected);
   // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
   // Cancelled and DeadlineExceeded leave the state of a program that has one undefined: Run refuses
-  // more steps (FailedPrecondition) until Reset or SetCounter.
+  // more steps (FailedPrecondition) until Reset or SetCounter; so does a kernel that fails on a
+  // device.
   absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
                    std::vector<Tensor>* outputs, const RunOptions& options = {});
 
@@ -103,8 +105,8 @@ class Session {
   const Weights& weights() const { return bound_->weights(); }
   int threads() const { return executor_->size(); }
   Executor& executor() { return *executor_; }
-  // The --cpu name of the machine code in use.
-  const std::string& cpu() const { return bound_->layout().cpu; }
+  // The --cpu name of the machine code in use, "emulator" or "cuda".
+  std::string cpu() const { return bound_->code_name(); }
   MemoryUse memory() const;
 
   // Times of the entry's launches since the start or ClearTimes, one per launch; zeros unless
@@ -119,7 +121,7 @@ class Session {
   Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
           const SessionOptions& options);
   absl::Status TakeMemory(const SessionOptions& options);
-  void MakePlans();
+  absl::Status MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
 
@@ -133,6 +135,7 @@ class Session {
   char* scratch_ = nullptr;
   char* state_ = nullptr;
   uint64_t scratch_stride_ = 0;
+  std::unique_ptr<Launcher> launcher_;
   std::vector<std::unique_ptr<EntryPlan>> entries_;
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
 };

@@ -107,6 +107,10 @@ void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count,
     if (first >= last) continue;
     int64_t size = DTypeSize(dtype);
     char* to = out + (first - begin) * size;
+    if (part.schema->transposed) {
+      PackTransposed(weight, part, first - part.begin, last - part.begin, to);
+      continue;
+    }
     int64_t lines = 0;  // bytes that can be copied past the cache
     if (const void* data = part.reader->Data(dtype); data && (first - begin) * size % 16 == 0) {
       lines = (last - first) * size / 16 * 16;
@@ -116,6 +120,24 @@ void WeightPacker::PackPlain(const Weight& weight, int64_t begin, int64_t count,
     part.reader->Read(first - part.begin + done, last - first - done, dtype, to + done * size);
   }
   _mm_sfence();
+}
+
+// Elements [first, last) of the part as [N, K], which is stored [K, N]: column by column, from runs
+// of the stored rows.
+void WeightPacker::PackTransposed(const Weight& weight, const Part& part, int64_t first,
+                                  int64_t last, char* out) const {
+  DType dtype = static_cast<DType>(weight.schema->dtype);
+  const int64_t size = DTypeSize(dtype), K = part.schema->shape[0], N = part.schema->shape[1];
+  std::vector<char> run((last - first + K - 1) / K * size + size);
+  for (int64_t k = 0; k < K; ++k) {
+    // The elements n * K + k of the range.
+    int64_t begin = first > k ? (first - k + K - 1) / K : 0,
+            end = last > k ? (last - k + K - 1) / K : 0;
+    if (begin >= end) continue;
+    part.reader->Read(k * N + begin, end - begin, dtype, run.data());
+    for (int64_t n = begin; n < end; ++n)
+      std::memcpy(out + (n * K + k - first) * size, run.data() + (n - begin) * size, size);
+  }
 }
 
 absl::Status PackWeights(const fb::ProgramT& program, const TensorSource& source,

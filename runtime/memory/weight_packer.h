@@ -4,9 +4,9 @@
 // (artifact.fbs, Layout): parts are concatenated, transposed, converted, cut into panels and padded
 // with zeros.
 //
-//   Plain       row-major, parts one after the other
-//   PanelF32    element (k, n) at [n / 32][k][n % 32]; N padded to 32
-//   PanelBF16   element (k, n) at [n / 16][k / 2][n % 16][k % 2]; K padded to 2, N to 32
+//   Plain       row-major, parts one after the other, transposed on the way where they are stored
+//   so PanelF32    element (k, n) at [n / 32][k][n % 32]; N padded to 32 PanelBF16   element (k, n)
+//   at [n / 16][k / 2][n % 16][k % 2]; K padded to 2, N to 32
 #pragma once
 
 #include <cstdint>
@@ -61,6 +61,8 @@ class WeightPacker {
   WeightPacker() = default;
   void AddUnits(int weight);
   void PackPlain(const Weight& weight, int64_t begin, int64_t count, char* out) const;
+  void PackTransposed(const Weight& weight, const Part& part, int64_t first, int64_t last,
+                      char* out) const;
 
   std::vector<Weight> weights_;
   std::vector<Unit> units_;

@@ -142,6 +142,26 @@ TEST(WeightPacker, PlainPartsOneAfterTheOther) {
   }
 }
 
+TEST(WeightPacker, PlainPartsStoredTheOtherWayRound) {
+  // Units begin inside rows of [N, K].
+  const int64_t K = 301, sizes[] = {300, 77};
+  std::vector<std::unique_ptr<fb::WeightPartT>> parts;
+  parts.push_back(Part("a", fb::DType::F32, {K, sizes[0]}, true));
+  parts.push_back(Part("b", fb::DType::BF16, {K, sizes[1]}, true));
+  fb::ProgramT program = WithWeight(fb::DType::F32, fb::Layout::Plain, {377, K}, std::move(parts));
+  std::string packed = Pack(program, 2, 3);
+  ASSERT_EQ(packed.size(), static_cast<size_t>(377 * K * 4));
+  for (int64_t n = 0; n < 377; ++n)
+    for (int64_t k = 0; k < K; ++k) {
+      bool in_a = n < sizes[0];
+      int64_t from = in_a ? k * sizes[0] + n : k * sizes[1] + n - sizes[0];
+      float expected = RandomNormal(RandomKey(2, in_a ? "a" : "b"), from) * 0.25f, found;
+      if (!in_a) expected = BF16ToF32(F32ToBF16(expected));
+      std::memcpy(&found, packed.data() + (n * K + k) * 4, 4);
+      ASSERT_EQ(found, expected) << n << ", " << k;
+    }
+}
+
 // What lies in memory in the kernels' own type is packed in ways of its own.
 TEST(WeightPacker, FromMemoryAsFromAnywhere) {
   std::vector<uint32_t> words(300 * 300);

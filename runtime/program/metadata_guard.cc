@@ -18,7 +18,7 @@ class Guard {
   bool Walk(const fb::Program* p) {
     return Text(p->producer()) && Text(p->weight_directory()) && Each(p->properties()) &&
            Each(p->dims()) && Each(p->images()) && Each(p->kernels()) && Each(p->weights()) &&
-           Each(p->states()) && Each(p->entries());
+           Each(p->states()) && Each(p->entries()) && Each(p->device_images());
   }
 
  private:
@@ -54,6 +54,8 @@ class Guard {
   bool Item(const fb::Image* i) {
     return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
   }
+  bool Item(const fb::DeviceKernel* k) { return Text(k->symbol()) && Each(k->grid()); }
+  bool Item(const fb::DeviceImage* i) { return Text(i->arch()) && Each(i->kernels()); }
   bool Item(const fb::Kernel* k) {
     return Text(k->name()) && Texts(k->ops()) && Scalars(k->operands()) && Each(k->grid());
   }

@@ -12,6 +12,7 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kMaxItems = int64_t{1} << 48;
+constexpr int64_t kMaxBlocks[3] = {0x7fffffff, 65535, 65535};  // of a device's grid
 
 class EntryVerifier {
  public:
@@ -118,6 +119,13 @@ class EntryVerifier {
       if (!CheckedEvaluate(*extent, extents, &size) || !CheckedMul(items, size, &items) ||
           items > kMaxItems)
         return DataLoss("the grid of kernel '", kernel.name, "' overflows at the bound");
+    }
+    for (const auto& image : program_.device_images) {
+      const auto& grid = image->kernels[launch.kernel]->grid;
+      for (size_t d = 0; d < grid.size(); ++d)
+        if (int64_t blocks; !CheckedEvaluate(*grid[d], extents, &blocks) || blocks > kMaxBlocks[d])
+          return DataLoss("the grid of kernel '", kernel.name, "' for ", Printable(image->arch),
+                          " overflows at the bound");
     }
     return Work(launch);
   }

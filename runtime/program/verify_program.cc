@@ -16,6 +16,7 @@ namespace {
 
 constexpr int64_t kMaxDim = int64_t{1} << 40;
 constexpr uint64_t kMaxRegion = uint64_t{1} << 46;
+constexpr uint32_t kMaxBlockThreads = 1024, kMaxBlockSharedBytes = 227 * 1024;
 
 template <typename E>
 bool Known(E value, E last) {
@@ -78,12 +79,53 @@ absl::Status VerifyImages(const fb::ProgramT& program, uint64_t code_bytes) {
         return DataLoss(where, ": kernel '", program.kernels[i]->name, "' begins at ",
                         image->entries[i], ", the image has ", image->size, " bytes");
   }
-  if (program.images.empty() && !program.kernels.empty())
+  if (program.images.empty() && program.device_images.empty() && !program.kernels.empty())
     return DataLoss("kernels, but no image with their code");
   return absl::OkStatus();
 }
 
-// A panel weight's part is [N, K] or [K, N]; a plain part is its rows (dimension 0) of the weight.
+absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKernelT& code,
+                                const fb::DeviceImageT& image) {
+  if (code.size == 0 || !RangeFits(code.offset, code.size, image.size))
+    return DataLoss(code.size, " bytes of code at ", code.offset, ", the image has ", image.size);
+  if (image.kind == fb::DeviceKind::Emulator ? code.entry >= code.size : code.symbol.empty())
+    return DataLoss("entry ", code.entry, ", symbol '", Printable(code.symbol), "' in ", code.size,
+                    " bytes of code");
+  if (code.threads == 0 || code.threads % 32 != 0 || code.threads > kMaxBlockThreads)
+    return DataLoss(code.threads, " threads in a block");
+  if (code.shared_bytes > kMaxBlockSharedBytes)
+    return DataLoss(code.shared_bytes, " bytes of shared memory");
+  if (code.grid.size() > 3) return DataLoss("a grid of ", code.grid.size(), " dimensions");
+  std::vector<int64_t> ones(kernel.extents, 1);
+  int64_t unused;
+  for (const auto& extent : code.grid)
+    if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss("malformed extent in its grid");
+  return absl::OkStatus();
+}
+
+absl::Status VerifyDeviceImages(const fb::ProgramT& program, uint64_t code_bytes) {
+  if (!program.images.empty() && !program.device_images.empty())
+    return DataLoss("code for CPUs and for devices in one program");
+  for (const auto& image : program.device_images) {
+    std::string where = StrCat("device image '", Printable(image->arch), "'");
+    if (!Known(image->kind, fb::DeviceKind::MAX))
+      return DataLoss(where, ": kind ", static_cast<int>(image->kind));
+    if (!RangeFits(image->offset, image->size, code_bytes))
+      return DataLoss(where, ": ", image->size, " bytes at ", image->offset,
+                      ", the code section has ", code_bytes);
+    if (image->kernels.size() != program.kernels.size())
+      return DataLoss(where, ": expected ", program.kernels.size(), " kernels, found ",
+                      image->kernels.size());
+    for (size_t i = 0; i < image->kernels.size(); ++i)
+      if (absl::Status status = VerifyDeviceKernel(*program.kernels[i], *image->kernels[i], *image);
+          !status.ok())
+        return Annotate(status, StrCat(where, ", kernel '", program.kernels[i]->name, "'"));
+  }
+  return absl::OkStatus();
+}
+
+// A panel weight's part is [N, K] or [K, N]; a plain part is its rows (dimension 0) of the weight,
+// a matrix perhaps stored the other way round.
 absl::Status VerifyParts(const fb::WeightT& weight, const std::string& where) {
   bool panels = weight.layout != fb::Layout::Plain;
   size_t joined = panels ? 1 : 0;  // the dimension along which parts are concatenated
@@ -100,7 +142,7 @@ absl::Status VerifyParts(const fb::WeightT& weight, const std::string& where) {
     std::vector<int64_t> shape = part->shape;
     int64_t elements;
     if (!CheckedElements(shape, &elements) || shape.size() != weight.shape.size() ||
-        (part->transposed && !panels))
+        (part->transposed && shape.size() != 2))
       return DataLoss(which, ": shape ", ShapeToString(shape), " cannot be part of ",
                       ShapeToString(weight.shape));
     if (part->transposed) std::swap(shape[0], shape[1]);
@@ -194,6 +236,7 @@ absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& size
   ASHLAR_RETURN_IF_ERROR(VerifyDims(program, &bounds));
   ASHLAR_RETURN_IF_ERROR(VerifyKernels(program));
   ASHLAR_RETURN_IF_ERROR(VerifyImages(program, sizes.code));
+  ASHLAR_RETURN_IF_ERROR(VerifyDeviceImages(program, sizes.code));
   ASHLAR_RETURN_IF_ERROR(VerifyWeights(program, sizes.constants));
   ASHLAR_RETURN_IF_ERROR(VerifyStates(program));
   std::set<std::string> names;

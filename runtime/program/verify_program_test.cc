@@ -62,6 +62,59 @@ TEST(VerifyProgram, ImagesAndKernels) {
               HasSubstr("scratch"));
 }
 
+TEST(VerifyProgram, DeviceImages) {
+  // The tiny program as if its kernels had been compiled for a device.
+  auto error = [](const std::function<void(fb::DeviceImageT&)>& change) {
+    return ErrorAfter([&](fb::ProgramT& p) {
+      auto image = std::make_unique<fb::DeviceImageT>();
+      image->arch = "emulator";
+      image->offset = p.images[0]->offset;
+      image->size = p.images[0]->size;
+      for (size_t i = 0; i < p.kernels.size(); ++i) {
+        auto kernel = std::make_unique<fb::DeviceKernelT>();
+        kernel->size = image->size;
+        kernel->symbol = "k";
+        kernel->threads = 64;
+        image->kernels.push_back(std::move(kernel));
+      }
+      image->kernels[0]->grid.push_back(MakeExtent({0}, 2));
+      p.images.clear();
+      change(*image);
+      p.device_images.push_back(std::move(image));
+    });
+  };
+  EXPECT_EQ(error([](auto&) {}), "");
+  EXPECT_THAT(error([](auto& i) { i.kind = static_cast<fb::DeviceKind>(2); }), HasSubstr("kind 2"));
+  EXPECT_THAT(error([](auto& i) { i.offset = UINT64_MAX; }), HasSubstr("the code section has"));
+  EXPECT_THAT(error([](auto& i) { i.kernels.pop_back(); }), HasSubstr("expected 3 kernels"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[1]->size = 0; }),
+              HasSubstr("device image 'emulator', kernel 'scale_shift': 0 bytes of code"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[1]->offset = 1; }), HasSubstr("the image has"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[1]->entry = i.size; }), HasSubstr("entry"));
+  EXPECT_THAT(error([](auto& i) {
+                i.kind = fb::DeviceKind::Cuda;
+                i.kernels[2]->symbol = "";
+              }),
+              HasSubstr("symbol ''"));
+  for (uint32_t threads : {0u, 33u, 1056u})
+    EXPECT_THAT(error([&](auto& i) { i.kernels[0]->threads = threads; }), HasSubstr("threads"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[0]->shared_bytes = 227 * 1024 + 1; }),
+              HasSubstr("shared memory"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid[0]->dims[0] = 9; }), HasSubstr("grid"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid[0]->scale = 0x7fffffff; }),
+              HasSubstr("the grid of kernel 'dense' for emulator overflows"));
+  EXPECT_THAT(error([](auto& i) { i.kernels[0]->grid.push_back(MakeExtent({}, 65536)); }),
+              HasSubstr("overflows"));
+  EXPECT_THAT(error([](auto& i) {
+                for (int d = 0; d < 3; ++d) i.kernels[0]->grid.push_back(MakeExtent({}, 1));
+              }),
+              HasSubstr("a grid of 4 dimensions"));
+  EXPECT_THAT(ErrorAfter([](fb::ProgramT& p) {
+                p.device_images.push_back(std::make_unique<fb::DeviceImageT>());
+              }),
+              HasSubstr("for CPUs and for devices"));
+}
+
 TEST(VerifyProgram, Weights) {
   EXPECT_THAT(ErrorAfter([](auto& p) { p.weights[0]->bytes -= 4; }),
               HasSubstr("weight 'dense.weight': expected 1280 bytes, found 1276"));

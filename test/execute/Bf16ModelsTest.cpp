@@ -46,8 +46,8 @@ protected:
 };
 
 TEST_P(Bf16Model, AgreesWithInterpreterThatRounds) {
-  auto models = getRoundingModels();
-  if (models.empty())
+  std::vector<Backend> backends = getRoundingBackends();
+  if (backends.empty())
     GTEST_SKIP() << "this machine has no AVX-512 to emulate bf16 instructions with";
   auto checkpoint = Checkpoint::Open(directory);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
@@ -57,15 +57,15 @@ TEST_P(Bf16Model, AgreesWithInterpreterThatRounds) {
   auto expected =
       interpreter::evaluate(rounded->lookupSymbol<func::FuncOp>("forward"), inputs, states, {});
   ASSERT_TRUE(succeeded(expected));
-  for (const cpu::CpuModel &model : models) {
-    auto compiled = CompiledModule::create(*module, model, {directory});
+  for (const Backend &backend : backends) {
+    auto compiled = CompiledModule::create(*module, backend, {directory});
     ASSERT_TRUE(compiled);
     auto found = compiled->run("forward", inputs);
     ASSERT_TRUE(found);
     ASSERT_EQ(found->size(), expected->size());
     for (size_t i = 0; i < expected->size(); ++i) {
       EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array, kTolerance), "")
-          << model.name;
+          << backend.name;
     }
   }
 }

@@ -110,23 +110,23 @@ protected:
 };
 
 TEST_P(Bf16Products, AgreeWithInterpreter) {
-  auto models = getRoundingModels();
+  auto models = getRoundingBackends();
   if (models.empty())
     GTEST_SKIP() << "this machine has no AVX-512 to emulate bf16 instructions with";
-  for (const cpu::CpuModel &model : models) {
-    auto compiled = CompiledModule::create(*module, model, {"", 7});
+  for (const Backend &backend : models) {
+    auto compiled = CompiledModule::create(*module, backend, {"", 7});
     ASSERT_TRUE(compiled);
     for (int64_t rows : {1, 2, 15, 16, 17, 33, 47, 200}) {
-      expectAgreement(rows, *compiled, model.name + ", " + std::to_string(rows) + " rows");
+      expectAgreement(rows, *compiled, backend.name + ", " + std::to_string(rows) + " rows");
     }
   }
 }
 
 TEST_P(Bf16Products, RowsAreIndependent) {
-  for (const cpu::CpuModel &model : getRoundingModels()) {
+  for (const Backend &backend : getRoundingBackends()) {
     std::vector<NamedArray> inputs = makeInputs(200, false);
-    auto two = CompiledModule::create(*module, model, {"", 7}, 2);
-    auto one = CompiledModule::create(*module, model, {"", 7}, 1);
+    auto two = CompiledModule::create(*module, backend, {"", 7}, 2);
+    auto one = CompiledModule::create(*module, backend, {"", 7}, 1);
     ASSERT_TRUE(one && two);
     auto whole = two->run("f", inputs);
     ASSERT_TRUE(whole);
@@ -134,7 +134,7 @@ TEST_P(Bf16Products, RowsAreIndependent) {
       auto part = one->run("f", take(inputs, 0, from, count));
       ASSERT_TRUE(part);
       expectSameBits(*part, take(*whole, 0, from, count),
-                     model.name + ", " + std::to_string(count) + " rows");
+                     backend.name + ", " + std::to_string(count) + " rows");
     }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Whole modules that a person might write and no importer does, on the CPU against the interpreter.
+// Whole modules that a person might write and no importer does, on each backend against the
+// interpreter.
 
 #include "test/execute/ModuleCases.h"
 #include "test/lib/Execution.h"
@@ -59,10 +60,11 @@ TEST_P(Modules, AgreeWithInterpreter) {
   auto module = parseSourceString<ModuleOp>(toText(GetParam()), &context);
   ASSERT_TRUE(module) << toText(GetParam());
   auto function = module->lookupSymbol<func::FuncOp>("f");
-  for (const cpu::CpuModel &model : getRunnableModels())
+  for (const Backend &backend : getBackends())
     for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 5}, {3, 40}}) {
-      auto compiled = CompiledModule::create(*module, model, {"", 7});
+      auto compiled = CompiledModule::create(*module, backend, {"", 7});
       ASSERT_TRUE(compiled);
+      double tolerance = widenTolerance(getTolerance(64), backend, *module);
       interpreter::StateStore states(interpreter::drawFromSeed(7));
       for (int64_t step = 0; step < GetParam().steps; ++step) {
         std::vector<NamedArray> inputs = makeInputs(function, batch, seq);
@@ -71,9 +73,8 @@ TEST_P(Modules, AgreeWithInterpreter) {
         auto found = compiled->run("f", inputs);
         ASSERT_TRUE(found);
         for (size_t i = 0; i < expected->size(); ++i)
-          EXPECT_EQ(
-              interpreter::compare(*(*found)[i].array, *(*expected)[i].array, getTolerance(64)), "")
-              << model.name << ", result " << i << ", batch " << batch << ", seq " << seq
+          EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array, tolerance), "")
+              << backend.name << ", result " << i << ", batch " << batch << ", seq " << seq
               << ", step " << step;
       }
     }

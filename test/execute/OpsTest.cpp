@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Every op on the CPU against the interpreter, over widths on both sides of a register and extents
-// below the bound.
+// Every op on the CPU and on the CUDA emulator against the interpreter, over widths on both sides
+// of a register and extents below the bound.
 
 #include "test/lib/Execution.h"
 
@@ -219,8 +219,8 @@ TEST_P(Ops, AgreeWithInterpreter) {
     auto module = parseSourceString<ModuleOp>(getModule(width), &context);
     ASSERT_TRUE(module) << getModule(width);
     auto function = module->lookupSymbol<func::FuncOp>("f");
-    for (const cpu::CpuModel &model : getRunnableModels()) {
-      auto compiled = CompiledModule::create(*module, model, {"", 7});
+    for (const Backend &backend : getBackends()) {
+      auto compiled = CompiledModule::create(*module, backend, {"", 7});
       ASSERT_TRUE(compiled) << width;
       for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 3}, {3, 17}, {4, 24}}) {
         std::vector<NamedArray> inputs = makeInputs(context, batch, seq, width);
@@ -229,10 +229,11 @@ TEST_P(Ops, AgreeWithInterpreter) {
         ASSERT_TRUE(succeeded(expected));
         auto found = compiled->run("f", inputs);
         ASSERT_TRUE(found);
-        double tolerance = getTolerance(GetParam().reduction * std::max<int64_t>(width, seq));
+        double tolerance = widenTolerance(
+            getTolerance(GetParam().reduction * std::max<int64_t>(width, seq)), backend, *module);
         EXPECT_EQ(interpreter::compare(*found->front().array, *expected->front().array, tolerance),
                   "")
-            << model.name << ", width " << width << ", batch " << batch << ", seq " << seq;
+            << backend.name << ", width " << width << ", batch " << batch << ", seq " << seq;
       }
     }
   }

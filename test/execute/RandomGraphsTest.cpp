@@ -161,8 +161,8 @@ TEST_P(RandomGraphs, AgreeWithInterpreter) {
   ASSERT_TRUE(succeeded(verify(*graph.module)));
   std::mt19937 random(GetParam());
   std::normal_distribution<double> normal;
-  for (const cpu::CpuModel &model : getRunnableModels()) {
-    auto compiled = CompiledModule::create(*graph.module, model, {"", 3});
+  for (const Backend &backend : getBackends()) {
+    auto compiled = CompiledModule::create(*graph.module, backend, {"", 3});
     ASSERT_TRUE(compiled);
     for (auto [batch, seq] : {std::pair<int64_t, int64_t>{1, 1}, {2, 7}, {3, 9}}) {
       Array x(Float32Type::get(&context), {batch, seq, RandomGraph::inputWidth});
@@ -180,7 +180,7 @@ TEST_P(RandomGraphs, AgreeWithInterpreter) {
         EXPECT_EQ(
             interpreter::compare(*(*found)[i].array, *(*expected)[i].array, 10 * getTolerance(160)),
             "")
-            << model.name << ", result " << i << ", batch " << batch << ", seq " << seq;
+            << backend.name << ", result " << i << ", batch " << batch << ", seq " << seq;
     }
   }
 }

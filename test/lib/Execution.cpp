@@ -5,6 +5,7 @@
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/device/cpu/cpu_features.h"
@@ -37,30 +38,67 @@ static std::vector<cpu::CpuModel> selectRunnable(ArrayRef<StringRef> names) {
   return models;
 }
 
-std::vector<cpu::CpuModel> getRunnableModels() {
-  return selectRunnable({cpu::kLeastCpus[0], cpu::kLeastCpus[1]});
+static Backend toBackend(const cpu::CpuModel &model) {
+  return {model.name, "cpu", std::make_shared<cpu::CpuTarget>(std::vector<cpu::CpuModel>{model}),
+          model.bf16 != cpu::Bf16Product::Widen};
 }
 
-std::vector<cpu::CpuModel> getRoundingModels() {
-  auto models = selectRunnable({cpu::kEmulatedCpus[0], cpu::kEmulatedCpus[1], "native"});
-  if (!models.empty() && models.back().bf16 == cpu::Bf16Product::Widen)
-    models.pop_back();
-  return models;
+/// The emulator, where kernels can be compiled for it and it can run them.
+static void addEmulator(std::vector<Backend> &backends) {
+#ifdef ASHLAR_WITH_EMULATOR
+  auto target = cuda::CudaTarget::create({"emulator"}, /*threads=*/2);
+  if (!target.ok()) {
+    ADD_FAILURE() << target.status();
+    return;
+  }
+  backends.push_back({"cuda-emulator", "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
+#endif
+}
+
+std::vector<Backend> getCpuBackends() {
+  std::vector<Backend> backends;
+  for (const cpu::CpuModel &model : selectRunnable({cpu::kLeastCpus[0], cpu::kLeastCpus[1]}))
+    backends.push_back(toBackend(model));
+  return backends;
+}
+
+std::vector<Backend> getRoundingBackends() {
+  std::vector<Backend> backends;
+  for (const cpu::CpuModel &model :
+       selectRunnable({cpu::kEmulatedCpus[0], cpu::kEmulatedCpus[1], "native"}))
+    if (model.bf16 != cpu::Bf16Product::Widen)
+      backends.push_back(toBackend(model));
+  addEmulator(backends);
+  return backends;
+}
+
+std::vector<Backend> getBackends() {
+  std::vector<Backend> backends = getCpuBackends();
+  addEmulator(backends);
+  return backends;
 }
 
 double getTolerance(int64_t length) {
   return 8 * 6e-8 * std::sqrt(static_cast<double>(std::max<int64_t>(length, 16)));
 }
 
+double widenTolerance(double tolerance, const Backend &backend, ModuleOp module) {
+  bool isRounded = false;
+  module.walk([&](graph::MatmulOp product) {
+    Type weight = cast<RankedTensorType>(product.getB().getType()).getElementType();
+    isRounded |= weight.isBF16() || weight.isF16();
+  });
+  return backend.roundsLeft && isRounded ? std::max(tolerance, 0x1p-7) : tolerance;
+}
+
 /// Compiles and writes the artifact; says what failed.
-static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuModel &model,
+static std::string compileTo(StringRef path, ModuleOp module, const Target &target,
                              const ParameterSource &source) {
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
   if (failed(manager.run(module)))
     return "fusion failed";
-  cpu::CpuTarget target({model});
   if (failed(lowerToProgram(module, target, {})))
     return "lowering failed";
   auto images = target.compile(getKernelBodies(module));
@@ -88,7 +126,7 @@ static std::string compileTo(StringRef path, ModuleOp module, const cpu::CpuMode
   return written.ok() ? "" : written.ToString();
 }
 
-std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const cpu::CpuModel &model,
+std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const Backend &backend,
                                                        const ParameterSource &source, int threads) {
   auto compiled = std::make_unique<CompiledModule>();
   compiled->context = module.getContext();
@@ -99,9 +137,9 @@ std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const cp
   }
   compiled->path = path.str().str();
   OwningOpRef<ModuleOp> copy = module.clone();
-  std::string error = compileTo(path, *copy, model, source);
+  std::string error = compileTo(path, *copy, *backend.target, source);
   if (!error.empty()) {
-    ADD_FAILURE() << model.name << ": " << error;
+    ADD_FAILURE() << backend.name << ": " << error;
     return nullptr;
   }
   auto program = Program::Load(compiled->path);
@@ -111,7 +149,9 @@ std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const cp
   }
   SessionOptions options;
   options.threads = threads;
-  auto session = Session::Create(*program, options);
+  BindOptions bind;
+  bind.device = backend.device;
+  auto session = Session::Create(*program, options, bind);
   if (!session.ok()) {
     ADD_FAILURE() << session.status();
     return nullptr;

@@ -87,15 +87,15 @@ std::vector<NamedArray> Golden::loadInputs() {
   return inputs;
 }
 
-void Golden::expectAnswers(ArrayRef<NamedArray> results) {
+void Golden::expectAnswers(ArrayRef<NamedArray> results, double tolerance) {
   std::vector<std::string> expected = listFiles(directory + "/expected");
   EXPECT_EQ(results.size(), expected.size());
   for (const NamedArray &result : results) {
     SCOPED_TRACE(result.name);
     ASSERT_TRUE(llvm::is_contained(expected, result.name + ".npy"));
-    EXPECT_EQ(interpreter::compare(*result.array, *load("expected/" + result.name + ".npy"),
-                                   kGoldenTolerance),
-              "");
+    EXPECT_EQ(
+        interpreter::compare(*result.array, *load("expected/" + result.name + ".npy"), tolerance),
+        "");
   }
 }
 

@@ -34,7 +34,8 @@ protected:
   std::vector<interpreter::NamedArray> loadInputs();
   std::shared_ptr<const interpreter::Array> loadInput(llvm::StringRef name);
   /// Holds every result against the stored answer, and that there is one for each.
-  void expectAnswers(llvm::ArrayRef<interpreter::NamedArray> results);
+  void expectAnswers(llvm::ArrayRef<interpreter::NamedArray> results,
+                     double tolerance = kGoldenTolerance);
 
   WeightType weights = WeightType::Auto; // set before SetUp
   mlir::MLIRContext context;

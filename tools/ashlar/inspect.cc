@@ -50,6 +50,30 @@ void PrintKernels(const fb::ProgramT& program, const fb::EntryT& entry,
               HumanCount(sum.work.flops()).c_str());
 }
 
+// Each kernel's code for a device: what a thread and a block take of it.
+void PrintDeviceImage(const fb::ProgramT& program, const fb::DeviceImageT& image) {
+  std::printf("  %-20s %s, %s\n", "code", image.arch.c_str(),
+              HumanBytes(static_cast<double>(image.size)).c_str());
+  if (image.kind == fb::DeviceKind::Emulator) return;
+  std::printf("    %9s %7s %7s %9s  kernel\n", "registers", "spills", "threads", "shared");
+  for (size_t i = 0; i < image.kernels.size(); ++i) {
+    const fb::DeviceKernelT& kernel = *image.kernels[i];
+    std::printf("    %9u %7u %7u %9u  %s\n", kernel.registers, kernel.spill_bytes, kernel.threads,
+                kernel.shared_bytes, program.kernels[i]->name.c_str());
+  }
+}
+
+void PrintCode(const fb::ProgramT& metadata) {
+  for (const auto& image : metadata.device_images) PrintDeviceImage(metadata, *image);
+  if (!metadata.device_images.empty()) return;
+  auto chosen = ChooseImage(metadata.images, HostFeatures());
+  for (size_t i = 0; i < metadata.images.size(); ++i)
+    std::printf("  %-20s %s, %s%s\n", "code", metadata.images[i]->cpu.c_str(),
+                HumanBytes(static_cast<double>(metadata.images[i]->size)).c_str(),
+                chosen.ok() && *chosen == static_cast<int>(i) ? " (the one for this machine)" : "");
+  if (!chosen.ok()) std::printf("  %-20s %s\n", "", Message(chosen.status()).c_str());
+}
+
 void PrintHead(const Program& program) {
   const fb::ProgramT& metadata = program.metadata();
   std::printf("%s: %s, made by %s\n", program.path().c_str(),
@@ -58,12 +82,7 @@ void PrintHead(const Program& program) {
   for (const auto& property : metadata.properties)
     std::printf("  %-20s %s\n", property->key.c_str(), property->value.c_str());
   std::printf("  %-20s %s\n", "dimensions", DescribeDims(metadata).c_str());
-  auto chosen = ChooseImage(metadata.images, HostFeatures());
-  for (size_t i = 0; i < metadata.images.size(); ++i)
-    std::printf("  %-20s %s, %s%s\n", "code", metadata.images[i]->cpu.c_str(),
-                HumanBytes(static_cast<double>(metadata.images[i]->size)).c_str(),
-                chosen.ok() && *chosen == static_cast<int>(i) ? " (the one for this machine)" : "");
-  if (!chosen.ok()) std::printf("  %-20s %s\n", "", Message(chosen.status()).c_str());
+  PrintCode(metadata);
   std::string source = metadata.weight_source == fb::WeightSource::Embedded ? "embedded"
                        : metadata.weight_source == fb::WeightSource::Random
                            ? StrCat("random, seed ", metadata.random_seed)
@@ -202,6 +221,7 @@ int InspectMain(const Arguments& args) {
   machine.AddTo(options);
   options.Add("--weights", "DIR", "the checkpoint's directory, for --profile and --verify",
               &request.weights_directory);
+  request.AddDeviceTo(options);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (json && !request.profile) return options.UsageError("--json without --profile");

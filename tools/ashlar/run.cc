@@ -137,6 +137,7 @@ int RunMain(const Arguments& args) {
       "evaluate the model's graph plainly instead (needs the compiler and the model's directory)",
       &interpret);
   trace.AddTo(options);
+  request.AddDeviceTo(options);
   request.AddCacheTo(options);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&

@@ -28,6 +28,13 @@ void SessionRequest::AddCacheTo(Options& options) {
                       kUserCache, &cache);
 }
 
+void SessionRequest::AddDeviceTo(Options& options) {
+  options.Add("--device", "cpu|cuda|cuda-emulator",
+              "what runs the kernels: the CPU, the first GPU, or the CUDA emulator, which checks\n"
+              "every access (default: cpu)",
+              &device);
+}
+
 absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
   std::string directory = cache == kUserCache ? UserCacheDirectory() : cache;
   if (!cache.empty() && directory.empty())
@@ -43,6 +50,7 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
   options.profile = request.profile;
   BindOptions bind;
   bind.log = PrintLog;
+  bind.device = request.device;
   bind.weights_directory = request.weights_directory;
   ASHLAR_ASSIGN_OR_RETURN(bind.cache.directory, request.CacheDirectory());
   return Session::Create(program, options, bind);

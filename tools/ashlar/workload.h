@@ -23,9 +23,11 @@ struct SessionRequest {
   int64_t threads = 0;
   bool profile = false;
   std::string cache;  // a directory, kUserCache for the user's, empty for none
+  std::string device = "cpu";
 
-  // Adds --cache.
+  // Adds --cache, or --device.
   void AddCacheTo(Options& options);
+  void AddDeviceTo(Options& options);
   // The cache's directory, empty for none. InvalidArgument where the user has none.
   absl::StatusOr<std::string> CacheDirectory() const;
 };

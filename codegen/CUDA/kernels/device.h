@@ -14,7 +14,8 @@
 //   votes         ballot
 //   shuffles      shuffle, shuffle_xor
 //   numbers       to_float, from_float, round_to<T>, pack<T>, to_tf32, bits_of, float_of
-//   functions     exp, exp2, log, tanh, erf, sin, cos, sqrt, rsqrt, fma, max, min
+//   functions     exp, exp2, log, tanh, erf, sin, cos, sqrt, rsqrt, fma, abs; max and min, of which
+//                 what is not a number falls out; maximum and minimum, which it stays in
 //   atomics       atomic_add (f32, u32), atomic_max/min/exchange/compare_swap (u32); relaxed
 //   vectors       load_vector<T, N>, store_vector
 //   cp.async      copy_async<Bytes>(shared, global, valid): zeros where not valid;
@@ -56,6 +57,11 @@ ASHLAR_DEVICE uint32 shuffle(uint32 x, uint32 from_lane, uint32 mask = kAllLanes
 ASHLAR_DEVICE float shuffle_xor(float x, uint32 lanes, uint32 mask = kAllLanes) {
   return shuffle(x, lane() ^ lanes, mask);
 }
+
+ASHLAR_DEVICE int64 maximum(int64 a, int64 b) { return a > b ? a : b; }
+ASHLAR_DEVICE int64 minimum(int64 a, int64 b) { return a < b ? a : b; }
+ASHLAR_DEVICE int32 maximum(int32 a, int32 b) { return a > b ? a : b; }
+ASHLAR_DEVICE int32 minimum(int32 a, int32 b) { return a < b ? a : b; }
 
 /// x rounded to T, to nearest even.
 template <typename T>

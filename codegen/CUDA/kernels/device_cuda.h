@@ -101,6 +101,17 @@ ASHLAR_DEVICE float rsqrt(float x) { return rsqrtf(x); }
 ASHLAR_DEVICE float fma(float a, float b, float c) { return fmaf(a, b, c); }
 ASHLAR_DEVICE float max(float a, float b) { return fmaxf(a, b); }
 ASHLAR_DEVICE float min(float a, float b) { return fminf(a, b); }
+ASHLAR_DEVICE float maximum(float a, float b) {
+  float y;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+ASHLAR_DEVICE float minimum(float a, float b) {
+  float y;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(y) : "f"(a), "f"(b));
+  return y;
+}
+ASHLAR_DEVICE float abs(float x) { return fabsf(x); }
 
 // --- Atomics
 ASHLAR_DEVICE float atomic_add(float *to, float x) { return atomicAdd(to, x); }

@@ -16,17 +16,14 @@
   extern "C" __attribute__((visibility("default"))) void name(const void *block) {                 \
     name##_body(*static_cast<const Parameters *>(block));                                          \
   }                                                                                                \
-  extern "C" __attribute__((visibility("default"))) unsigned name##_threads() {                    \
-    return (threads);                                                                              \
-  }                                                                                                \
+  extern "C" __attribute__((visibility("default"), used)) const unsigned name##_threads =          \
+      (threads);                                                                                   \
   static void name##_body(const Parameters &parameters)
 #define ASHLAR_KERNEL_RESIDENT(name, threads, blocks, Parameters, parameters)                      \
   ASHLAR_KERNEL(name, threads, Parameters, parameters)
 #define ASHLAR_SHARED(name, Layout)                                                                \
-  extern "C" __attribute__((visibility("default"))) unsigned name##_shared() {                     \
-    return sizeof(Layout);                                                                         \
-  }                                                                                                \
-  static_assert(true)
+  extern "C" __attribute__((visibility("default"), used)) const unsigned name##_shared =           \
+      sizeof(Layout)
 
 namespace ashlar {
 
@@ -120,6 +117,9 @@ ASHLAR_DEVICE float rsqrt(float x) { return emulator::api().math(emulator::Math:
 ASHLAR_DEVICE float fma(float a, float b, float c) { return a * b + c; }
 ASHLAR_DEVICE float max(float a, float b) { return a != a || a < b ? (b != b ? a : b) : a; }
 ASHLAR_DEVICE float min(float a, float b) { return a != a || a > b ? (b != b ? a : b) : a; }
+ASHLAR_DEVICE float maximum(float a, float b) { return a != a || a > b ? a : b; }
+ASHLAR_DEVICE float minimum(float a, float b) { return a != a || a < b ? a : b; }
+ASHLAR_DEVICE float abs(float x) { return float_of(bits_of(x) & 0x7fffffffu); }
 
 // --- Atomics
 ASHLAR_DEVICE float atomic_add(float *to, float x) {

@@ -6,6 +6,7 @@
 
 namespace ashlar {
 
+using int8 = signed char;
 using int32 = int;
 using int64 = long long;
 using uint8 = unsigned char;

@@ -31,7 +31,7 @@ struct OnlineSoftmax {
   }
 };
 
-inline constexpr float kLog2E = 1.44269504088896f;
+inline constexpr float kLog2E = 1.44269504088896f, kLn2 = 0.69314718055995f;
 
 template <typename T>
 struct SoftmaxParameters {

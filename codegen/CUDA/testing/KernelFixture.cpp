@@ -2,6 +2,8 @@
 
 #include "codegen/CUDA/testing/KernelFixture.h"
 
+#include "runtime/device/cpu/thread_pool.h"
+
 #include "codegen/CUDA/EmulatorCompiler.h"
 #include "runtime/base/status.h"
 #include "runtime/device/emulator/emulator_abi.h"
@@ -57,8 +59,8 @@ uint32_t LoadedKernels::sharedBytes(const std::string &name) const {
 }
 
 uint32_t LoadedKernels::number(const std::string &symbol) const {
-  auto function = reinterpret_cast<unsigned (*)()>(dlsym(handle_, symbol.c_str()));
-  return function ? function() : 0;
+  auto constant = static_cast<const unsigned *>(dlsym(handle_, symbol.c_str()));
+  return constant ? *constant : 0;
 }
 
 std::string LoadedKernels::locate(const void *pc) const {

@@ -35,9 +35,10 @@ class ExecutableImage {
   ExecutableImage& operator=(const ExecutableImage&) = delete;
 
   // The function that begins at `offset`, which the caller has checked to be inside; valid as long
-  // as the image.
-  KernelFunction Entry(uint64_t offset) const {
-    return reinterpret_cast<KernelFunction>(static_cast<char*>(pages_) + offset);
+  // as the image. Kernels for a CPU are KernelFunctions.
+  template <typename Function = KernelFunction>
+  Function Entry(uint64_t offset) const {
+    return reinterpret_cast<Function>(static_cast<char*>(pages_) + offset);
   }
 
  private:

@@ -33,7 +33,7 @@ absl::Status CheckLaunch(const Launch& launch) {
 
 }  // namespace
 
-Emulator::Emulator(ThreadPool& pool) : pool_(pool) {}
+Emulator::Emulator(Executor& pool) : pool_(pool) {}
 Emulator::~Emulator() = default;
 
 absl::Status Emulator::MakeStacks(size_t threads) {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/cpu/executor.h"
 
 namespace ashlar::emulator {
 
@@ -69,7 +69,7 @@ class FiberStacks;
 class Emulator {
  public:
   // The pool outlives the emulator.
-  explicit Emulator(ThreadPool& pool);
+  explicit Emulator(Executor& pool);
   ~Emulator();
 
   // Runs the launch to its end; blocks run in any order, the threads of a block in a fixed one.
@@ -85,7 +85,7 @@ class Emulator {
  private:
   absl::Status MakeStacks(size_t threads);
 
-  ThreadPool& pool_;
+  Executor& pool_;
   std::vector<std::unique_ptr<FiberStacks>> stacks_;  // per worker of the pool
 };
 

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "codegen/CPU/CpuTarget.h"
+#include "codegen/CUDA/CudaTarget.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
@@ -37,12 +38,15 @@ namespace {
 constexpr char kExamples[] =
     "  ashlar compile ./bert-base-uncased -o bert.ashlar --batch 1..8 --seq 1..512\n"
     "  ashlar compile ./Llama-3.2-1B -o llama.ashlar --context 4096 --dtype bf16 --embed-weights\n"
-    "  ashlar compile ./dir-with-a-config -o random.ashlar --random-weights 1\n";
+    "  ashlar compile ./dir-with-a-config -o random.ashlar --random-weights 1\n"
+    "  ashlar compile ./gpt2 -o gpt2.ashlar --target cuda --cuda-arch sm_80,sm_90a,emulator\n";
 
 struct CompileOptions {
   ImportOptions import;
   std::string output, emit, machineFile;
   std::vector<cpu::CpuModel> models;
+  bool isCuda = false;
+  std::vector<std::string> archs;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
@@ -117,7 +121,15 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
       mebibytes(report.arenaLowerBound), gap, mebibytes(report.state), mebibytes(report.scratch));
 }
 
-int compile(const CompileOptions& options) {
+/// Prints what the code is made of: device code's text, or a CPU's assembly.
+LogicalResult printCode(const Target& target, ModuleOp module) {
+  auto kernels = getKernelBodies(module);
+  if (auto* cuda = dynamic_cast<const cuda::CudaTarget*>(&target))
+    return cuda->printText(kernels, llvm::outs());
+  return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
+}
+
+int compile(const CompileOptions& options, const Target& target) {
   Progress progress;
   MLIRContext context;
   context.disableMultithreading();
@@ -144,11 +156,10 @@ int compile(const CompileOptions& options) {
   if (failed(manager.run(*module))) return kFailed;
   if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
-  cpu::CpuTarget target(options.models);
   if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
-  if (options.emit == "assembly")
-    return failed(target.printAssembly(getKernelBodies(*module), llvm::outs())) ? kFailed : kOk;
+  if (options.emit == "assembly" || options.emit == "cuda")
+    return failed(printCode(target, *module)) ? kFailed : kOk;
   progress("generate code");
   auto images = target.compile(getKernelBodies(*module));
   if (failed(images)) return kFailed;
@@ -174,6 +185,7 @@ int compile(const CompileOptions& options) {
 int CompileMain(const Arguments& args) {
   CompileOptions options;
   std::string batch = "1", seq, dtype = "auto", cpus = "native", memoryLimit, seed;
+  std::string targetName = "cpu", archs = "sm_80,sm_90a";
   int64_t context = 0, threads = 0;
   Options parser(
       "compile",
@@ -200,6 +212,11 @@ int CompileMain(const Arguments& args) {
       "--cpu", "NAME,...",
       "machines: native, x86-64-v3, x86-64-v4, sapphirerapids, znver5, ... (default: native)",
       &cpus);
+  parser.Add("--target", "cpu|cuda", "what the code is made for (default: cpu)", &targetName);
+  parser.Add("--cuda-arch", "ARCH,...",
+             "GPUs, with --target cuda: sm_80, sm_90a, ...; emulator: host code that\n"
+             "`ashlar run --device cuda-emulator` checks (default: sm_80,sm_90a)",
+             &archs);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
              &options.embedWeights);
   parser.Add("--random-weights", "SEED", "make up the weights; the directory needs no checkpoint",
@@ -212,20 +229,27 @@ int CompileMain(const Arguments& args) {
              "what the cost model knows of the machine, as `ashlar machine -o FILE` writes it\n"
              "(default: an ordinary core, so that a result does not depend on where it is made)",
              &options.machineFile);
-  parser.Add("--emit", "graph|fused|program|assembly",
+  parser.Add("--emit", "graph|fused|program|assembly|cuda",
              "print that stage instead of writing an artifact", &options.emit);
   if (std::optional<int> code = parser.Parse(args)) return *code;
   if (options.output.empty() && options.emit.empty())
     return parser.UsageError("-o X.ashlar is missing");
-  static constexpr StringRef stages[] = {"graph", "fused", "program", "assembly"};
+  static constexpr StringRef stages[] = {"graph", "fused", "program", "assembly", "cuda"};
   if (!options.emit.empty() && !llvm::is_contained(stages, options.emit))
-    return parser.UsageError("--emit takes graph, fused, program or assembly, found '" +
+    return parser.UsageError("--emit takes graph, fused, program, assembly or cuda, found '" +
                              options.emit + "'");
+  if (targetName != "cpu" && targetName != "cuda")
+    return parser.UsageError("--target takes cpu or cuda, found '" + targetName + "'");
+  options.isCuda = targetName == "cuda";
+  if (options.emit == (options.isCuda ? "assembly" : "cuda"))
+    return parser.UsageError("--emit " + options.emit + " is of --target " +
+                             (options.isCuda ? "cpu" : "cuda"));
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
   options.models = parseCpuModels(cpus, error);
+  options.archs = parseCudaArchs(archs, error);
   auto limit = memoryLimit.empty() ? std::optional<int64_t>()
                                    : parseBytes("--memory-limit", memoryLimit, error);
   auto seedValue = seed.empty() ? std::optional<int64_t>() : ParseInteger(seed);
@@ -242,7 +266,11 @@ int CompileMain(const Arguments& args) {
   }
   options.lowering.memoryLimit = limit;
   options.lowering.threads = threads > 0 ? threads : AvailableCores();
-  return compile(options);
+  if (!options.isCuda) return compile(options, cpu::CpuTarget(options.models));
+  if (!options.emit.empty()) options.archs.clear();  // nothing is compiled
+  auto target =
+      cuda::CudaTarget::create(options.archs, static_cast<unsigned>(options.lowering.threads));
+  return target.ok() ? compile(options, **target) : Fail(target.status());
 }
 
 }  // namespace ashlar

@@ -2,6 +2,7 @@
 
 #include "tools/ashlar/compile/parse.h"
 
+#include "codegen/CUDA/KernelCompiler.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
@@ -49,6 +50,19 @@ std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& 
       models.push_back(std::move(*model));
   }
   return models;
+}
+
+std::vector<std::string> parseCudaArchs(const std::string& text, std::string& error) {
+  std::vector<std::string> archs;
+  llvm::SmallVector<StringRef> names;
+  StringRef(text).split(names, ',');
+  for (StringRef name : names) {
+    if (!cuda::isArch(name.str()))
+      error = "--cuda-arch takes emulator, sm_80, sm_90a and the like, found '" + name.str() + "'";
+    else if (!llvm::is_contained(archs, name))
+      archs.push_back(name.str());
+  }
+  return archs;
 }
 
 std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,

@@ -22,6 +22,8 @@ std::optional<DimBounds> parseBounds(const std::string& option, const std::strin
 std::optional<WeightType> parseWeightType(const std::string& text, std::string& error);
 /// "native", or names of CPU models with commas between them.
 std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error);
+/// "emulator,sm_80,sm_90a", each once.
+std::vector<std::string> parseCudaArchs(const std::string& text, std::string& error);
 /// "4GiB", "512MiB", "1000000".
 std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
                                   std::string& error);

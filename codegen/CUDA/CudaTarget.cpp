@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "codegen/CUDA/CudaTarget.h"
+
+#include "codegen/CUDA/KernelCompiler.h"
+#include "codegen/CUDA/Kernels.h"
+#include "runtime/base/status.h"
+#include "runtime/device/emulator/emulator_abi.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/ThreadPool.h"
+
+using namespace mlir;
+
+namespace ashlar::cuda {
+
+CudaTarget::CudaTarget(unsigned threads) : threads(threads) {}
+CudaTarget::~CudaTarget() = default;
+
+absl::StatusOr<std::unique_ptr<CudaTarget>>
+CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
+  std::unique_ptr<CudaTarget> target(new CudaTarget(threads));
+  for (const std::string &arch : archs) {
+    auto compiler = KernelCompiler::create(arch, KernelCache::open());
+    if (!compiler.ok())
+      return Annotate(compiler.status(), "--cuda-arch " + arch);
+    target->compilers.push_back(*std::move(compiler));
+  }
+  return target;
+}
+
+static FailureOr<KernelText> write(func::FuncOp kernel) {
+  kernel.getContext()->loadDialect<arith::ArithDialect, math::MathDialect>();
+  return writeKernel(kernel);
+}
+
+FailureOr<KernelDescription> CudaTarget::describe(func::FuncOp kernel) const {
+  // Launches may differ between architectures: they come with the code.
+  if (failed(write(kernel)))
+    return failure();
+  return KernelDescription();
+}
+
+static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernels) {
+  std::vector<KernelText> texts;
+  for (func::FuncOp kernel : kernels) {
+    auto text = write(kernel);
+    if (failed(text))
+      return failure();
+    texts.push_back(std::move(*text));
+  }
+  return texts;
+}
+
+LogicalResult CudaTarget::printText(ArrayRef<func::FuncOp> kernels,
+                                    llvm::raw_ostream &stream) const {
+  auto texts = writeAll(kernels);
+  if (failed(texts))
+    return failure();
+  for (const KernelText &text : *texts)
+    stream << text.comment << text.text << "\n";
+  return success();
+}
+
+static CodeImage makeImage(const std::string &arch, ArrayRef<KernelText> texts,
+                           ArrayRef<CompiledKernel> compiled) {
+  constexpr uint64_t kAlignment = 64;
+  CodeImage image;
+  image.cpu = arch;
+  image.emulatorAbi = arch == kEmulatorArch ? emulator::kAbiVersion : 0;
+  for (auto [text, code] : llvm::zip_equal(texts, compiled)) {
+    DeviceKernel kernel;
+    image.code.resize(llvm::alignTo(image.code.size(), kAlignment));
+    kernel.offset = image.code.size();
+    kernel.size = code.code.size();
+    image.code.insert(image.code.end(), code.code.begin(), code.code.end());
+    kernel.entry = code.entry;
+    kernel.symbol = text.symbol;
+    kernel.grid = text.grid;
+    kernel.threads = text.threads;
+    kernel.sharedBytes = code.sharedBytes;
+    kernel.registers = code.registers;
+    kernel.spillBytes = code.spillBytes;
+    image.kernels.push_back(std::move(kernel));
+  }
+  return image;
+}
+
+FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> kernels) const {
+  std::vector<CodeImage> images;
+  if (kernels.empty())
+    return images;
+  auto texts = writeAll(kernels);
+  if (failed(texts))
+    return failure();
+  size_t count = texts->size();
+  std::vector<std::vector<CompiledKernel>> compiled(compilers.size(),
+                                                    std::vector<CompiledKernel>(count));
+  std::vector<std::vector<absl::Status>> statuses(compilers.size(),
+                                                  std::vector<absl::Status>(count));
+  llvm::DefaultThreadPool pool(llvm::hardware_concurrency(threads));
+  for (size_t c = 0; c < compilers.size(); ++c)
+    for (size_t i = 0; i < count; ++i)
+      pool.async([&, c, i] {
+        auto result = compilers[c]->compile((*texts)[i].text, (*texts)[i].symbol);
+        statuses[c][i] = result.status();
+        if (result.ok())
+          compiled[c][i] = *std::move(result);
+      });
+  pool.wait();
+  for (size_t c = 0; c < compilers.size(); ++c) {
+    for (size_t i = 0; i < count; ++i)
+      if (!statuses[c][i].ok())
+        return func::FuncOp(kernels[i]).emitError()
+               << (*texts)[i].symbol << " for " << compilers[c]->getArch() << ": "
+               << std::string(Message(statuses[c][i])) << "\nin\n"
+               << (*texts)[i].text;
+    images.push_back(makeImage(compilers[c]->getArch(), *texts, compiled[c]));
+  }
+  return images;
+}
+
+} // namespace ashlar::cuda

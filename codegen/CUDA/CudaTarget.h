@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Device code: each kernel becomes a text of CUDA C++ over the device library (Kernels.h), compiled
+// for every architecture asked for, the emulator among them. A kernel takes one parameter block,
+// the addresses of its buffers and its extents; weights lie row-major along a product's depth.
+
+#ifndef ASHLAR_CODEGEN_CUDA_CUDATARGET_H
+#define ASHLAR_CODEGEN_CUDA_CUDATARGET_H
+
+#include "absl/status/statusor.h"
+#include "codegen/Target.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ashlar::cuda {
+
+class KernelCompiler;
+
+/// A target that makes one image per architecture.
+class CudaTarget : public Target {
+public:
+  /// `archs`: "emulator", "sm_80", "sm_90a"; `threads` compile at the same time. Fails where the
+  /// compiler of one of them is missing; says what to install. With no architecture nothing is
+  /// compiled, and texts can be printed.
+  static absl::StatusOr<std::unique_ptr<CudaTarget>> create(const std::vector<std::string> &archs,
+                                                            unsigned threads);
+  ~CudaTarget() override;
+
+  bool hasPanels() const override { return false; }
+  mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
+  mlir::FailureOr<std::vector<CodeImage>>
+  compile(llvm::ArrayRef<mlir::func::FuncOp> kernels) const override;
+
+  /// Prints the text of every kernel.
+  mlir::LogicalResult printText(llvm::ArrayRef<mlir::func::FuncOp> kernels,
+                                llvm::raw_ostream &stream) const;
+
+private:
+  explicit CudaTarget(unsigned threads);
+
+  std::vector<std::unique_ptr<KernelCompiler>> compilers;
+  unsigned threads;
+};
+
+} // namespace ashlar::cuda
+
+#endif

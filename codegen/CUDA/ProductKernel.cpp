@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Products of one left operand with weights that lie along the depth, and an elementwise epilogue:
+// one of the skeletons of kernels/product_*.cuh by the weights' type and the most rows that there
+// can be. The choice depends on bounds, never on the extents of a step, so that a row's bits do not
+// depend on what comes with it.
+
+#include "codegen/CUDA/Arithmetic.h"
+#include "codegen/CUDA/Kernels.h"
+
+using namespace mlir;
+using namespace ashlar::graph;
+
+namespace ashlar::cuda {
+namespace {
+
+/// Rows up to which the weights' way from memory is all that counts.
+constexpr int64_t kFewRows = 8;
+
+bool hasWeight(MatmulOp product) {
+  auto weight = dyn_cast<BlockArgument>(product.getB());
+  return weight && dimsOf(weight).size() == 2 &&
+         getLayout(weight) == (product.getTransposeB() ? "" : "transposed");
+}
+
+class ProductWriter {
+public:
+  ProductWriter(KernelFrame &frame)
+      : frame(frame), writer(frame.writer), code(frame.body),
+        products(frame.kernel.getOps<MatmulOp>()) {}
+
+  LogicalResult write();
+
+private:
+  void chooseSkeleton();
+  void writeLeft();
+  void writeWeights();
+  void writeEpilogue();
+  std::string count() const { return std::to_string(products.size()); }
+
+  KernelFrame &frame;
+  ElementWriter &writer;
+  Code &code;
+  SmallVector<MatmulOp> products;
+  Dims leading; // of the rows
+  Dim columns, depth;
+  Monomial rows;
+  int64_t lanes = 1;
+  std::string skeleton, weight;
+};
+
+LogicalResult ProductWriter::write() {
+  MatmulOp first = products.front();
+  leading = dimsOf(first.getC());
+  columns = leading.pop_back_val();
+  depth = dimsOf(first.getA()).back();
+  rows = getElementCount(ArrayRef(leading)).terms.front();
+  weight = getMemoryType(elementOf(first.getB())).str();
+  for (auto [number, product] : llvm::enumerate(products)) {
+    std::string element = "product[" + std::to_string(number) + "]";
+    writer.provide(product.getC(), [this, element](const Place &place) {
+      return element + (lanes > 1 ? "[" + ElementWriter::kLane + "]" : StringRef("[0]")).str();
+    });
+  }
+  chooseSkeleton();
+  writeLeft();
+  writeWeights();
+  writeEpilogue();
+  code.line(skeleton + "<Shape>(left, weights, " + writer.getProduct(rows) + ", " +
+            writer.getSize(columns) + ", " + writer.getSize(depth) + ", epilogue);");
+  return success();
+}
+
+void ProductWriter::chooseSkeleton() {
+  auto results = getResults(frame.kernel);
+  int64_t rowBound = frame.getBound(rows), tileM, tileN;
+  auto bool16 = weight != "float";
+  std::string shape;
+  auto number = [](int64_t value) { return std::to_string(value); };
+  if (rowBound <= kFewRows) {
+    constexpr int64_t kThreads = 128;
+    skeleton = "product_few_rows";
+    shape = "FewRowsShape<" + number(rowBound) + ", " + count() + ", " + number(kThreads) + ">";
+    frame.threadCount = kThreads;
+    frame.grid = {asExtent(getElementCount({columns}).terms.front(), kThreads / 32)};
+  } else if (bool16) {
+    bool isSmall = rowBound <= 64;
+    tileM = isSmall ? 32 : 128, tileN = isSmall || products.size() > 1 ? 64 : 128;
+    lanes = getLanes(frame, results, 2);
+    skeleton = "product_mma";
+    shape = "MmaProductShape<" + weight + ", " + number(tileM) + ", " + number(tileN) + ", " +
+            (isSmall ? "1, 4, " : "2, 4, ") + count() + ", " + number(lanes) + ">";
+    frame.threadCount = isSmall ? 128 : 256;
+    frame.sharedLayout = "Shape::Shared";
+  } else {
+    bool isSmall = rowBound <= 64;
+    tileM = tileN = isSmall ? 32 : 64;
+    lanes = getLanes(frame, results, 4) == 4 ? 4 : 1;
+    skeleton = "product_fma";
+    shape = "FmaProductShape<" + number(tileM) + ", " + number(tileN) + ", 16, " + count() + ", " +
+            number(lanes) + ">";
+    frame.threadCount = static_cast<uint32_t>(tileM * tileN / 16);
+    frame.sharedLayout = "Shape::Shared";
+  }
+  if (frame.grid.empty())
+    frame.grid = {asExtent(getElementCount({columns}).terms.front(), tileN), asExtent(rows, tileM)};
+  frame.includes = {skeleton + ".cuh"};
+  frame.threads = "Shape::kThreads";
+  frame.isResident = !frame.sharedLayout.empty();
+  frame.declarations.line("using Shape = " + shape + ";\n");
+}
+
+/// The left operand's rows as a matrix, where it is one in memory.
+static std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
+  auto view = getView(value);
+  if (!view || !view->isContiguousInLast() || !getLayout(view->buffer).empty())
+    return std::nullopt;
+  // Rows follow each other at one distance.
+  Monomial stride{1, {}};
+  Dims inner;
+  for (size_t i = view->dims.size() - 1; i-- > 0;) {
+    if (view->dims[i].isOne())
+      continue;
+    Monomial expected = view->strides[i];
+    if (inner.empty()) {
+      stride = expected;
+    } else {
+      Monomial product = getElementCount(ArrayRef(inner)).terms.front();
+      product.scale *= stride.scale;
+      llvm::append_range(product.names, stride.names);
+      llvm::sort(product.names,
+                 [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
+      if (product.scale != expected.scale || product.names != expected.names)
+        return std::nullopt;
+    }
+    inner.insert(inner.begin(), view->dims[i]);
+  }
+  if (inner.empty()) // a single row: any distance will do
+    stride = getElementCount({view->dims.back()}).terms.front();
+  return std::make_pair(*view, stride);
+}
+
+void ProductWriter::writeLeft() {
+  Value left = products.front().getA();
+  Type type = elementOf(left);
+  if (auto matrix = getMatrix(left)) {
+    auto &[view, stride] = *matrix;
+    int64_t bytes = getElementBytes(type);
+    bool isAligned = depth.isNumber() && depth.size % 8 == 0 && view.offset * bytes % 16 == 0 &&
+                     stride.scale * bytes % 16 == 0;
+    std::string start =
+        add(writer.getBuffer(view.buffer.getArgNumber()), std::to_string(view.offset));
+    code.line("const Matrix<" + getMemoryType(type) + ", " + (isAligned ? "true" : "false") +
+              "> left{" + start + ", " + writer.getProduct(stride) + "};");
+    return;
+  }
+  code.block(
+      "auto left = [&](int32 row, int32 k)",
+      [&] {
+        Code lambda(frame.names);
+        writer.writeTo(lambda);
+        Place rowPlace{{}, "row"};
+        writer.locate(rowPlace, leading);
+        Place place{rowPlace.at, ""};
+        place.at.push_back("k");
+        std::string element = writer.evaluate(left, place);
+        code.append(lambda);
+        code.line("return " + element + ";");
+      },
+      "};");
+}
+
+void ProductWriter::writeWeights() {
+  bool isAligned = depth.isNumber() && depth.size % 8 == 0;
+  std::string list;
+  for (MatmulOp product : products) {
+    unsigned number = cast<BlockArgument>(product.getB()).getArgNumber();
+    list += (list.empty() ? "{" : ", {") + writer.getBuffer(number) + ", " + writer.getSize(depth) +
+            "}";
+  }
+  code.line("const Matrix<" + weight + ", " + (isAligned ? "true" : "false") + "> weights[" +
+            count() + "] = {" + list + "};");
+}
+
+void ProductWriter::writeEpilogue() {
+  code.block(
+      "auto epilogue = [&](int32 row, int32 column, const float (&product)[" + count() + "][" +
+          std::to_string(lanes) + "])",
+      [&] {
+        Code head(frame.names);
+        writer.writeTo(head);
+        Place rowPlace{{}, "row"};
+        writer.locate(rowPlace, leading);
+        Place place{rowPlace.at, ""};
+        place.at.push_back("column");
+        place.linear =
+            head.constant(writer.index, "at", "row * " + writer.getSize(columns) + " + column");
+        code.append(head);
+        writeStores(frame, code, getResults(frame.kernel), place, lanes);
+      },
+      "};");
+}
+
+} // namespace
+
+bool isProductKernel(func::FuncOp kernel) {
+  SmallVector<MatmulOp> products(kernel.getOps<MatmulOp>());
+  if (products.empty())
+    return false;
+  MatmulOp first = products.front();
+  for (MatmulOp product : products)
+    if (!hasWeight(product) || product.getA() != first.getA() ||
+        product.getType() != first.getType() ||
+        elementOf(product.getB()) != elementOf(first.getB()))
+      return false;
+  // The epilogue runs over the products' own elements.
+  Dims dims = dimsOf(first.getC());
+  for (const Stored &result : getResults(kernel)) {
+    Value value = result.value;
+    while (auto reshape = value.getDefiningOp<ReshapeOp>())
+      value = reshape.getX();
+    if (dimsOf(value) != dims)
+      return false;
+  }
+  return kernel.getOps<SoftmaxOp>().empty() && kernel.getOps<LayerNormOp>().empty() &&
+         kernel.getOps<RmsNormOp>().empty();
+}
+
+LogicalResult writeProductKernel(KernelFrame &frame) { return ProductWriter(frame).write(); }
+
+} // namespace ashlar::cuda

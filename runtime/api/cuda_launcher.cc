@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/cuda_launcher.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "runtime/base/dtype.h"
+#include "runtime/base/math.h"
+#include "runtime/base/status.h"
+#include "runtime/device/cuda/device.h"
+#include "runtime/program/artifact_format.h"
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+namespace {
+
+using cuda::DevicePointer;
+
+// Graphs that are kept; extents that come and go must not fill the device.
+constexpr size_t kMaxGraphs = 64;
+
+int64_t BytesAt(const fb::ValueT& value, const std::vector<int64_t>& dims) {
+  int64_t bytes = DTypeSize(static_cast<DType>(value.dtype));
+  for (const auto& extent : value.shape) bytes *= Evaluate(*extent, dims.data());
+  return bytes;
+}
+
+class CudaLauncher : public Launcher {
+ public:
+  CudaLauncher(const Program& program, const SpaceBases& host, std::unique_ptr<cuda::Device> device,
+               bool wait_for_each)
+      : program_(program), host_(host), device_(std::move(device)), wait_for_each_(wait_for_each) {}
+
+  ~CudaLauncher() override {
+    for (const auto& [key, graph] : graphs_) device_->Forget(graph);
+  }
+
+  // Takes the device's memory and fills what does not change.
+  absl::Status Prepare(uint64_t arena_bytes) {
+    const fb::ProgramT& metadata = program_.metadata();
+    ASHLAR_ASSIGN_OR_RETURN(
+        int index, cuda::ChooseCubins(metadata.device_images, device_->major(), device_->minor()));
+    image_ = metadata.device_images[index].get();
+    ASHLAR_RETURN_IF_ERROR(
+        device_->LoadKernels(*image_, program_.code().substr(image_->offset, image_->size)));
+    uint64_t arena = RoundUp(arena_bytes, kBufferAlignment);
+    ASHLAR_ASSIGN_OR_RETURN(arena_,
+                            device_->Allocate(arena + metadata.state_bytes, "arena and state"));
+    state_ = arena_ + arena;
+    std::string_view constants = program_.constants();
+    uint64_t weights = RoundUp(metadata.weights_bytes, kBufferAlignment);
+    ASHLAR_ASSIGN_OR_RETURN(weights_, device_->Allocate(weights + constants.size(), "weights"));
+    constants_ = weights_ + weights;
+    ASHLAR_RETURN_IF_ERROR(device_->Upload(weights_, host_.weights, metadata.weights_bytes));
+    return device_->Upload(constants_, constants.data(), constants.size());
+  }
+
+  const std::string& arch() const { return image_->arch; }
+
+  SpaceBases Bases(const SpaceBases&) const override {
+    SpaceBases bases;
+    bases.arena = reinterpret_cast<char*>(arena_);
+    bases.state = reinterpret_cast<char*>(state_);
+    bases.weights = reinterpret_cast<const char*>(weights_);
+    bases.constants = reinterpret_cast<const char*>(constants_);
+    return bases;
+  }
+
+  void ForgetState() override { state_is_new_ = true; }
+
+  absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
+    entry_ = &entry;
+    if (state_is_new_) {
+      ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
+      state_is_new_ = false;
+    }
+    ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/true));
+    for (const auto& input : entry.inputs)
+      if (int64_t bytes = BytesAt(*input, dims); bytes > 0)
+        ASHLAR_RETURN_IF_ERROR(
+            device_->CopyIn(arena_ + input->offset, host_.arena + input->offset, bytes));
+    if (wait_for_each_) return absl::OkStatus();
+    key_ = {&entry, dims};
+    auto known = graphs_.find(key_);
+    replayed_ = known == graphs_.end() ? nullptr : known->second;
+    is_capturing_ = !replayed_;
+    return is_capturing_ ? device_->BeginCapture() : absl::OkStatus();
+  }
+
+  absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
+    if (replayed_) return absl::OkStatus();
+    const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
+    unsigned grid[3] = {1, 1, 1};
+    for (size_t d = 0; d < code.grid.size(); ++d) {
+      int64_t blocks = Evaluate(*code.grid[d], prepared.extents.data());
+      if (blocks == 0) return absl::OkStatus();  // nothing to do
+      grid[d] = static_cast<unsigned>(blocks);
+    }
+    // Addresses and then extents, eight bytes each.
+    size_t buffers = prepared.buffers.size(), extents = prepared.schema->extents.size();
+    std::vector<int64_t> parameters(buffers + extents);
+    std::memcpy(parameters.data(), prepared.buffers.data(), buffers * 8);
+    std::memcpy(parameters.data() + buffers, prepared.extents.data(), extents * 8);
+    std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
+    absl::Status status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
+    if (status.ok() && wait_for_each_) status = device_->Synchronize(what);
+    if (!status.ok() && is_capturing_) {
+      device_->AbandonCapture();
+      is_capturing_ = false;
+    }
+    return status;
+  }
+
+  absl::Status End(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
+    std::string what = StrCat("entry '", entry.name, "'");
+    if (is_capturing_) {
+      is_capturing_ = false;
+      ASHLAR_ASSIGN_OR_RETURN(replayed_, device_->EndCapture());
+      if (graphs_.size() == kMaxGraphs) {
+        device_->Forget(graphs_.begin()->second);
+        graphs_.erase(graphs_.begin());
+      }
+      graphs_[key_] = replayed_;
+    }
+    if (replayed_) ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/false));
+    for (const auto& output : entry.outputs)
+      if (int64_t bytes = BytesAt(*output, dims); bytes > 0)
+        ASHLAR_RETURN_IF_ERROR(
+            device_->CopyOut(host_.arena + output->offset, arena_ + output->offset, bytes));
+    return device_->Synchronize(what);
+  }
+
+ private:
+  // Counters are few bytes, and both sides look at them: the host before a step, kernels in it.
+  absl::Status CopyCounters(bool in) {
+    for (const auto& state : program_.metadata().states) {
+      if (state->dtype != fb::DType::I64 || state->bytes == 0) continue;
+      char* host = host_.state + state->offset;
+      DevicePointer device = state_ + state->offset;
+      ASHLAR_RETURN_IF_ERROR(in ? device_->CopyIn(device, host, state->bytes)
+                                : device_->CopyOut(host, device, state->bytes));
+    }
+    return absl::OkStatus();
+  }
+
+  const Program& program_;
+  SpaceBases host_;
+  std::unique_ptr<cuda::Device> device_;
+  bool wait_for_each_;
+  const fb::DeviceImageT* image_ = nullptr;
+  DevicePointer arena_ = 0, state_ = 0, weights_ = 0, constants_ = 0;
+  bool state_is_new_ = true;
+
+  using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
+  std::map<Key, CUgraphExec_st*> graphs_;
+  // Of the step that runs.
+  const fb::EntryT* entry_ = nullptr;
+  Key key_;
+  CUgraphExec_st* replayed_ = nullptr;
+  bool is_capturing_ = false;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Launcher>> CreateCudaLauncher(const Program& program,
+                                                             const SpaceBases& host,
+                                                             uint64_t arena_bytes,
+                                                             bool wait_for_each) {
+  const char* sync = std::getenv("ASHLAR_CUDA_SYNC");
+  wait_for_each |= sync && std::string_view(sync) == "1";
+  ASHLAR_ASSIGN_OR_RETURN(auto device, cuda::Device::Open(0));
+  auto launcher = std::make_unique<CudaLauncher>(program, host, std::move(device), wait_for_each);
+  if (absl::Status status = launcher->Prepare(arena_bytes); !status.ok())
+    return Annotate(status, program.path());
+  return launcher;
+}
+
+}  // namespace ashlar

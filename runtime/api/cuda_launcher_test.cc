@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The order and the arguments of the calls that a session on a GPU makes, on a driver that is made
+// up (runtime/device/cuda/testing/fake_cuda.cc says what that can show and what not).
+#include "runtime/api/cuda_launcher.h"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "runtime/api/session.h"
+#include "runtime/base/status.h"
+#include "runtime/device/cuda/device.h"
+#include "runtime/program/artifact_writer.h"
+#include "runtime/testing/tiny_program.h"
+
+namespace ashlar {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::MakeDim;
+using testing::MakeExtent;
+using testing::MakeLaunch;
+using testing::MakeOperand;
+using testing::MakeState;
+using testing::MakeValue;
+
+// step(x: f32[n]) -> y: f32[n] = x + 1, n to 100; at most three steps.
+fb::ProgramT MakeProgram() {
+  fb::ProgramT p;
+  p.dims.push_back(MakeDim("n", 100));
+  for (const char* name : {"add", "count"}) {
+    auto kernel = std::make_unique<fb::KernelT>();
+    kernel->name = name;
+    p.kernels.push_back(std::move(kernel));
+  }
+  p.kernels[0]->operands = {fb::Access::Read, fb::Access::Read, fb::Access::Write};
+  p.kernels[0]->extents = 1;
+  p.kernels[1]->operands = {fb::Access::ReadWrite};
+  auto image = std::make_unique<fb::DeviceImageT>();
+  image->kind = fb::DeviceKind::Cuda;
+  image->arch = "sm_80";
+  image->size = 64;
+  for (const auto& kernel : p.kernels) {
+    auto code = std::make_unique<fb::DeviceKernelT>();
+    code->size = 64;
+    code->symbol = kernel->name;
+    code->threads = 32;
+    code->shared_bytes = 64 * 1024;
+    image->kernels.push_back(std::move(code));
+  }
+  image->kernels[0]->grid.push_back(MakeExtent({0}, 1, 32));
+  p.device_images.push_back(std::move(image));
+  auto weight = std::make_unique<fb::WeightT>();
+  weight->name = "w";
+  weight->shape = {100};
+  weight->bytes = p.weights_bytes = 400;
+  auto part = std::make_unique<fb::WeightPartT>();
+  part->tensor = "w";
+  part->shape = {100};
+  part->init = fb::Init::Ones;
+  weight->parts.push_back(std::move(part));
+  p.weights.push_back(std::move(weight));
+  p.weight_source = fb::WeightSource::Random;
+  p.states.push_back(MakeState("count", 0, 8));
+  p.state_bytes = 8;
+
+  auto entry = std::make_unique<fb::EntryT>();
+  entry->name = "step";
+  entry->arena_bytes = 1024;
+  entry->inputs.push_back(MakeValue("x", fb::DType::F32, 0, 400));
+  entry->inputs[0]->shape.push_back(MakeExtent({0}));
+  entry->outputs.push_back(MakeValue("y", fb::DType::F32, 512, 400));
+  entry->outputs[0]->shape.push_back(MakeExtent({0}));
+  auto add = MakeLaunch(0, "layer.add");
+  add->operands.push_back(MakeOperand(fb::Space::Arena, 0, 400));
+  add->operands.push_back(MakeOperand(fb::Space::Weights, 0, 400));
+  add->operands.push_back(MakeOperand(fb::Space::Arena, 512, 400));
+  add->extents.push_back(MakeExtent({0}));
+  entry->launches.push_back(std::move(add));
+  auto count = MakeLaunch(1, "count");
+  count->operands.push_back(MakeOperand(fb::Space::State, 0, 8));
+  entry->launches.push_back(std::move(count));
+  auto limit = std::make_unique<fb::CounterLimitT>();
+  limit->rows = MakeExtent({}, 1);
+  limit->add = MakeExtent({}, 1);
+  limit->limit = 3;
+  entry->limits.push_back(std::move(limit));
+  p.entries.push_back(std::move(entry));
+  return p;
+}
+
+class CudaLauncherTest : public ::testing::Test {
+ protected:
+  void SetUp() override { setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, 1); }
+  void TearDown() override {
+    for (const char* name : {"FAKE_CUDA_FAIL", "FAKE_CUDA_DEVICES", "ASHLAR_CUDA_SYNC"})
+      unsetenv(name);
+    std::filesystem::remove(path_);
+  }
+
+  absl::StatusOr<std::unique_ptr<Session>> Open(const fb::ProgramT& program = MakeProgram()) {
+    absl::Status written = WriteArtifact(path_, program, std::string(64, 'c'), "");
+    if (!written.ok()) return written;
+    auto loaded = Program::Load(path_);
+    if (!loaded.ok()) return loaded.status();
+    SessionOptions options;
+    options.threads = 1;
+    BindOptions bind;
+    bind.device = "cuda";
+    return Session::Create(*loaded, options, bind);
+  }
+
+  // A step over n elements; its results are checked where it succeeds.
+  absl::Status Step(Session& session, int64_t n) {
+    std::vector<float> x(n);
+    for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(3 * i);
+    std::vector<Tensor> outputs;
+    absl::Status status = session.Run("step", {{"x", DType::kF32, {n}, x.data()}}, &outputs);
+    if (!status.ok()) return status;
+    EXPECT_EQ(outputs[0].shape, std::vector<int64_t>{n});
+    for (int64_t i = 0; i < n; ++i) EXPECT_EQ(outputs[0].as<float>()[i], x[i] + 1) << i;
+    return absl::OkStatus();
+  }
+
+  std::string path_ = ::testing::TempDir() + "ashlar_cuda_" + std::to_string(getpid()) + ".ashlar";
+};
+
+TEST_F(CudaLauncherTest, RunsSteps) {
+  for (const char* sync : {"0", "1"}) {
+    setenv("ASHLAR_CUDA_SYNC", sync, 1);
+    auto session = Open();
+    ASSERT_TRUE(session.ok()) << session.status();
+    // A new graph, another for other extents, the first again.
+    for (int64_t n : {5, 100, 5}) EXPECT_EQ(Message(Step(**session, n)), "") << n;
+    // Counters are the device's, and the host knows them.
+    EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("'count' 3 + 1, its limit is 3"));
+    ASSERT_TRUE((*session)->SetCounter("count", 2).ok());
+    EXPECT_EQ(Message(Step(**session, 7)), "");
+    EXPECT_FALSE(Step(**session, 7).ok());
+    (*session)->Reset();
+    EXPECT_EQ(Message(Step(**session, 7)), "");
+  }
+}
+
+TEST_F(CudaLauncherTest, NamesCallDeviceAndKernel) {
+  setenv("ASHLAR_CUDA_SYNC", "1", 1);
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  setenv("FAKE_CUDA_FAIL", "cuStreamSynchronize=700", 1);
+  EXPECT_THAT(Message(Step(**session, 5)),
+              HasSubstr("cuStreamSynchronize after add (layer.add) on device 0 (Fake, sm_86): "
+                        "CUDA_ERROR_ILLEGAL_ADDRESS (700): as it was told"));
+  // The error stays.
+  unsetenv("FAKE_CUDA_FAIL");
+  EXPECT_THAT(
+      Message(Step(**session, 5)),
+      HasSubstr("the device has failed and its session is over: cuStreamSynchronize after add"));
+}
+
+TEST_F(CudaLauncherTest, GoesOnAfterARefusedLaunch) {
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  setenv("FAKE_CUDA_FAIL", "cuLaunchKernel=1", 1);
+  EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("cuLaunchKernel of add (layer.add)"));
+  unsetenv("FAKE_CUDA_FAIL");
+  EXPECT_EQ(Message(Step(**session, 5)), "");
+}
+
+TEST_F(CudaLauncherTest, SaysWhatWouldWork) {
+  setenv("FAKE_CUDA_FAIL", "cuMemAlloc_v2=2", 1);
+  auto session = Open();
+  EXPECT_EQ(session.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(Message(session.status()), HasSubstr("bytes for arena and state"));
+  unsetenv("FAKE_CUDA_FAIL");
+  fb::ProgramT program = MakeProgram();
+  program.device_images[0]->arch = "sm_90a";
+  EXPECT_THAT(Message(Open(program).status()),
+              HasSubstr("there is code for sm_90a, none that sm_86 runs; compile the model with "
+                        "--target cuda --cuda-arch sm_86"));
+  setenv("FAKE_CUDA_DEVICES", "0", 1);
+  EXPECT_THAT(Message(Open().status()), HasSubstr("no CUDA device 0; the driver knows 0"));
+}
+
+TEST(ChooseCubins, TakesTheMostSpecial) {
+  std::vector<std::unique_ptr<fb::DeviceImageT>> images;
+  for (const char* arch : {"emulator", "sm_80", "sm_90", "sm_90a", "sm_86", "sm_100"}) {
+    auto image = std::make_unique<fb::DeviceImageT>();
+    image->kind = std::string(arch) == "emulator" ? fb::DeviceKind::Emulator : fb::DeviceKind::Cuda;
+    image->arch = arch;
+    images.push_back(std::move(image));
+  }
+  auto choose = [&](int major, int minor) {
+    auto chosen = cuda::ChooseCubins(images, major, minor);
+    return chosen.ok() ? images[*chosen]->arch : "none";
+  };
+  EXPECT_EQ(choose(8, 0), "sm_80");
+  EXPECT_EQ(choose(8, 9), "sm_86");
+  EXPECT_EQ(choose(9, 0), "sm_90a");
+  EXPECT_EQ(choose(10, 0), "sm_100");
+  EXPECT_EQ(choose(7, 5), "none");
+}
+
+}  // namespace
+}  // namespace ashlar

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// How the launches of a session run: on the CPU's threads, on a GPU, or on an emulated one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "runtime/program/artifact_generated.h"
+
+namespace ashlar {
+
+class Tracer;
+
+// A launch made ready: operands as addresses, and the extents of the step.
+struct PreparedLaunch {
+  int index = 0;  // in the entry
+  const fb::LaunchT* schema = nullptr;
+  const fb::KernelT* kernel = nullptr;
+  std::vector<void*> buffers;
+  std::vector<int64_t> extents;  // the kernel's, and one place behind them for the launcher's use
+};
+
+// Where the spaces lie.
+struct SpaceBases {
+  char* arena = nullptr;
+  const char* weights = nullptr;
+  const char* constants = nullptr;
+  char* state = nullptr;
+};
+
+// Used by one thread at a time.
+class Launcher {
+ public:
+  virtual ~Launcher() = default;
+
+  // Where kernels find the spaces: the session's own memory, or a device's.
+  virtual SpaceBases Bases(const SpaceBases& session) const { return session; }
+
+  // The session's state has been made zero.
+  virtual void ForgetState() {}
+
+  // Around the launches of a step, whose inputs lie in the session's arena, as its outputs do
+  // afterwards, with the counters in its state.
+  virtual absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+    return absl::OkStatus();
+  }
+  virtual absl::Status End(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+    return absl::OkStatus();
+  }
+
+  // Runs the launch to its end. An error is the kernel's, or the device's, and names both the
+  // kernel and the layer. Where it traces workers, their parts go to the tracer, if there is one.
+  virtual absl::Status Run(PreparedLaunch& launch, Tracer* tracer) = 0;
+  virtual bool traces_workers() const { return false; }
+};
+
+}  // namespace ashlar

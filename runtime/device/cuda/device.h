@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One GPU: its context, a stream, memory, and the modules of a program's kernels. Every error names
+// the call and the device. An error of the device itself (an illegal address in a kernel) is
+// sticky: everything after it fails with the same words.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "runtime/device/cuda/driver.h"
+#include "runtime/program/artifact_generated.h"
+
+namespace ashlar::cuda {
+
+// Which of the images a device of this compute capability runs: "sm_90a" on 9.0 alone, "sm_86" on
+// 8.6 and later 8.x; the most special one. FailedPrecondition says what would run.
+absl::StatusOr<int> ChooseCubins(const std::vector<std::unique_ptr<fb::DeviceImageT>>& images,
+                                 int major, int minor);
+
+// Used by one thread at a time.
+class Device {
+ public:
+  static absl::StatusOr<std::unique_ptr<Device>> Open(int ordinal);
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  // "device 0 (NVIDIA H200, sm_90)".
+  const std::string& name() const { return name_; }
+  int major() const { return major_; }
+  int minor() const { return minor_; }
+
+  // Freed with the device.
+  absl::StatusOr<DevicePointer> Allocate(size_t bytes, std::string_view what);
+
+  // The kernels of a cubin image, in the program's order.
+  absl::Status LoadKernels(const fb::DeviceImageT& image, std::string_view code);
+
+  // Copies through pinned memory, so that copying and reading pages overlap; returns when done.
+  absl::Status Upload(DevicePointer to, const char* from, size_t bytes);
+
+  // In the stream's order.
+  absl::Status CopyIn(DevicePointer to, const void* from, size_t bytes);
+  absl::Status CopyOut(void* to, DevicePointer from, size_t bytes);
+  absl::Status Clear(DevicePointer to, size_t bytes);
+  absl::Status Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
+                      std::string_view what);
+  absl::Status Synchronize(std::string_view what);
+
+  // Launches between the two become a graph that can be replayed.
+  absl::Status BeginCapture();
+  absl::StatusOr<CUgraphExec_st*> EndCapture();
+  void AbandonCapture();
+  absl::Status Replay(CUgraphExec_st* graph, std::string_view what);
+  void Forget(CUgraphExec_st* graph);
+
+ private:
+  explicit Device(std::shared_ptr<const Driver> driver) : driver_(std::move(driver)) {}
+  absl::Status Prepare(int ordinal);
+  absl::Status Check(int error, std::string_view what);
+
+  std::shared_ptr<const Driver> driver_;
+  int device_ = -1, major_ = 0, minor_ = 0;
+  std::string name_;
+  CUctx_st* context_ = nullptr;
+  CUstream_st* stream_ = nullptr;
+  std::vector<DevicePointer> allocations_;
+  std::vector<CUmod_st*> modules_;
+  struct Kernel {
+    CUfunc_st* function;
+    unsigned threads, shared_bytes;
+  };
+  std::vector<Kernel> kernels_;
+  absl::Status sticky_;
+};
+
+}  // namespace ashlar::cuda

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Holds the declarations of driver.h against cuda.h: the same parameters, enumerations and handles
+// by their size, and the same numbers.
+#include "runtime/device/cuda/driver.h"
+
+#include <cuda.h>
+#include <gtest/gtest.h>
+
+#include <type_traits>
+
+namespace ashlar::cuda {
+namespace {
+
+// Parameters that are passed alike: both addresses, or both numbers of one size.
+template <typename A, typename B>
+constexpr bool kSameParameter =
+    std::is_pointer_v<A> == std::is_pointer_v<B> &&
+    std::is_integral_v<A> == (std::is_integral_v<B> || std::is_enum_v<B>) && sizeof(A) == sizeof(B);
+
+template <typename Ours, typename Theirs>
+struct SameFunction : std::false_type {};
+template <typename... A, typename R, typename... B>
+struct SameFunction<int (*)(A...), R (*)(B...)> {
+  static constexpr bool Compare() {
+    if constexpr (sizeof...(A) != sizeof...(B))
+      return false;
+    else
+      return sizeof(R) == sizeof(int) && (kSameParameter<A, B> && ...);
+  }
+  static constexpr bool value = Compare();
+};
+
+// cuda.h renames functions to their newest versions, which are those that driver.h names.
+#define ASHLAR_CUDA_COMPARE(name, ...) \
+  static_assert(SameFunction<int (*)(__VA_ARGS__), decltype(&::name)>::value, #name);
+ASHLAR_CUDA_DRIVER_FUNCTIONS(ASHLAR_CUDA_COMPARE)
+
+static_assert(kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+static_assert(kComputeCapabilityMinor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+static_assert(kMaxDynamicSharedBytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES);
+static_assert(kCaptureThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
+static_assert(kStreamNonBlocking == CU_STREAM_NON_BLOCKING);
+static_assert(kEventDisableTiming == CU_EVENT_DISABLE_TIMING);
+
+TEST(Driver, SaysWhatToInstall) {
+  setenv("ASHLAR_CUDA_DRIVER", "/no/such/libcuda.so", 1);
+  auto driver = Driver::Open();
+  ASSERT_FALSE(driver.ok());
+  EXPECT_EQ(
+      driver.status().message(),
+      "no CUDA driver (/no/such/libcuda.so): install NVIDIA's driver, 525 or later, or run the "
+      "program with --device cuda-emulator");
+}
+
+}  // namespace
+}  // namespace ashlar::cuda

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A stand-in for libcuda.so.1 that needs no GPU: it keeps the book that a driver keeps (what was
+// allocated, loaded, captured) and refuses what contradicts it. Device memory is host memory at
+// addresses that a host cannot use. Of kernels it knows two by name; it knows nothing of cubins, of
+// concurrency or of time, so a test on it says that the calls are made in a right order with right
+// arguments, and no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/device/cuda/driver.h"
+
+using ashlar::cuda::DevicePointer;
+
+struct CUmod_st {};
+struct CUfunc_st {
+  std::string name;
+};
+struct CUstream_st {};
+struct CUevent_st {};
+using Work = std::vector<std::function<void()>>;
+struct CUgraph_st {
+  Work work;
+};
+struct CUgraphExec_st {
+  Work work;
+};
+
+namespace {
+
+constexpr DevicePointer kOffset = DevicePointer{1} << 60;
+constexpr int kInvalidValue = 1, kNotFound = 500, kNotReady = 201;
+
+std::map<DevicePointer, size_t> g_memory;
+Work* g_capture = nullptr;
+int g_context = 0;
+
+int Injected(const char* call) {
+  const char* fail = std::getenv("FAKE_CUDA_FAIL");
+  size_t length = std::strlen(call);
+  if (!fail || std::strncmp(fail, call, length) != 0 || fail[length] != '=') return 0;
+  return std::atoi(fail + length + 1);
+}
+
+// The bytes behind a range of device memory, or null where it is not all in one allocation.
+char* Find(DevicePointer memory, size_t bytes) {
+  auto it = g_memory.upper_bound(memory);
+  if (it == g_memory.begin()) return nullptr;
+  --it;
+  if (memory - it->first > it->second || bytes > it->second - (memory - it->first)) return nullptr;
+  return reinterpret_cast<char*>(memory - kOffset);
+}
+
+int Submit(std::function<void()> work) {
+  if (g_capture)
+    g_capture->push_back(std::move(work));
+  else
+    work();
+  return 0;
+}
+
+}  // namespace
+
+// A call fails where it is told to, or where there is no current context.
+#define BEGIN(name) \
+  if (int error = Injected(#name)) return error
+#define BEGIN_IN_CONTEXT(name) \
+  BEGIN(name);                 \
+  if (g_context == 0) return kNotReady
+
+extern "C" {
+
+int cuInit(unsigned) {
+  BEGIN(cuInit);
+  return 0;
+}
+int cuGetErrorName(int error, const char** name) {
+  *name = error == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+          : error == 2 ? "CUDA_ERROR_OUT_OF_MEMORY"
+                       : "CUDA_ERROR_FAKE";
+  return 0;
+}
+int cuGetErrorString(int, const char** text) {
+  *text = "as it was told";
+  return 0;
+}
+int cuDeviceGetCount(int* count) {
+  const char* devices = std::getenv("FAKE_CUDA_DEVICES");
+  *count = devices ? std::atoi(devices) : 1;
+  return 0;
+}
+int cuDeviceGet(int* device, int ordinal) {
+  *device = ordinal;
+  return 0;
+}
+int cuDeviceGetName(char* name, int length, int) {
+  std::strncpy(name, "Fake", length);
+  return 0;
+}
+int cuDeviceGetAttribute(int* value, int attribute, int) {
+  *value = attribute == ashlar::cuda::kComputeCapabilityMajor ? 8 : 6;
+  return 0;
+}
+int cuDevicePrimaryCtxRetain(CUctx_st** context, int) {
+  *context = reinterpret_cast<CUctx_st*>(&g_context);
+  return 0;
+}
+int cuDevicePrimaryCtxRelease_v2(int) {
+  g_context = 0;
+  return g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
+}
+int cuCtxSetCurrent(CUctx_st*) {
+  g_context = 1;
+  return 0;
+}
+int cuModuleLoadData(CUmod_st** module, const void*) {
+  BEGIN_IN_CONTEXT(cuModuleLoadData);
+  *module = new CUmod_st;
+  return 0;
+}
+int cuModuleUnload(CUmod_st* module) {
+  delete module;
+  return 0;
+}
+int cuModuleGetFunction(CUfunc_st** function, CUmod_st*, const char* name) {
+  BEGIN_IN_CONTEXT(cuModuleGetFunction);
+  static std::map<std::string, CUfunc_st> functions = {{"add", {"add"}}, {"count", {"count"}}};
+  auto known = functions.find(name);
+  if (known == functions.end()) return kNotFound;
+  *function = &known->second;
+  return 0;
+}
+int cuFuncSetAttribute(CUfunc_st*, int attribute, int value) {
+  return attribute == ashlar::cuda::kMaxDynamicSharedBytes && value > 48 * 1024 ? 0 : kInvalidValue;
+}
+int cuMemAlloc_v2(DevicePointer* memory, size_t bytes) {
+  BEGIN_IN_CONTEXT(cuMemAlloc_v2);
+  void* host = std::malloc(bytes);
+  std::memset(host, 0xff, bytes);
+  *memory = reinterpret_cast<DevicePointer>(host) + kOffset;
+  g_memory[*memory] = bytes;
+  return 0;
+}
+int cuMemFree_v2(DevicePointer memory) {
+  if (g_memory.erase(memory) == 0) return kInvalidValue;
+  std::free(reinterpret_cast<void*>(memory - kOffset));
+  return 0;
+}
+int cuMemAllocHost_v2(void** memory, size_t bytes) {
+  *memory = std::malloc(bytes);
+  return 0;
+}
+int cuMemFreeHost(void* memory) {
+  std::free(memory);
+  return 0;
+}
+int cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t bytes, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuMemcpyHtoDAsync_v2);
+  char* place = Find(to, bytes);
+  if (!place || g_capture) return kInvalidValue;
+  std::memcpy(place, from, bytes);
+  return 0;
+}
+int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuMemcpyDtoHAsync_v2);
+  const char* place = Find(from, bytes);
+  if (!place || g_capture) return kInvalidValue;
+  std::memcpy(to, place, bytes);
+  return 0;
+}
+int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st*) {
+  char* place = Find(to, count);
+  if (!place || g_capture) return kInvalidValue;
+  std::memset(place, value, count);
+  return 0;
+}
+int cuStreamCreate(CUstream_st** stream, unsigned) {
+  *stream = new CUstream_st;
+  return 0;
+}
+int cuStreamDestroy_v2(CUstream_st* stream) {
+  delete stream;
+  return 0;
+}
+int cuStreamSynchronize(CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuStreamSynchronize);
+  return g_capture ? kInvalidValue : 0;
+}
+int cuStreamBeginCapture_v2(CUstream_st*, int) {
+  BEGIN_IN_CONTEXT(cuStreamBeginCapture_v2);
+  if (g_capture) return kInvalidValue;
+  g_capture = new Work;
+  return 0;
+}
+int cuStreamEndCapture(CUstream_st*, CUgraph_st** graph) {
+  if (!g_capture) return kInvalidValue;
+  *graph = new CUgraph_st{std::move(*g_capture)};
+  delete g_capture;
+  g_capture = nullptr;
+  return 0;
+}
+int cuEventCreate(CUevent_st** event, unsigned) {
+  *event = new CUevent_st;
+  return 0;
+}
+int cuEventDestroy_v2(CUevent_st* event) {
+  delete event;
+  return 0;
+}
+int cuEventRecord(CUevent_st*, CUstream_st*) { return 0; }
+int cuEventSynchronize(CUevent_st*) { return 0; }
+int cuGraphInstantiateWithFlags(CUgraphExec_st** exec, CUgraph_st* graph, unsigned long long) {
+  BEGIN_IN_CONTEXT(cuGraphInstantiateWithFlags);
+  *exec = new CUgraphExec_st{graph->work};
+  return 0;
+}
+int cuGraphDestroy(CUgraph_st* graph) {
+  delete graph;
+  return 0;
+}
+int cuGraphExecDestroy(CUgraphExec_st* exec) {
+  delete exec;
+  return 0;
+}
+int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuGraphLaunch);
+  if (g_capture) return kInvalidValue;
+  for (const auto& work : exec->work) work();
+  return 0;
+}
+
+// add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements. count(state):
+// ++*state.
+int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned, CUstream_st*,
+                   void** parameters, void** extra) {
+  BEGIN_IN_CONTEXT(cuLaunchKernel);
+  if (grid_x == 0 || grid_y != 1 || grid_z != 1 || block_x != 32 || block_y != 1 || block_z != 1 ||
+      extra)
+    return kInvalidValue;
+  const auto* block = static_cast<const uint64_t*>(parameters[0]);
+  if (function->name == "count") {
+    auto* counter = reinterpret_cast<int64_t*>(Find(block[0], 8));
+    return counter ? Submit([counter] { ++*counter; }) : kInvalidValue;
+  }
+  uint64_t n = block[3];
+  auto* x = reinterpret_cast<const float*>(Find(block[0], n * 4));
+  auto* w = reinterpret_cast<const float*>(Find(block[1], n * 4));
+  auto* y = reinterpret_cast<float*>(Find(block[2], n * 4));
+  if (!x || !w || !y || (n + 31) / 32 != grid_x) return kInvalidValue;
+  return Submit([=] {
+    for (uint64_t i = 0; i < n; ++i) y[i] = x[i] + w[i];
+  });
+}
+
+}  // extern "C"
