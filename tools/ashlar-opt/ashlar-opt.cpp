@@ -6,6 +6,7 @@
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Transforms/Passes.h"
+#include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -63,8 +64,9 @@ struct VerifyProgramPass
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
-                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::dist::DistDialect, ashlar::graph::GraphDialect,
+                  ashlar::program::ProgramDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::registerTransformsPasses();
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
