@@ -3,6 +3,7 @@
 // Runs Ashlar's passes over IR in text form: the tool behind the lit tests.
 
 #include "codegen/CPU/CpuTarget.h"
+#include "compiler/Distribution/Passes.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Transforms/Passes.h"
@@ -68,6 +69,7 @@ int main(int argc, char **argv) {
                   ashlar::program::ProgramDialect, mlir::func::FuncDialect,
                   mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::registerTransformsPasses();
+  ashlar::registerAshlarDistributionPasses();
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::PassRegistration<LowerToProgramPass>();
