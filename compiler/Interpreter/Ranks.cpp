@@ -244,6 +244,9 @@ std::vector<StateStore> makeRankStates(ModuleOp module, StateInitializer paramet
   std::vector<StateStore> stores;
   for (int64_t rank = 0; rank < mesh->getRankCount(); ++rank)
     stores.emplace_back([mesh, rank, parameters](StateOp state) -> FailureOr<ArrayPtr> {
+      if (!parameters)
+        return state.emitError() << "parameter @" << state.getSymName()
+                                 << " has no value: no weights were given";
       auto type = state->getAttrOfType<TypeAttr>(kGlobalTypeAttr);
       if (!type)
         return parameters(state);
