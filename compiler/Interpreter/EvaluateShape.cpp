@@ -2,6 +2,8 @@
 
 #include "compiler/Interpreter/Evaluation.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace ashlar::graph;
 
@@ -125,11 +127,21 @@ Number combine(ReduceKind kind, Number x, Number y) {
   llvm_unreachable("a reduction without a meaning");
 }
 
+/// What the combination of no elements is: a shard may be empty.
+template <typename Number>
+Number identity(ReduceKind kind) {
+  using Limits = std::numeric_limits<Number>;
+  Number infinity = Limits::has_infinity ? Limits::infinity() : Limits::max();
+  return kind == ReduceKind::Max   ? (Limits::has_infinity ? -infinity : Limits::lowest())
+         : kind == ReduceKind::Min ? infinity
+                                   : Number(0);
+}
+
 template <typename Number>
 void reduce(ReduceOp op, const std::vector<Number> &x, std::vector<Number> &y, const Around &from) {
   for (int64_t b = 0; b < from.before; ++b)
     for (int64_t a = 0; a < from.after; ++a) {
-      Number value = x[from.at(b, 0, a)];
+      Number value = from.n ? x[from.at(b, 0, a)] : identity<Number>(op.getKind());
       for (int64_t i = 1; i < from.n; ++i)
         value = combine(op.getKind(), value, x[from.at(b, i, a)]);
       y[b * from.after + a] =
@@ -140,8 +152,8 @@ void reduce(ReduceOp op, const std::vector<Number> &x, std::vector<Number> &y, c
 LogicalResult evaluateReduce(ReduceOp op, Call &call) {
   const Array &x = call.operand(0);
   Around from(x, op.getAxis());
-  if (from.n == 0)
-    return op.emitOpError() << "combines no elements along axis " << op.getAxis();
+  if (from.n == 0 && op.getKind() == ReduceKind::Mean)
+    return op.emitOpError() << "takes the mean of no elements along axis " << op.getAxis();
   if (x.isFloat())
     reduce(op, x.floats, call.result(0).floats, from);
   else

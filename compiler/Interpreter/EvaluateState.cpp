@@ -46,6 +46,22 @@ FailureOr<StateOp> stateOf(Operation *op, FlatSymbolRefAttr name) {
   return state;
 }
 
+/// Copies the first elements, as many as `part` has in each dimension, between an array that holds
+/// just them and one that may hold more.
+void copyFirst(const std::vector<int64_t> &part, Array &to, const Array &from) {
+  auto offset = [](int64_t i, const std::vector<int64_t> &part, const std::vector<int64_t> &shape) {
+    int64_t at = 0, stride = 1;
+    for (size_t d = shape.size(); d-- > 0; i /= part[d], stride *= shape[d])
+      at += i % part[d] * stride;
+    return at;
+  };
+  int64_t count = 1;
+  for (int64_t extent : part)
+    count *= extent;
+  for (int64_t i = 0; i < count; ++i)
+    to.copyElement(offset(i, part, to.shape), from, offset(i, part, from.shape));
+}
+
 LogicalResult evaluateRead(ReadOp op, Call &call) {
   auto state = stateOf(op, op.getStateAttr());
   if (failed(state))
@@ -58,8 +74,7 @@ LogicalResult evaluateRead(ReadOp op, Call &call) {
     call.shared = *value;
     return success();
   }
-  for (int64_t i = 0; i < result.size(); ++i) // its first rows
-    result.copyElement(i, **value, i);
+  copyFirst(result.shape, result, **value);
   return success();
 }
 
@@ -71,8 +86,7 @@ LogicalResult evaluateWrite(WriteOp op, Call &call) {
   if (failed(before))
     return failure();
   Array after = **before;
-  for (int64_t i = 0; i < call.operand(0).size(); ++i)
-    after.copyElement(i, call.operand(0), i);
+  copyFirst(call.operand(0).shape, after, call.operand(0));
   call.states.set(state->getSymName(), std::make_shared<const Array>(std::move(after)));
   return success();
 }

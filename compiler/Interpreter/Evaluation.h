@@ -15,6 +15,7 @@
 #define ASHLAR_COMPILER_INTERPRETER_EVALUATION_H
 
 #include "compiler/Interpreter/Interpreter.h"
+#include "dialects/Dist/Sharding.h"
 
 namespace ashlar::interpreter {
 
@@ -38,11 +39,18 @@ private:
   llvm::StringMap<int64_t> extents;
 };
 
+/// Where on a mesh a run takes place, for the ops that ask.
+struct RankPlace {
+  const dist::Mesh &mesh;
+  int64_t rank;
+};
+
 /// One evaluation: operands, results, and the run it belongs to.
 class Call {
 public:
-  Call(mlir::Operation *op, std::vector<ArrayPtr> operands, StateStore &states)
-      : states(states), op(op), operands(std::move(operands)) {}
+  Call(mlir::Operation *op, std::vector<ArrayPtr> operands, StateStore &states,
+       const Extents &extents, const RankPlace *place)
+      : states(states), extents(extents), place(place), op(op), operands(std::move(operands)) {}
 
   /// The operand in the op's operand list.
   const Array &operand(unsigned i) const { return *operands[i]; }
@@ -51,6 +59,8 @@ public:
   Array &result(unsigned i) { return results[i]; }
 
   StateStore &states;
+  const Extents &extents;
+  const RankPlace *place; // null on a single device
   std::vector<Array> results;
   /// When set, the (only) result is this array, without a copy.
   ArrayPtr shared;
@@ -79,6 +89,42 @@ private:
   llvm::StringMap<Function> table;
 };
 
+using Values = llvm::DenseMap<mlir::Value, ArrayPtr>;
+
+/// Evaluates ops one after the other, for one device.
+class Evaluator {
+public:
+  Evaluator(StateStore &states, const EvaluateOptions &options, const Extents &extents,
+            const RankPlace *place = nullptr)
+      : states(states), options(options), extents(extents), place(place) {}
+
+  /// Evaluates a block whose arguments are `arguments`; returns its terminator's operands.
+  mlir::FailureOr<std::vector<ArrayPtr>> run(mlir::Block &block, std::vector<ArrayPtr> arguments);
+  /// Evaluates one op, whose operands are in `values`, and puts its results there.
+  mlir::LogicalResult evaluate(mlir::Operation &op, Values &values);
+
+private:
+  mlir::LogicalResult evaluateFused(graph::FusedOp op, std::vector<ArrayPtr> operands,
+                                    Values &values);
+
+  StateStore &states;
+  const EvaluateOptions &options;
+  const Extents &extents;
+  const RankPlace *place;
+};
+
+/// The name by which callers know an argument or a result: `attribute`, or `fallback` and the
+/// index.
+std::string nameOf(mlir::Attribute attribute, const char *fallback, unsigned index);
+
+/// The function's arguments, of `types` (its own, or those of the whole tensors on a mesh): given
+/// or by default, converted, checked against their ranges. Binds and finishes the extents.
+mlir::FailureOr<std::vector<ArrayPtr>> bindInputs(mlir::func::FuncOp function,
+                                                  llvm::ArrayRef<mlir::Type> types,
+                                                  llvm::ArrayRef<NamedArray> inputs,
+                                                  Extents &extents, const EvaluateOptions &options);
+
+void registerDistOps(Evaluations &table);
 void registerElementwiseOps(Evaluations &table);
 void registerShapeOps(Evaluations &table);
 void registerNnOps(Evaluations &table);

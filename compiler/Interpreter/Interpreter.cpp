@@ -25,6 +25,7 @@ const Evaluations::Function *Evaluations::find(OperationName op) const {
 const Evaluations &Evaluations::all() {
   static const Evaluations table = [] {
     Evaluations made;
+    registerDistOps(made);
     registerElementwiseOps(made);
     registerShapeOps(made);
     registerNnOps(made);
@@ -35,28 +36,8 @@ const Evaluations &Evaluations::all() {
   return table;
 }
 
-namespace {
-
-class Evaluator {
-public:
-  Evaluator(StateStore &states, const EvaluateOptions &options, const Extents &extents)
-      : states(states), options(options), extents(extents) {}
-
-  /// Evaluates a block whose arguments are `arguments`; returns its terminator's operands.
-  FailureOr<std::vector<ArrayPtr>> run(Block &block, std::vector<ArrayPtr> arguments);
-
-private:
-  LogicalResult evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr> &values);
-  LogicalResult evaluateFused(FusedOp op, std::vector<ArrayPtr> operands,
-                              llvm::DenseMap<Value, ArrayPtr> &values);
-
-  StateStore &states;
-  const EvaluateOptions &options;
-  const Extents &extents;
-};
-
 FailureOr<std::vector<ArrayPtr>> Evaluator::run(Block &block, std::vector<ArrayPtr> arguments) {
-  llvm::DenseMap<Value, ArrayPtr> values;
+  Values values;
   llvm::DenseMap<Value, unsigned> usesLeft;
   for (auto [argument, value] : llvm::zip(block.getArguments(), arguments))
     values[argument] = value;
@@ -78,7 +59,7 @@ FailureOr<std::vector<ArrayPtr>> Evaluator::run(Block &block, std::vector<ArrayP
   return yielded;
 }
 
-LogicalResult Evaluator::evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr> &values) {
+LogicalResult Evaluator::evaluate(Operation &op, Values &values) {
   std::vector<ArrayPtr> operands;
   for (Value operand : op.getOperands())
     operands.push_back(values.lookup(operand));
@@ -88,7 +69,7 @@ LogicalResult Evaluator::evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr>
   const Evaluations::Function *function = Evaluations::all().find(op.getName());
   if (!function)
     return op.emitError() << "the interpreter has no evaluation of '" << op.getName() << "'";
-  Call call(&op, std::move(operands), states);
+  Call call(&op, std::move(operands), states, extents, place);
   auto emitError = [&] { return op.emitOpError(); };
   for (Type type : op.getResultTypes()) {
     auto shape = extents.shapeOf(type, emitError);
@@ -111,8 +92,7 @@ LogicalResult Evaluator::evaluate(Operation &op, llvm::DenseMap<Value, ArrayPtr>
   return success();
 }
 
-LogicalResult Evaluator::evaluateFused(FusedOp op, std::vector<ArrayPtr> operands,
-                                       llvm::DenseMap<Value, ArrayPtr> &values) {
+LogicalResult Evaluator::evaluateFused(FusedOp op, std::vector<ArrayPtr> operands, Values &values) {
   auto yielded = run(op.getBlock(), std::move(operands));
   if (failed(yielded))
     return failure();
@@ -131,8 +111,11 @@ std::string nameOf(Attribute attribute, const char *fallback, unsigned index) {
   return fallback + std::to_string(index);
 }
 
+namespace {
+
 /// The array of an argument that the caller left out.
-FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, const Extents &extents) {
+FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, RankedTensorType type,
+                             const Extents &extents) {
   auto emitError = [&] {
     return function.emitError() << "input '"
                                 << nameOf(function.getArgAttr(index, kNameAttr), "arg", index)
@@ -141,7 +124,6 @@ FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, const Extent
   Attribute value = function.getArgAttr(index, kDefaultAttr);
   if (!value)
     return emitError() << "is missing and has no default";
-  auto type = cast<RankedTensorType>(function.getArgumentTypes()[index]);
   auto shape = extents.shapeOf(type, emitError);
   if (failed(shape))
     return failure();
@@ -176,8 +158,11 @@ LogicalResult checkRange(func::FuncOp function, unsigned index, const Array &arr
 /// Whether an input of another integer width or float type may stand for `type`: it is converted.
 bool converts(Type from, Type to) { return isa<FloatType>(from) == isa<FloatType>(to); }
 
-FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<NamedArray> inputs,
-                                            Extents &extents, const EvaluateOptions &options) {
+} // namespace
+
+FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Type> types,
+                                            ArrayRef<NamedArray> inputs, Extents &extents,
+                                            const EvaluateOptions &options) {
   std::vector<ArrayPtr> arguments(function.getNumArguments());
   std::vector<std::string> names;
   for (unsigned i = 0; i < arguments.size(); ++i)
@@ -188,7 +173,7 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Name
       return function.emitError() << "has no input named '" << input.name << "'; its inputs are "
                                   << llvm::join(names, ", ");
     unsigned index = found - names.begin();
-    auto type = cast<RankedTensorType>(function.getArgumentTypes()[index]);
+    auto type = cast<RankedTensorType>(types[index]);
     auto emitError = [&] { return function.emitError() << "input '" << input.name << "' "; };
     if (!converts(input.array->elementType, type.getElementType()))
       return emitError() << "holds " << input.array->elementType << ", expected "
@@ -208,15 +193,13 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Name
   for (unsigned i = 0; i < arguments.size(); ++i) {
     if (arguments[i])
       continue;
-    auto made = makeDefault(function, i, extents);
+    auto made = makeDefault(function, i, cast<RankedTensorType>(types[i]), extents);
     if (failed(made) || failed(checkRange(function, i, *made)))
       return failure();
     arguments[i] = std::make_shared<const Array>(std::move(*made));
   }
   return arguments;
 }
-
-} // namespace
 
 FailureOr<std::vector<NamedArray>> evaluate(func::FuncOp function, ArrayRef<NamedArray> inputs,
                                             StateStore &states, const EvaluateOptions &options) {
@@ -225,7 +208,7 @@ FailureOr<std::vector<NamedArray>> evaluate(func::FuncOp function, ArrayRef<Name
   Extents extents;
   for (const auto &dim : options.dims)
     extents.set(dim.getKey(), dim.getValue());
-  auto arguments = bindInputs(function, inputs, extents, options);
+  auto arguments = bindInputs(function, function.getArgumentTypes(), inputs, extents, options);
   if (failed(arguments))
     return failure();
   auto results =

@@ -331,6 +331,22 @@ LogicalResult EntryLowering::lower() {
 
 } // namespace
 
+/// Kernels walk a state by the strides of what they read, which are the state's own where only its
+/// rows are fewer.
+static LogicalResult verifyFirstRows(func::FuncOp function) {
+  for (Operation &op : function.getBody().front()) {
+    auto read = dyn_cast<ReadOp>(op);
+    auto write = dyn_cast<WriteOp>(op);
+    Value value = read ? read.getResult() : write ? write.getValue() : Value();
+    auto type = value ? dyn_cast<RankedTensorType>(value.getType()) : RankedTensorType();
+    for (int64_t dim = 1; type && dim < type.getRank(); ++dim)
+      if (type.isDynamicDim(dim))
+        return op.emitOpError() << "uses the first elements of a state along dimension " << dim
+                                << "; kernels are made for all of them, or for the first rows";
+  }
+  return success();
+}
+
 LogicalResult lowerToProgram(ModuleOp module, const Target &target,
                              const LoweringOptions &options) {
   KernelTable kernels(module, target);
@@ -340,7 +356,8 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target,
     if (function->hasAttr(kEntryAttr))
       entries.push_back(function);
   for (func::FuncOp function : entries)
-    if (failed(verifyCacheUse(function)) || failed(weights.collectLayouts(function)))
+    if (failed(verifyFirstRows(function)) || failed(verifyCacheUse(function)) ||
+        failed(weights.collectLayouts(function)))
       return failure();
   for (func::FuncOp function : entries)
     if (failed(EntryLowering(module, function, kernels, weights).lower()))

@@ -7,6 +7,7 @@
 #define ASHLAR_DIALECTS_GRAPH_GRAPH_H
 
 #include "dialects/Graph/GraphDims.h"
+#include "dialects/Graph/ShardingRule.h"
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"

@@ -78,19 +78,6 @@ Polynomial getElementCount(mlir::ArrayRef<Dim> dims);
 Polynomial getByteSize(mlir::Type type);
 int64_t getElementBytes(mlir::Type elementType);
 
-/// How an op may be cut; see ShardingRuleOpInterface.
-struct ShardingRule {
-  enum class Combine { None, Sum, Max, Min };
-  struct Factor {
-    Combine combine =
-        Combine::None; // not None: the factor is reduced, and its parts are combined so
-    bool mayCut = true;
-  };
-  llvm::SmallVector<Factor> factors;
-  /// Per operand and per result, per dimension: the factor's number, or -1.
-  llvm::SmallVector<llvm::SmallVector<int>> operands, results;
-};
-
 } // namespace ashlar::graph
 
 #endif

@@ -13,7 +13,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class Graph_ElementwiseOp<string mnemonic, list<Trait> traits = []>
     : Graph_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<ElementwiseOpInterface,
         ["getOperationsPerElement"]>,
-        DeclareOpInterfaceMethods<CostOpInterface, ["getTranscendentals"]>], traits)>;
+        DeclareOpInterfaceMethods<CostOpInterface, ["getTranscendentals"]>, ShardingRuleOpInterface], traits)>;
 
 class Graph_UnaryOp<string mnemonic, string formula, list<Trait> traits = []>
     : Graph_ElementwiseOp<mnemonic, !listconcat([SameOperandsAndResultType], traits)> {

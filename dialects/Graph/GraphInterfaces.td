@@ -59,11 +59,28 @@ def CostOpInterface : Graph_Interface<"CostOpInterface"> {
 def ShardingRuleOpInterface : Graph_Interface<"ShardingRuleOpInterface"> {
   let description = [{
     Which dimensions of operands and results are one factor (as the letters of an einsum), which factors are reduced
-    and how, and which may not be cut. Factors are numbered; -1 marks a dimension that is no factor.
+    and how, and which may not be cut; see ShardingRule.h. Without a method of its own an op is taken to broadcast:
+    every dimension of the result is a factor, and operands are aligned with it at the last one.
   }];
   let methods = [
     InterfaceMethod<"Returns the rule for this op at its present types.",
-      "::ashlar::graph::ShardingRule", "getShardingRule">,
+      "::ashlar::graph::ShardingRule", "getShardingRule", (ins), "",
+      [{ return ::ashlar::graph::getBroadcastRule($_op.getOperation()); }]>,
+  ];
+}
+
+def PartitionOpInterface : Graph_Interface<"PartitionOpInterface"> {
+  let description = [{
+    An op that computes something else where some of its factors are cut: a softmax combines maxima and sums, an iota
+    adds the shard's origin. The factors are those of its rule marked `Cut::Partition`. Which alternative is taken
+    (gather the dimension first, or cut it and combine) is the choice of factors; what each costs follows from the
+    collectives that it brings.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+      Builds the op on this rank's operands. Returns one value per result, of the local types; where a reduced factor is
+      cut, of this rank's part of the reduction. Called only where a factor marked `Cut::Partition` is cut.
+    }], "::llvm::SmallVector<::mlir::Value>", "partition", (ins "::ashlar::graph::PartitionContext &":$context)>,
   ];
 }
 

@@ -13,7 +13,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Graph_NnOp<string mnemonic, list<Trait> traits = []>
     : Graph_Op<mnemonic, !listconcat([Pure, InferTypeOpAdaptor,
-                                      DeclareOpInterfaceMethods<CostOpInterface>], traits)>;
+                                      DeclareOpInterfaceMethods<CostOpInterface>,
+                                      DeclareOpInterfaceMethods<ShardingRuleOpInterface, ["getShardingRule"]>],
+                                     traits)>;
 
 def Graph_MatmulOp : Graph_NnOp<"matmul"> {
   let summary = "c = a b, or a b^T";
@@ -30,7 +32,9 @@ def Graph_MatmulOp : Graph_NnOp<"matmul"> {
 }
 
 def Graph_EmbeddingOp : Graph_Op<"embedding", [Pure, InferTypeOpAdaptor,
-    DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>]> {
+    DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>,
+    DeclareOpInterfaceMethods<ShardingRuleOpInterface, ["getShardingRule"]>,
+    DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "rows of a table";
   let description = [{
     `y[..., :] = table[ids[...], :]`, table [rows, width]. An id outside [0, rows) gives a row of zeros. `element_type`
@@ -41,7 +45,7 @@ def Graph_EmbeddingOp : Graph_Op<"embedding", [Pure, InferTypeOpAdaptor,
   let assemblyFormat = "$table `,` $ids (`as` $element_type^)? attr-dict `:` type($table) `,` type($ids)";
 }
 
-def Graph_SoftmaxOp : Graph_NnOp<"softmax"> {
+def Graph_SoftmaxOp : Graph_NnOp<"softmax", [DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "e^(x - max x) / sum e^(x - max x), along the last dimension";
   let arguments = (ins Graph_FloatTensor:$x);
   let results = (outs Graph_FloatTensor:$y);
@@ -51,7 +55,7 @@ def Graph_SoftmaxOp : Graph_NnOp<"softmax"> {
   }];
 }
 
-def Graph_LayerNormOp : Graph_NnOp<"layer_norm"> {
+def Graph_LayerNormOp : Graph_NnOp<"layer_norm", [DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "(x - mean x) / sqrt(var x + epsilon) scale + bias, along the last dimension";
   let description = "The variance is the biased one (Ba, Kiros and Hinton, 2016). scale and bias are [width].";
   let arguments = (ins Graph_FloatTensor:$x, Graph_FloatTensor:$scale, Optional<Graph_FloatTensor>:$bias,
@@ -62,7 +66,7 @@ def Graph_LayerNormOp : Graph_NnOp<"layer_norm"> {
   }];
 }
 
-def Graph_RmsNormOp : Graph_NnOp<"rms_norm"> {
+def Graph_RmsNormOp : Graph_NnOp<"rms_norm", [DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "x / sqrt(mean x^2 + epsilon) scale, along the last dimension";
   let description = "Zhang and Sennrich, 2019. scale is [width].";
   let arguments = (ins Graph_FloatTensor:$x, Graph_FloatTensor:$scale, F64Attr:$epsilon);
@@ -100,7 +104,8 @@ def Graph_RopeOp : Graph_NnOp<"rope"> {
 }
 
 def Graph_CacheAppendOp : Graph_Op<"cache_append",
-    [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>]> {
+    [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface, ["getBytesRead"]>,
+     DeclareOpInterfaceMethods<ShardingRuleOpInterface, ["getShardingRule"]>]> {
   let summary = "puts new keys or values behind those that a cache holds";
   let description = [{
     Row b of `values` [batch, seq, heads, width] goes to positions lengths[b] ... lengths[b] + seq - 1 of sequence b.
@@ -112,7 +117,8 @@ def Graph_CacheAppendOp : Graph_Op<"cache_append",
   let assemblyFormat = "$cache `,` $values `,` $lengths attr-dict `:` type($cache) `,` type($values) `,` type($lengths)";
 }
 
-def Graph_AttentionOp : Graph_NnOp<"attention", [AttrSizedOperandSegments]> {
+def Graph_AttentionOp : Graph_NnOp<"attention",
+    [AttrSizedOperandSegments, DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "softmax(scale q k^T + mask) v, per head";
   let description = [{
     queries [batch, m, heads, width]; keys [batch, n, kv_heads, width] and values [batch, n, kv_heads, value_width], or

@@ -11,9 +11,10 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Graph_ShapeOp<string mnemonic, list<Trait> traits = []>
-    : Graph_Op<mnemonic, !listconcat([Pure], traits)>;
+    : Graph_Op<mnemonic, !listconcat([Pure, DeclareOpInterfaceMethods<ShardingRuleOpInterface, ["getShardingRule"]>],
+                                     traits)>;
 
-def Graph_IotaOp : Graph_ShapeOp<"iota"> {
+def Graph_IotaOp : Graph_ShapeOp<"iota", [DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "the index along one dimension";
   let description = "`graph.iota axis 1 : tensor<?x?xi64, #graph.dims<[batch, seq]>>` is 0, 1, 2, ... in every row.";
   let arguments = (ins I64Attr:$axis);
@@ -81,7 +82,8 @@ def Graph_GatherOp : Graph_ShapeOp<"gather",
 }
 
 def Graph_ReduceOp : Graph_ShapeOp<"reduce",
-    [InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface>]> {
+    [InferTypeOpAdaptor, DeclareOpInterfaceMethods<CostOpInterface>,
+     DeclareOpInterfaceMethods<PartitionOpInterface>]> {
   let summary = "combines the elements along one dimension";
   let description = "`graph.reduce mean %x axis 1 : T`. With `keep_dims` the dimension stays as 1.";
   let arguments = (ins Graph_ReduceKind:$kind, Graph_Tensor:$x, I64Attr:$axis, UnitAttr:$keep_dims);

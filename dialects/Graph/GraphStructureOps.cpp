@@ -61,18 +61,19 @@ LogicalResult StateOp::verify() {
   return success();
 }
 
-/// Whether `use` is the first rows of `state`: equal but for a first dimension whose name is
-/// bounded by the state's.
-static bool isFirstRows(Type use, Type state, ModuleOp module) {
-  auto rows = dyn_cast<RankedTensorType>(use), all = dyn_cast<RankedTensorType>(state);
-  if (!rows || !all || rows.getRank() != all.getRank() || rows.getRank() == 0 || !module)
+/// Whether `use` is the first elements of `state`: equal but for dimensions whose names are bounded
+/// by the state's.
+static bool isFirstElements(Type use, Type state, ModuleOp module) {
+  auto part = dyn_cast<RankedTensorType>(use), all = dyn_cast<RankedTensorType>(state);
+  if (!part || !all || part.getRank() != all.getRank() || !module ||
+      part.getElementType() != all.getElementType())
     return false;
-  Dims rowDims = getDims(rows), allDims = getDims(all);
-  if (rowDims[0].isNumber() || rows.getElementType() != all.getElementType() ||
-      !std::equal(rowDims.begin() + 1, rowDims.end(), allDims.begin() + 1))
-    return false;
-  auto dim = module.lookupSymbol<DimOp>(rowDims[0].name);
-  return dim && static_cast<int64_t>(dim.getMaximum()) <= allDims[0].size;
+  for (auto [mine, kept] : llvm::zip(getDims(part), getDims(all))) {
+    auto dim = mine.isNumber() ? DimOp() : module.lookupSymbol<DimOp>(mine.name);
+    if (mine != kept && (!dim || static_cast<int64_t>(dim.getMaximum()) > kept.size))
+      return false;
+  }
+  return true;
 }
 
 template <typename Op>
@@ -82,11 +83,11 @@ static LogicalResult verifyStateUse(Op op, Type type, SymbolTableCollection &sym
     return op.emitOpError() << "names " << op.getStateAttr()
                             << ", which is no graph.state of this module";
   if (state.getType() == type ||
-      isFirstRows(type, state.getType(), dyn_cast<ModuleOp>(state->getParentOp())))
+      isFirstElements(type, state.getType(), dyn_cast<ModuleOp>(state->getParentOp())))
     return success();
   return (op.emitOpError()
           << "has type " << type << ", but the state's is " << state.getType()
-          << "; a use has that type, or a name bounded by its first dimension in the place of it")
+          << "; a use has that type, or names bounded by its dimensions in the place of them")
              .attachNote(state.getLoc())
          << "the state is declared here";
 }

@@ -54,9 +54,9 @@ def Graph_StateOp : Graph_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
 def Graph_ReadOp : Graph_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "reads a state at the start of a step";
   let description = [{
-    The whole state, or its first rows: where the state is a tensor whose first dimension is a number, the reading may
-    have a named dimension in its place, whose bound is not larger. A counter kept for 8 sequences is read for the
-    `batch` sequences of this step, without a copy.
+    The whole state, or its first elements: where the state is a tensor, the reading may have named dimensions in the
+    place of its numbers, whose bounds are not larger. A counter kept for 8 sequences is read for the `batch` sequences
+    of this step, without a copy; a shard kept with padding is read without it.
 
     ```mlir
     graph.dim @batch from 1 to 8
@@ -73,13 +73,14 @@ def Graph_WriteOp : Graph_Op<"write", [MemoryEffects<[MemWrite]>, DeclareOpInter
   let summary = "writes a state at the end of a step";
   let description = [{
     In place where the value was made from the state's own reading, which is what a cache does. As `graph.read`, it may
-    be of the first rows; the others keep what they hold.
+    be of the first elements; the others keep what they hold.
   }];
   let arguments = (ins Graph_TensorOrCache:$value, FlatSymbolRefAttr:$state);
   let assemblyFormat = "$value `,` $state attr-dict `:` type($value)";
 }
 
-def Graph_ConstantOp : Graph_Op<"constant", [Pure, ConstantLike, InferTypeOpAdaptor]> {
+def Graph_ConstantOp : Graph_Op<"constant", [Pure, ConstantLike, InferTypeOpAdaptor,
+    DeclareOpInterfaceMethods<ShardingRuleOpInterface, ["getShardingRule"]>]> {
   let summary = "a constant tensor";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs Graph_Tensor:$result);

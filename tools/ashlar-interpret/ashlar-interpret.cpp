@@ -5,10 +5,14 @@
 //
 //   ashlar-interpret model.mlir --entry forward --weights DIR --input input_ids=ids.npy
 //   --output-dir out ashlar-interpret - --input 'x=dense<[1.0, -1.0]> : tensor<2xf32>'
+//
+// A module with a dist.mesh is one rank's program: it runs on all ranks in this process, with whole
+// tensors in and out.
 
 #include "compiler/Interpreter/Interpreter.h"
 #include "compiler/Interpreter/Npy.h"
 #include "compiler/Interpreter/Parameters.h"
+#include "compiler/Interpreter/Ranks.h"
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -149,8 +153,13 @@ static LogicalResult run(MLIRContext *context, ModuleOp module) {
     parameters = loadFromCheckpoint(*checkpoint);
   }
   StateStore states(parameters);
+  bool onRanks = bool(dist::findMesh(module));
+  std::vector<StateStore> rankStates;
+  if (onRanks)
+    rankStates = makeRankStates(module, parameters);
   for (int step = 0; step < repeat; ++step) {
-    auto results = evaluate(*function, arrays, states, options);
+    auto results = onRanks ? evaluateOnRanks(*function, arrays, rankStates, options)
+                           : evaluate(*function, arrays, states, options);
     if (failed(results) || failed(deliver(context, *results)))
       return failure();
   }
@@ -161,7 +170,8 @@ int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
   cl::ParseCommandLineOptions(argc, argv, "Evaluates a graph function plainly\n");
   DialectRegistry registry;
-  registry.insert<graph::GraphDialect, func::FuncDialect, arith::ArithDialect, math::MathDialect>();
+  registry.insert<dist::DistDialect, graph::GraphDialect, func::FuncDialect, arith::ArithDialect,
+                  math::MathDialect>();
   MLIRContext context(registry);
   llvm::SourceMgr sources;
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(file);

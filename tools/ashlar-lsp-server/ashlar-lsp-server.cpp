@@ -3,6 +3,7 @@
 // A language server for .mlir files in Ashlar's dialects: diagnostics, definitions and hovers in an
 // editor.
 
+#include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -12,7 +13,8 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
-                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::dist::DistDialect, ashlar::graph::GraphDialect,
+                  ashlar::program::ProgramDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
   return mlir::failed(mlir::MlirLspServerMain(argc, argv, registry));
 }

@@ -3,9 +3,11 @@
 // Runs Ashlar's passes over IR in text form: the tool behind the lit tests.
 
 #include "codegen/CPU/CpuTarget.h"
+#include "compiler/Distribution/Passes.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Transforms/Passes.h"
+#include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -63,9 +65,11 @@ struct VerifyProgramPass
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
-                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::dist::DistDialect, ashlar::graph::GraphDialect,
+                  ashlar::program::ProgramDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::registerTransformsPasses();
+  ashlar::registerAshlarDistributionPasses();
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::PassRegistration<LowerToProgramPass>();

@@ -10,6 +10,7 @@
 
 #include "compiler/Pipelines/Pipelines.h"
 #include "compiler/Transforms/Passes.h"
+#include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Program/Program.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,8 +24,9 @@ int main(int argc, char **argv) {
   ashlar::registerAshlarTransformsPasses();
   ashlar::registerPipelines();
   mlir::DialectRegistry registry;
-  registry.insert<ashlar::graph::GraphDialect, ashlar::program::ProgramDialect,
-                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
+  registry.insert<ashlar::dist::DistDialect, ashlar::graph::GraphDialect,
+                  ashlar::program::ProgramDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect, mlir::math::MathDialect>();
   mlir::MLIRContext context(registry);
   return mlir::failed(mlir::mlirReduceMain(argc, argv, context));
 }

@@ -2,10 +2,9 @@
 
 #include "codegen/CUDA/testing/KernelFixture.h"
 
-#include "runtime/device/cpu/thread_pool.h"
-
 #include "codegen/CUDA/EmulatorCompiler.h"
 #include "runtime/base/status.h"
+#include "runtime/device/cpu/thread_pool.h"
 #include "runtime/device/emulator/emulator_abi.h"
 
 #include <dlfcn.h>

@@ -148,3 +148,15 @@ func.func @f(%x: tensor<4x4xf32> {graph.name = "x"}) -> (tensor<4x4xf32> {graph.
   }
   return %r : tensor<4x4xf32>
 }
+
+// -----
+
+// Rows may be fewer than the state has, columns not: a kernel would walk them by other strides.
+graph.dim @width from 1 to 4
+graph.state parameter model @w : tensor<8x4xf32>
+func.func @f() -> (tensor<8x?xf32, #graph.dims<[_, width]>> {graph.name = "y"}) attributes {graph.entry} {
+  // expected-error @+1 {{uses the first elements of a state along dimension 1; kernels are made for all of them, or for the first rows}}
+  %w = graph.read @w : tensor<8x?xf32, #graph.dims<[_, width]>>
+  %y = graph.neg %w : tensor<8x?xf32, #graph.dims<[_, width]>>
+  return %y : tensor<8x?xf32, #graph.dims<[_, width]>>
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Chooses the shardings of a whole module at once, by the solver (Solver/Solver.h).
+//
+// A node per op, argument and state. Its strategies are those of Strategies.h, its cost the op's
+// arithmetic and the reduction of its results, its memory what a rank then holds, from where it is
+// made to its last use. An edge per use costs the resharding from what its maker gives to what its
+// user takes. Time is that of Costs.h, in picoseconds.
+//
+// The sum counts a resharding once per use, though partitioning makes it once for all uses that
+// want the same; and memory is that of tensors, without the buffers of collectives. Whole axes are
+// cut by only; what is pinned stays.
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
+#define ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace ashlar::distribution {
+
+struct AutoPlanOptions {
+  int64_t memory = 0;        // bytes per rank; 0: any
+  int64_t workLimit = 30000; // of the solver: the same plan on every machine
+};
+
+struct AutoPlan {
+  double seconds = 0;     // of a run of every function, as the costs have it
+  double lowerBound = 0;  // no plan takes less
+  int64_t stateBytes = 0; // that a rank keeps
+};
+
+/// Chooses, and closes, the shardings of all states, arguments and values. Fails with an error at
+/// the module where nothing fits into the memory: what the states alone take when cut over all
+/// ranks, and what would help.
+mlir::FailureOr<AutoPlan> planSharding(mlir::ModuleOp module, const AutoPlanOptions &options);
+
+} // namespace ashlar::distribution
+
+#endif

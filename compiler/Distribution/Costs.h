@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What resharding and computing cost on a mesh, at the bounds of named dimensions.
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_COSTS_H
+#define ASHLAR_COMPILER_DISTRIBUTION_COSTS_H
+
+#include "compiler/CostModel/Collectives.h"
+#include "compiler/Distribution/Factors.h"
+#include "dialects/Dist/Reshard.h"
+
+namespace ashlar::distribution {
+
+struct StepCost {
+  double bytes = 0;   // what a rank holds of the larger side
+  double seconds = 0; // compiler/CostModel/Collectives.h, over the slowest of the axes
+};
+
+class Costs {
+public:
+  Costs(mlir::ModuleOp module, const dist::Mesh &mesh) : module(module), mesh(mesh) {}
+
+  /// A step of the way of a whole tensor, which lies as `before`.
+  StepCost getStep(mlir::Type whole, const dist::Sharding &before, const dist::ReshardStep &step);
+  /// All steps from one sharding to another.
+  double getReshardSeconds(mlir::Type whole, const dist::Sharding &from, const dist::Sharding &to);
+  /// The op itself when its factors are cut so: its arithmetic, and what it combines on the way.
+  double getOpSeconds(mlir::Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes);
+  /// A collective of this many bytes along these axes.
+  double getSeconds(CollectiveKind kind, double bytes, llvm::ArrayRef<dist::Axis> axes);
+  /// Bytes of a tensor that each rank holds.
+  double getBytes(mlir::Type whole, const dist::Sharding &sharding);
+
+  /// The extent of a dimension, at its bound where it is a name.
+  int64_t getExtent(mlir::Type type, unsigned dim);
+
+private:
+  int64_t getBound(mlir::StringAttr name);
+  double getSize(const graph::Dim &dim);
+
+  mlir::ModuleOp module;
+  const dist::Mesh &mesh;
+};
+
+} // namespace ashlar::distribution
+
+#endif

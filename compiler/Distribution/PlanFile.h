@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The plan: which tensor lies how, as text that people write, compare and load again.
+//
+//   mesh dp=2 tp=4 on nvlink
+//   # the first line whose pattern matches a path says how that tensor lies
+//   input_ids                       [{dp}, {}]
+//   layers.*.self_attn.?_proj.weight [{tp}, {}]
+//   layers.*.o_proj.weight          [{}, {tp}]
+//   layers.*.add                    [{dp}, {tp}, {}] priority 1
+//
+// Patterns are globs over the paths of values, states and results (`result:logits`). Pins of
+// priority 0 are propagated before those of priority 1 speak.
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLANFILE_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLANFILE_H
+
+#include "dialects/Dist/Sharding.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace ashlar::distribution {
+
+struct PlanLine {
+  unsigned number; // in the file, from 1
+  std::string pattern;
+  dist::Sharding sharding;
+  int64_t priority = 0;
+};
+
+struct Plan {
+  std::string topology;
+  dist::Mesh mesh;
+  std::vector<PlanLine> lines;
+};
+
+/// Reads a plan; an error names the line and what is wrong with it.
+llvm::Expected<Plan> parsePlan(llvm::StringRef text);
+
+/// Makes the mesh (an error where the module has a different one) and pins the tensors that the
+/// plan names. A line that matches nothing, or a tensor of another rank, is an error at the module
+/// that names `file` and the line.
+mlir::LogicalResult applyPlan(const Plan &plan, llvm::StringRef file, mlir::ModuleOp module);
+
+/// Writes what the module's attributes say: every tensor that is cut, states first, then each
+/// function's in its order. Loading it gives the same attributes, pinned.
+std::string writePlan(mlir::ModuleOp module, llvm::StringRef topology);
+
+} // namespace ashlar::distribution
+
+#endif

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "dialects/Dist/Lockstep.h"
+
+#include <deque>
+#include <map>
+
+using namespace mlir;
+
+namespace ashlar::dist {
+namespace {
+
+/// A rank on its way through its function.
+struct Walker {
+  Block::iterator at, end;
+  Operation *waiting = nullptr; // for this collective
+  llvm::DenseSet<Operation *> done;
+
+  bool hasEnded() const { return at == end; }
+};
+
+class Walk {
+public:
+  Walk(const Mesh &mesh, ArrayRef<func::FuncOp> functionOfRank,
+       llvm::function_ref<LogicalResult(int64_t, Operation *)> evaluate,
+       llvm::function_ref<LogicalResult(ArrayRef<Issued>)> exchange)
+      : mesh(mesh), evaluate(evaluate), exchange(exchange) {
+    for (func::FuncOp function : functionOfRank)
+      ranks.push_back(
+          {function.getBody().front().begin(), std::prev(function.getBody().front().end())});
+  }
+
+  LogicalResult run() {
+    bool goesOn = true;
+    while (goesOn) {
+      goesOn = false;
+      for (size_t rank = 0; rank < ranks.size(); ++rank)
+        if (failed(advance(rank, goesOn)))
+          return failure();
+    }
+    for (size_t rank = 0; rank < ranks.size(); ++rank)
+      if (!ranks[rank].hasEnded())
+        return reportStandstill(rank);
+    return success();
+  }
+
+private:
+  /// The members of a group, sender and receiver for a message, identify it.
+  using Group = std::vector<int64_t>;
+
+  Group getGroup(int64_t rank, CollectiveOpInterface op) {
+    Axes axes = dist::getAxes(op.getAxes(), mesh);
+    Group group = mesh.getGroup(rank, axes);
+    std::optional<int64_t> peer = op.getPeer();
+    if (!peer)
+      return group;
+    return isa<SendOp>(op.getOperation()) ? Group{rank, group[*peer]} : Group{group[*peer], rank};
+  }
+
+  LogicalResult advance(int64_t rank, bool &goesOn) {
+    Walker &walker = ranks[rank];
+    while (!walker.hasEnded()) {
+      Operation *op = &*walker.at;
+      if (walker.waiting) {
+        if (!walker.done.contains(walker.waiting))
+          return success();
+        walker.waiting = nullptr;
+      } else if (auto collective = dyn_cast<CollectiveOpInterface>(op)) {
+        if (failed(issue(rank, collective)))
+          return failure();
+        goesOn = true;
+        if (!collective.isStarted()) {
+          walker.waiting = op;
+          continue;
+        }
+      } else {
+        if (auto wait = dyn_cast<WaitOp>(op))
+          if (Operation *started = wait.getPending().getDefiningOp();
+              started && !walker.done.contains(started)) {
+            return success();
+          }
+        if (failed(evaluate(rank, op)))
+          return failure();
+      }
+      goesOn = true;
+      ++walker.at;
+    }
+    return success();
+  }
+
+  LogicalResult issue(int64_t rank, CollectiveOpInterface op) {
+    Group group = getGroup(rank, op);
+    std::deque<std::vector<Operation *>> &queue = queues[group];
+    // The first exchange of the group that this rank has not joined yet.
+    size_t place = llvm::find(group, rank) - group.begin();
+    auto next = llvm::find_if(queue, [&](const auto &ops) { return !ops[place]; });
+    if (next == queue.end())
+      next = queue.insert(queue.end(), std::vector<Operation *>(group.size()));
+    (*next)[place] = op;
+    for (size_t other = 0; other < group.size(); ++other)
+      if ((*next)[other] && !match(op, (*next)[other]))
+        return reportMismatch(rank, op, group[other], (*next)[other]);
+    if (llvm::is_contained(queue.front(), nullptr))
+      return success();
+    std::vector<Issued> met;
+    for (auto [member, issued] : llvm::zip(group, queue.front())) {
+      met.push_back({member, cast<CollectiveOpInterface>(issued)});
+      ranks[member].done.insert(issued);
+    }
+    queue.pop_front();
+    return exchange(met);
+  }
+
+  /// Whether two ranks mean the same; a send meets a receive.
+  bool match(Operation *a, Operation *b) {
+    if (a == b)
+      return true;
+    bool messages = (isa<SendOp>(a) && isa<RecvOp>(b)) || (isa<RecvOp>(a) && isa<SendOp>(b));
+    auto elementType = [](Operation *op) {
+      auto collective = cast<CollectiveOpInterface>(op);
+      Value input = collective.getInput();
+      auto type = input ? cast<RankedTensorType>(input.getType()) : collective.getOutputType();
+      return std::pair(type.getElementType(), type.getRank());
+    };
+    return elementType(a) == elementType(b) &&
+           (messages || (a->getName() == b->getName() &&
+                         a->getPropertiesAsAttribute() == b->getPropertiesAsAttribute()));
+  }
+
+  LogicalResult reportMismatch(int64_t rank, Operation *op, int64_t other, Operation *issued) {
+    InFlightDiagnostic error = op->emitError() << "rank " << rank << " issues '" << op->getName()
+                                               << "' here, where rank " << other
+                                               << " of its group issues another collective";
+    error.attachNote(issued->getLoc())
+        << "rank " << other << " issues '" << issued->getName() << "' here";
+    error.attachNote() << "ranks of a group issue the same collectives in the same order";
+    return failure();
+  }
+
+  LogicalResult reportStandstill(int64_t rank) {
+    Operation *op = ranks[rank].waiting ? ranks[rank].waiting : &*ranks[rank].at;
+    auto wait = dyn_cast<WaitOp>(op);
+    auto collective = cast<CollectiveOpInterface>(wait ? wait.getPending().getDefiningOp() : op);
+    for (int64_t member : getGroup(rank, collective)) {
+      Walker &other = ranks[member];
+      if (member == rank || other.waiting == op)
+        continue;
+      InFlightDiagnostic error = collective->emitError()
+                                 << "rank " << rank << " waits for rank " << member
+                                 << " to issue this '" << collective->getName() << "'";
+      if (other.hasEnded())
+        error.attachNote(other.end->getLoc()) << "rank " << member << " ends here without it";
+      else
+        error.attachNote(other.at->getLoc()) << "rank " << member << " waits here meanwhile";
+      return failure();
+    }
+    return collective->emitError() << "rank " << rank << " waits for itself";
+  }
+
+  const Mesh &mesh;
+  llvm::function_ref<LogicalResult(int64_t, Operation *)> evaluate;
+  llvm::function_ref<LogicalResult(ArrayRef<Issued>)> exchange;
+  std::vector<Walker> ranks;
+  /// Per group, what its members have issued and not all have met for.
+  std::map<Group, std::deque<std::vector<Operation *>>> queues;
+};
+
+} // namespace
+
+FailureOr<std::vector<func::FuncOp>> assignRanks(ArrayRef<func::FuncOp> functions,
+                                                 const Mesh &mesh) {
+  std::vector<func::FuncOp> functionOfRank(mesh.getRankCount());
+  for (func::FuncOp function : functions) {
+    auto ranks = function->getAttrOfType<DenseI64ArrayAttr>(kRanksAttr);
+    for (int64_t rank = 0; rank < mesh.getRankCount(); ++rank) {
+      if (ranks && !llvm::is_contained(ranks.asArrayRef(), rank))
+        continue;
+      if (functionOfRank[rank])
+        return (function.emitError() << "is a second function for rank " << rank)
+                   .attachNote(functionOfRank[rank].getLoc())
+               << "the first one";
+      functionOfRank[rank] = function;
+    }
+  }
+  for (auto [rank, function] : llvm::enumerate(functionOfRank))
+    if (!function)
+      return func::FuncOp(functions.front()).emitError()
+             << "leaves rank " << rank << " without a function";
+  return functionOfRank;
+}
+
+LogicalResult walkRanks(const Mesh &mesh, ArrayRef<func::FuncOp> functionOfRank,
+                        llvm::function_ref<LogicalResult(int64_t, Operation *)> evaluate,
+                        llvm::function_ref<LogicalResult(ArrayRef<Issued>)> exchange) {
+  return Walk(mesh, functionOfRank, evaluate, exchange).run();
+}
+
+LogicalResult verifyCollectives(ArrayRef<func::FuncOp> functions, const Mesh &mesh) {
+  auto functionOfRank = assignRanks(functions, mesh);
+  if (failed(functionOfRank))
+    return failure();
+  return walkRanks(
+      mesh, *functionOfRank, [](int64_t, Operation *) { return success(); },
+      [](ArrayRef<Issued>) { return success(); });
+}
+
+} // namespace ashlar::dist
