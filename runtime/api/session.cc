@@ -143,7 +143,8 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
   absl::Status status = plan->Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();
-  interrupted_ = !status.ok() && planned_.state > 0;
+  interrupted_ =
+      (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) && planned_.state > 0;
   ASHLAR_RETURN_IF_ERROR(status);
   ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
   if (outputs) SetOutputs(plan->entry(), outputs);

@@ -88,8 +88,8 @@ class Session {
   // state is as it was): names, shapes, elements that do not fit (they say what is expected);
   // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
   // Cancelled and DeadlineExceeded leave the state of a program that has one undefined: Run refuses
-  // more steps (FailedPrecondition) until Reset or SetCounter; so does a kernel that fails on a
-  // device.
+  // more steps (FailedPrecondition) until Reset or SetCounter. Where a kernel fails on a device,
+  // state is what the launches before it made of it.
   absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
                    std::vector<Tensor>* outputs, const RunOptions& options = {});
 
