@@ -11,6 +11,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -27,9 +28,14 @@ class TemporaryFolder {
 public:
   TemporaryFolder() {
     std::error_code error;
-    std::string name = (fs::temp_directory_path(error) / "ashlar-kernel-XXXXXX").string();
-    if (mkdtemp(name.data()))
+    const fs::path base = fs::temp_directory_path(error);
+    std::string name = (base / "ashlar-kernel-XXXXXX").string();
+    if (error)
+      failure_ = error.message();
+    else if (mkdtemp(name.data()))
       path_ = name;
+    else
+      failure_ = name + ": " + std::strerror(errno);
   }
   ~TemporaryFolder() {
     std::error_code error;
@@ -38,11 +44,13 @@ public:
   }
   TemporaryFolder(const TemporaryFolder &) = delete;
   TemporaryFolder &operator=(const TemporaryFolder &) = delete;
-  bool valid() const { return !path_.empty(); }
+  /// Why there is none; empty where there is one.
+  const std::string &failure() const { return failure_; }
   std::string file(std::string_view name) const { return (path_ / name).string(); }
 
 private:
   fs::path path_;
+  std::string failure_;
 };
 
 bool writeFile(const std::string &path, std::string_view text) {
@@ -129,8 +137,9 @@ absl::StatusOr<std::string> identifyEmulatorCompiler() {
 absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText, EmulatorOutput output) {
   ASHLAR_ASSIGN_OR_RETURN(std::string compiler, findCompiler());
   TemporaryFolder folder;
-  if (!folder.valid())
-    return ErrnoError(errno, "mkdtemp", "a folder for kernels");
+  if (!folder.failure().empty())
+    return FailedPrecondition("cannot make a temporary folder for kernels: ", folder.failure(),
+                              "; set TMPDIR to a folder that can be written");
   bool written = writeFile(folder.file("kernel.cpp"), kernelText);
   for (const KernelSource &source : getKernelSources())
     written &= writeFile(folder.file(source.name), source.text);
