@@ -9,7 +9,7 @@ import lit.formats
 config.name = "Ashlar"
 config.test_format = lit.formats.ShTest(execute_external=False)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["unit", "lib", "inputs"]
+config.excludes = ["unit", "lib", "inputs", "fuzz"]
 config.test_source_root = os.path.join(config.ashlar_source, "test")
 config.test_exec_root = os.path.join(config.ashlar_build, "test")
 
@@ -41,6 +41,9 @@ for python in ("python3", "/usr/bin/python3"):
 mount = "mount -t tmpfs none /mnt"
 if shutil.which("unshare") and subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True).returncode == 0:
     config.available_features.add("small-disks")
+
+if shutil.which("minisign"):
+    config.available_features.add("minisign")
 
 # A browser that looks at the pages that are written.
 for browser in ("chromium", "chromium-browser", "google-chrome"):

@@ -23,7 +23,7 @@ void LogCache(const CacheOutcome& outcome, const LogSink& log) {
 
 absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Load(const std::string& path,
                                                                        const BindOptions& options) {
-  ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(path));
+  ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(path, options.trust));
   return Bind(std::move(program), options);
 }
 

@@ -17,6 +17,8 @@
 namespace ashlar {
 
 struct BindOptions {
+  // What is demanded of an artifact that is loaded (trust.h).
+  TrustPolicy trust;
   // Where the checkpoint lies, in place of where the artifact says.
   std::string weights_directory;
   // Where packed weights are kept between runs (weights_cache.h); weights()->cache() tells what

@@ -8,8 +8,9 @@
 
 namespace ashlar {
 
-absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& path) {
-  auto opened = ArtifactFile::Open(path);
+absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& path,
+                                                             const TrustPolicy& trust) {
+  auto opened = ArtifactFile::Open(path, trust);
   if (!opened.ok()) return WithCode(ErrorCode::kBadArtifact, opened.status());
   ArtifactFile file = *std::move(opened);
   auto metadata = UnpackMetadata(file.section(SectionKind::kMetadata));

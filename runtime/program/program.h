@@ -19,8 +19,10 @@ class Program {
  public:
   // Maps the artifact and verifies all of it but the weights' bytes. A file that is cut, changed or
   // made up is an error that begins with its path and says what is wrong; its code is not run and
-  // nothing large is allocated.
-  static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path);
+  // nothing large is allocated. Its machine code runs with the rights of the process; `trust` says
+  // what is demanded of files whose maker is not known otherwise.
+  static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path,
+                                                             const TrustPolicy& trust = {});
 
   const std::string& path() const { return file_.path(); }
   const fb::ProgramT& metadata() const { return *metadata_; }

@@ -179,6 +179,7 @@ int BenchMain(const Arguments& args) {
   options.Add("--json", "print one JSON object", &json);
   request.trace.AddTo(options);
   request.session.AddDeviceTo(options);
+  request.session.AddTrustTo(options);
   request.session.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;

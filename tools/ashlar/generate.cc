@@ -165,6 +165,7 @@ int GenerateMain(const Arguments& args) {
   options.AddThreads(&request.threads);
   trace.AddTo(options);
   request.AddDeviceTo(options);
+  request.AddTrustTo(options);
   request.AddCacheTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty() == text.empty())

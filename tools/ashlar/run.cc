@@ -138,6 +138,7 @@ int RunMain(const Arguments& args) {
       &interpret);
   trace.AddTo(options);
   request.AddDeviceTo(options);
+  request.AddTrustTo(options);
   request.AddCacheTo(options);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&

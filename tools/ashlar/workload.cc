@@ -35,6 +35,15 @@ void SessionRequest::AddDeviceTo(Options& options) {
               &device);
 }
 
+void SessionRequest::AddTrustTo(Options& options) {
+  options.Add("--sha256", "HEX", "refuse an artifact with another hash (as sha256sum prints it)",
+              &trust.sha256);
+  options.Add(
+      "--public-key", "FILE",
+      "refuse an artifact that is not signed with this key, as `minisign -Sm ARTIFACT`\ndoes",
+      &public_key_file);
+}
+
 absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
   std::string directory = cache == kUserCache ? UserCacheDirectory() : cache;
   if (!cache.empty() && directory.empty())
@@ -44,7 +53,11 @@ absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
 }
 
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
-  ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact));
+  TrustPolicy trust = request.trust;
+  if (!request.public_key_file.empty()) {
+    ASHLAR_ASSIGN_OR_RETURN(trust.public_key, ReadPublicKey(request.public_key_file));
+  }
+  ASHLAR_ASSIGN_OR_RETURN(auto program, Program::Load(request.artifact, trust));
   SessionOptions options;
   options.threads = static_cast<int>(request.threads);
   options.profile = request.profile;

@@ -24,10 +24,13 @@ struct SessionRequest {
   bool profile = false;
   std::string cache;  // a directory, kUserCache for the user's, empty for none
   std::string device = "cpu";
+  TrustPolicy trust;
+  std::string public_key_file;
 
-  // Adds --cache, or --device.
+  // Adds --cache, or --device, or --sha256 and --public-key.
   void AddCacheTo(Options& options);
   void AddDeviceTo(Options& options);
+  void AddTrustTo(Options& options);
   // The cache's directory, empty for none. InvalidArgument where the user has none.
   absl::StatusOr<std::string> CacheDirectory() const;
 };
