@@ -160,6 +160,8 @@ absl::StatusOr<NpyArray> ParseNpy(const std::string& name, std::string_view imag
                     ShapeToString(array.shape), ", found ", data.size());
   bool reorder = *header.fortran_order && array.shape.size() > 1 && elements > 0;
   array.bytes = reorder ? ToRowMajor(data, array.shape, DTypeSize(array.dtype)) : std::string(data);
+  if (array.dtype == DType::kBool)  // true is any byte but zero in the file, and 1 in ours
+    for (char& element : array.bytes) element = element != 0;
   return array;
 }
 
