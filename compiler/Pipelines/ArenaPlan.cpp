@@ -6,7 +6,7 @@ namespace ashlar {
 
 void ArenaPlan::define(mlir::Value value, int64_t bytes, int64_t step) {
   indices[value] = problem.buffers.size();
-  Buffer buffer;
+  planner::Buffer buffer;
   buffer.lower = step;
   buffer.upper = step + 1;
   buffer.size = std::max<int64_t>(bytes, 1);
@@ -15,15 +15,15 @@ void ArenaPlan::define(mlir::Value value, int64_t bytes, int64_t step) {
 }
 
 void ArenaPlan::use(mlir::Value value, int64_t step) {
-  Buffer &buffer = problem.buffers[indices.lookup(value)];
+  planner::Buffer &buffer = problem.buffers[indices.lookup(value)];
   buffer.upper = std::max(buffer.upper, step + 1);
 }
 
 absl::Status ArenaPlan::plan() {
-  Options options;
+  planner::Options options;
   options.timeLimit = 30;
   options.workLimit = 50'000; // the same plan on every machine
-  absl::StatusOr<Plan> planned = planMemory(problem, options);
+  absl::StatusOr<planner::Plan> planned = planMemory(problem, options);
   if (!planned.ok())
     return planned.status();
   result = *std::move(planned);

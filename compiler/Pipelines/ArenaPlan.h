@@ -29,9 +29,9 @@ public:
   int64_t getLowerBound() const { return result.lowerBound; }
 
 private:
-  Problem problem;
+  planner::Problem problem;
   llvm::DenseMap<mlir::Value, size_t> indices;
-  Plan result;
+  planner::Plan result;
 };
 
 } // namespace ashlar

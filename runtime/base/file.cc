@@ -37,6 +37,9 @@ absl::StatusOr<std::unique_ptr<AtomicFileWriter>> AtomicFileWriter::Create(
     if (!ignored) target = resolved.string();
   }
   if (IsDirectory(target)) return InvalidArgument("cannot write ", path, ": it is a directory");
+  if (struct stat info; stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    return InvalidArgument("cannot write ", path,
+                           ": it is a device, pipe or socket, which a file would replace");
   // Not mkstemp: it makes files private, and the mode that open gives is known to open alone.
   std::string temporary;
   int descriptor = -1;

@@ -18,6 +18,7 @@ namespace ashlar {
 // temporary file is removed. One thread.
 class AtomicFileWriter {
  public:
+  // InvalidArgument where something other than a regular file has the name, such as /dev/null.
   static absl::StatusOr<std::unique_ptr<AtomicFileWriter>> Create(const std::string& path);
   ~AtomicFileWriter();
   AtomicFileWriter(const AtomicFileWriter&) = delete;

@@ -56,6 +56,19 @@ TEST_F(FileTest, WithoutCommitNothingIsLeft) {
   EXPECT_EQ(FilesThere(), 0u);
 }
 
+TEST_F(FileTest, WhatIsNoFileIsNotReplacedByOne) {
+  const std::string pipe = directory_ + "/pipe", link = directory_ + "/link";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::filesystem::create_symlink(pipe, link);
+  for (const std::string& path : {pipe, link}) {
+    absl::Status status = WriteFile(path, "text");
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_NE(Message(status).find(path + ": it is a device, pipe"), std::string::npos) << status;
+  }
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+  EXPECT_EQ(FilesThere(), 2u);
+}
+
 TEST_F(FileTest, ErrorsNameThePath) {
   std::string missing = directory_ + "/no/such";
   EXPECT_EQ(AtomicFileWriter::Create(missing).status().code(), absl::StatusCode::kNotFound);

@@ -10,6 +10,12 @@
 
 namespace ashlar {
 
+Options Options::OfProgram(std::string name, std::string description, std::string examples) {
+  Options options("", std::move(description), std::move(examples));
+  options.program_ = std::move(name);
+  return options;
+}
+
 void Options::Positional(const std::string& name, const std::string& help, std::string* value) {
   positionals_.push_back({name, "", help, [value](const std::string& text) {
                             *value = text;
@@ -44,6 +50,29 @@ void Options::Add(const std::string& name, const std::string& value_name, const 
                       std::nullopt, most == INT64_MAX ? "" : StrCat("a number from 0 to ", most)});
 }
 
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
+                  std::optional<int64_t>* value) {
+  options_.push_back({name, value_name, help,
+                      [value](const std::string& text) {
+                        *value = ParseInteger(text);
+                        return *value && **value >= 0;
+                      },
+                      std::nullopt, "a number from 0"});
+}
+
+void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
+                  std::optional<double>* value) {
+  options_.push_back(
+      {name, value_name, help,
+       [value](const std::string& text) {
+         double number;
+         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+         *value = number;
+         return error == std::errc() && end == text.data() + text.size() && number >= 0;
+       },
+       std::nullopt, "a number from 0"});
+}
+
 void Options::AddThreads(int64_t* value, const std::string& help) {
   Add("--threads", "N", help, value, ThreadPool::kMaxThreads);
 }
@@ -67,8 +96,7 @@ const Options::Option* Options::Find(const std::string& name) const {
 }
 
 int Options::UsageError(const std::string& message) const {
-  std::cerr << "ashlar " << command_ << ": " << message << "\nTry `ashlar " << command_
-            << " --help`.\n";
+  std::cerr << program_ << ": " << message << "\nTry `" << program_ << " --help`.\n";
   return kUsage;
 }
 
@@ -95,7 +123,7 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
       options_over = true;
       continue;
     }
-    if (options_over || word.empty() || word[0] != '-') {
+    if (options_over || word.empty() || word == "-" || word[0] != '-') {
       if (positional == positionals_.size() && !rest_)
         return UsageError(StrCat("unexpected argument '", word, "'"));
       const Option& option = positional < positionals_.size() ? positionals_[positional++] : *rest_;
@@ -133,7 +161,7 @@ std::optional<int> Options::Parse(const std::vector<std::string>& args) const {
 }
 
 std::string Options::Help() const {
-  std::string usage = "usage: ashlar " + command_, lines;
+  std::string usage = "usage: " + program_, lines;
   for (const Option& option : positionals_) usage += " " + option.name;
   if (rest_) usage += " [" + rest_->name + "...]";
   usage += " [options]\n\n" + description_ + "\n\n";

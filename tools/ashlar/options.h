@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The arguments of one subcommand. Options are written --name VALUE or --name=VALUE and come in any
-// order; `--` ends them. A value that begins with -- is written --name=VALUE. The same declarations
-// make the --help text.
+// The arguments of a subcommand or a program. Options are written --name VALUE or --name=VALUE and
+// come in any order; `--` ends them. A value that begins with -- is written --name=VALUE. The same
+// declarations make the --help text.
 //
 //   std::string path; int threads = 0;
 //   Options options("run", "Runs an artifact.");
@@ -23,10 +23,13 @@ class Options {
  public:
   // `description`: what the command does, shown by --help; `examples`: lines shown after the
   // options.
-  Options(std::string command, std::string description, std::string examples = "")
-      : command_(std::move(command)),
+  Options(const std::string& command, std::string description, std::string examples = "")
+      : program_("ashlar " + command),
         description_(std::move(description)),
         examples_(std::move(examples)) {}
+
+  // Of a program of its own instead of a subcommand of `ashlar`.
+  static Options OfProgram(std::string name, std::string description, std::string examples = "");
 
   // A required word without a dash.
   void Positional(const std::string& name, const std::string& help, std::string* value);
@@ -37,6 +40,11 @@ class Options {
   // Integers from 0 to `most`.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            int64_t* value, int64_t most = INT64_MAX);
+  void Add(const std::string& name, const std::string& value_name, const std::string& help,
+           std::optional<int64_t>* value);
+  // Numbers of zero and more.
+  void Add(const std::string& name, const std::string& value_name, const std::string& help,
+           std::optional<double>* value);
   // --threads: 0 to ThreadPool::kMaxThreads.
   void AddThreads(int64_t* value,
                   const std::string& help = "threads that compute (default: one per core)");
@@ -56,7 +64,7 @@ class Options {
 
   std::string Help() const;
 
-  // Prints "ashlar <command>: <message>" and where help is, and returns the exit code for wrong
+  // Prints "<program>: <message>" and where help is, and returns the exit code for wrong
   // usage.
   int UsageError(const std::string& message) const;
 
@@ -69,7 +77,7 @@ class Options {
   };
   const Option* Find(const std::string& name) const;
 
-  std::string command_, description_, examples_;
+  std::string program_, description_, examples_;
   std::vector<Option> options_, positionals_;
   std::optional<Option> rest_;
 };

@@ -10,7 +10,7 @@
 
 #include "compiler/Memory/Planner/Planner.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 
 /// For steps and bytes in [0, 64): a handful of buffers.
 class BruteForce {
@@ -84,6 +84,6 @@ private:
   std::vector<int64_t> offsets;
 };
 
-} // namespace ashlar
+} // namespace ashlar::planner
 
 #endif // ASHLAR_COMPILER_MEMORY_PLANNER_BRUTEFORCE_H

@@ -10,7 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 enum Column { Id, Lower, Upper, Size, Alignment, Gaps, Offset, Hint, AliasOf, NumColumns };
@@ -251,4 +251,4 @@ std::string printCsv(const CsvProblem &csv, const Plan &plan) {
   return text;
 }
 
-} // namespace ashlar
+} // namespace ashlar::planner

@@ -29,7 +29,7 @@
 #include "absl/strings/string_view.h"
 #include "compiler/Memory/Planner/Planner.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 
 struct CsvProblem {
   Problem problem;
@@ -45,6 +45,6 @@ absl::StatusOr<CsvProblem> parseCsv(absl::string_view text);
 /// added at the end where there was none.
 std::string printCsv(const CsvProblem &csv, const Plan &plan);
 
-} // namespace ashlar
+} // namespace ashlar::planner
 
 #endif // ASHLAR_COMPILER_MEMORY_PLANNER_CSV_H

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 using ::testing::HasSubstr;
@@ -142,4 +142,4 @@ TEST(Csv, SurvivesDamage) {
 }
 
 } // namespace
-} // namespace ashlar
+} // namespace ashlar::planner

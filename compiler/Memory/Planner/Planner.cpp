@@ -9,7 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "compiler/Memory/Planner/Portfolio.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -41,11 +41,11 @@ struct Progress {
 
 /// Searches each component whose plan is above what is `enough` for the whole: the capacity, or the
 /// highest peak that another component needs anyway.
-void searchComponents(const planner::Model &model, const planner::OverlapGraph &graph,
+void searchComponents(const Model &model, const OverlapGraph &graph,
                       const std::optional<int64_t> &capacity, const Options &options,
                       Clock::time_point start, Progress &progress) {
-  planner::SearchSpace space(model, graph);
-  planner::PortfolioOptions limits;
+  SearchSpace space(model, graph);
+  PortfolioOptions limits;
   limits.threads = options.threads;
   limits.deadline = deadlineOf(start, options.timeLimit);
   const bool fit = capacity.has_value();
@@ -55,7 +55,7 @@ void searchComponents(const planner::Model &model, const planner::OverlapGraph &
     std::vector<int32_t> items;
   };
   std::vector<Component> open;
-  for (std::vector<int32_t> &items : planner::components(model)) {
+  for (std::vector<int32_t> &items : components(model)) {
     int64_t peak = 0;
     for (int32_t k : items)
       peak = std::max(peak, progress.offsets[k] + model.items[k].height);
@@ -71,8 +71,7 @@ void searchComponents(const planner::Model &model, const planner::OverlapGraph &
       continue;
     }
     limits.workLimit = options.workLimit.value_or(INT64_MAX) - progress.work;
-    planner::PortfolioResult result =
-        planner::improve(space, component.items, progress.offsets, enough, fit, limits);
+    PortfolioResult result = improve(space, component.items, progress.offsets, enough, fit, limits);
     progress.offsets = std::move(result.offsets);
     progress.work += result.work;
     progress.stopped |= result.stopped;
@@ -98,28 +97,28 @@ absl::StatusOr<Plan> planMemory(const Problem &problem, const Options &options) 
         absl::StrCat("work limit ", *options.workLimit, " is negative"));
   if (absl::Status status = validateProblem(problem); !status.ok())
     return status;
-  planner::Model model = planner::buildModel(problem);
-  std::optional<planner::OverlapGraph> graph;
+  Model model = buildModel(problem);
+  std::optional<OverlapGraph> graph;
   const int64_t enough = std::max(model.lowerBound, problem.capacity.value_or(0));
   Progress progress;
   progress.lowerBound = model.lowerBound;
-  progress.offsets = planner::greedyPlan(model, nullptr, enough);
+  progress.offsets = greedyPlan(model, nullptr, enough);
   const bool hopeless = problem.capacity && model.lowerBound > *problem.capacity;
-  if (planner::peakOf(model, progress.offsets) > enough) {
-    graph = planner::buildOverlaps(model, kMostPairs);
+  if (peakOf(model, progress.offsets) > enough) {
+    graph = buildOverlaps(model, kMostPairs);
     if (graph) {
-      std::vector<int64_t> offsets = planner::greedyPlan(model, &*graph, enough);
-      if (planner::peakOf(model, offsets) < planner::peakOf(model, progress.offsets))
+      std::vector<int64_t> offsets = greedyPlan(model, &*graph, enough);
+      if (peakOf(model, offsets) < peakOf(model, progress.offsets))
         progress.offsets = std::move(offsets);
     }
-    if (graph && !hopeless && planner::peakOf(model, progress.offsets) > enough)
+    if (graph && !hopeless && peakOf(model, progress.offsets) > enough)
       searchComponents(model, *graph, problem.capacity, options, start, progress);
     progress.stopped |= !graph;
   }
 
   Plan plan;
-  plan.offsets = planner::bufferOffsets(model, progress.offsets);
-  plan.peak = planner::peakOf(model, progress.offsets);
+  plan.offsets = bufferOffsets(model, progress.offsets);
+  plan.peak = peakOf(model, progress.offsets);
   plan.lowerBound = progress.lowerBound;
   plan.provedOptimal = plan.peak == plan.lowerBound;
   plan.work = progress.work;
@@ -134,4 +133,4 @@ absl::StatusOr<Plan> planMemory(const Problem &problem, const Options &options) 
   return plan;
 }
 
-} // namespace ashlar
+} // namespace ashlar::planner

@@ -25,7 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 
 /// An interval [lower, upper) of a buffer's life in which it needs less than its whole size: only
 /// the bytes [windowLower, windowUpper) relative to its offset, or none at all when they are equal.
@@ -117,6 +117,6 @@ struct Fault {
 };
 Fault faultOf(const absl::Status &status);
 
-} // namespace ashlar
+} // namespace ashlar::planner
 
 #endif // ASHLAR_COMPILER_MEMORY_PLANNER_PLANNER_H

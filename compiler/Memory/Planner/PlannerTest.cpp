@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 using ::testing::HasSubstr;
@@ -293,4 +293,4 @@ TEST(Verify, NamesWhatIsWrongWithAProblem) {
 }
 
 } // namespace
-} // namespace ashlar
+} // namespace ashlar::planner

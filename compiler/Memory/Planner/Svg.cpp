@@ -7,7 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 constexpr double kWidth = 1200, kHeight = 700, kLeft = 110, kTop = 30, kRight = 20, kBottom = 40;
@@ -101,4 +101,4 @@ std::string drawPlan(const Problem &problem, const Plan &plan,
   return svg;
 }
 
-} // namespace ashlar
+} // namespace ashlar::planner

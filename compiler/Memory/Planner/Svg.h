@@ -9,7 +9,7 @@
 
 #include "compiler/Memory/Planner/Planner.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 
 /// Returns a self-contained SVG page of the plan, with the peak, the lower bound and the capacity
 /// as lines. Pointing at a buffer shows its name, life, size and offset. `names` holds one name per
@@ -17,6 +17,6 @@ namespace ashlar {
 std::string drawPlan(const Problem &problem, const Plan &plan,
                      const std::vector<std::string> &names);
 
-} // namespace ashlar
+} // namespace ashlar::planner
 
 #endif // ASHLAR_COMPILER_MEMORY_PLANNER_SVG_H

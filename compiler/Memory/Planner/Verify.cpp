@@ -10,7 +10,7 @@
 #include "compiler/Memory/Planner/Congruence.h"
 #include "compiler/Memory/Planner/Planner.h"
 
-namespace ashlar {
+namespace ashlar::planner {
 namespace {
 
 constexpr int64_t kLimit = int64_t(1) << 61;
@@ -237,11 +237,11 @@ absl::Status validateSums(const std::vector<Buffer> &buffers) {
 absl::Status validateClasses(const std::vector<Buffer> &buffers, const std::vector<Root> &roots) {
   std::vector<int64_t> source(buffers.size(), -1), base(buffers.size(), 0),
       fixed(buffers.size(), -1);
-  std::vector<planner::Congruence> aligned(buffers.size());
+  std::vector<Congruence> aligned(buffers.size());
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Root &root = roots[i];
-    std::optional<planner::Congruence> both = planner::intersect(
-        aligned[root.buffer], planner::alignedAt(root.delta, buffers[i].alignment));
+    std::optional<Congruence> both =
+        intersect(aligned[root.buffer], alignedAt(root.delta, buffers[i].alignment));
     if (!both)
       return invalid(i, "alignment", "alignment ", buffers[i].alignment,
                      " contradicts those of its aliases");
@@ -328,4 +328,4 @@ absl::Status verifyPlan(const Problem &problem, const Plan &plan) {
   return checkDisjoint(buffers, *roots, plan.offsets);
 }
 
-} // namespace ashlar
+} // namespace ashlar::planner
