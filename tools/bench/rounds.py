@@ -87,6 +87,7 @@ def take_turns(contenders, rounds, seconds, measure_peaks, memory, say):
     for contender in contenders:
         if contender.process and contender not in resident:
             contender.process.stop()
+    say(f"  measuring, {rounds} rounds")
     for number in range(rounds):
         peaks.append(measure_peaks())
         present = [contender for contender in contenders if not contender.reason]
