@@ -22,7 +22,8 @@
  * UTF-8; those that come from a handle live as long as it does.
  *
  * Threads: programs, thread pools, memory pools and cancellations are usable from any thread; a
- * session is used by one thread at a time, different sessions by different ones. The library has no
+ * session is used by one thread at a time (a second one gets E0801), different sessions by
+ * different ones; a handle is not released while a call with it is under way. The library has no
  * global state that a caller could change (but by ashlar_guard_mapped_files), and prints nothing.
  */
 #ifndef ASHLAR_H_
@@ -131,6 +132,7 @@ typedef struct ashlar_program_options {
   const ashlar_thread_pool* threads; /* packs the weights; NULL: threads for the purpose */
   ashlar_log_function log;           /* or NULL */
   void* log_context;
+  const char* device; /* "cpu" (or NULL), "cuda", "cuda-emulator" */
 } ashlar_program_options;
 
 ASHLAR_API ashlar_error* ashlar_program_load(const char* path,
@@ -229,7 +231,8 @@ ASHLAR_API ashlar_error* ashlar_session_memory(const ashlar_session* session,
 /* Row-major elements. Inputs: all fields but `bytes` are the caller's. Outputs: `name` chooses one,
  * or the one in this place if NULL; with `data` NULL the session's own memory is shown, valid until
  * its next step; else the elements are copied to `data`, which has `bytes` bytes. dtype, rank,
- * shape and bytes are set; shape is valid until the session's next step. */
+ * shape and bytes are set; shape is valid until the session's next step. A struct that shows the
+ * session's memory may be used again as it is: `data` that lies there counts as NULL. */
 typedef struct ashlar_tensor {
   size_t struct_size;
   const char* name;
@@ -250,12 +253,13 @@ ASHLAR_API void ashlar_cancellation_release(ashlar_cancellation* cancellation);
 typedef struct ashlar_run_options {
   size_t struct_size;
   const ashlar_cancellation* cancellation; /* or NULL */
-  int64_t timeout_us;                      /* from now; 0: none */
+  int64_t timeout_us;                      /* from now; 0, or more than the clock counts: none */
 } ashlar_run_options;
 
 /* Runs one step of an entry. The shapes of the inputs give the step its extents. A step that is
- * refused (E0501 to E0507) leaves the session as it was; one that was cancelled or late leaves the
- * state of a program that has one undefined, until a reset. */
+ * refused (E0501 to E0507), or stopped before its first launch, leaves the session as it was; one
+ * that was cancelled or late between launches leaves the state of a program that has one undefined,
+ * until a reset. */
 ASHLAR_API ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
                                             const ashlar_tensor* inputs, size_t input_count,
                                             ashlar_tensor* outputs, size_t output_count,

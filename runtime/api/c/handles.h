@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -49,6 +50,7 @@ struct ashlar_session {
   };
   std::unique_ptr<ashlar::Session> session;
   std::vector<Views> entries;
+  std::atomic<bool> busy{false};  // a call is under way
 };
 
 struct ashlar_cancellation {
@@ -101,6 +103,20 @@ template <typename T>
 T* Element(T* first, size_t index) {
   using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
   return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first) + index * first->struct_size);
+}
+
+// ReadStruct of an element, which must be as large as the first one says.
+template <typename T>
+absl::Status ReadElement(const T* first, size_t index, const char* name, T* out) {
+  ASHLAR_RETURN_IF_ERROR(ReadStruct(first, name, out));
+  if (index == 0) return absl::OkStatus();
+  const size_t size = first->struct_size;
+  if (size % alignof(T) != 0)
+    return BadCall(name, ": struct_size is ", size, ", no multiple of ", alignof(T));
+  if (const size_t found = Element(first, index)->struct_size; found != size)
+    return BadCall(name, " ", index, " of an array: struct_size is ", found, ", that of the first ",
+                   size);
+  return ReadStruct(Element(first, index), name, out);
 }
 
 }  // namespace ashlar::c_api

@@ -26,6 +26,7 @@ class ProgramOptions(Struct):
         ("threads", c_void_p),
         ("log", LogFunction),
         ("log_context", c_void_p),
+        ("device", c_char_p),
     ]
 
 
@@ -178,7 +179,7 @@ def guard_mapped_files() -> None:
 def explain(code: str) -> str:
     """The page of a code, such as "E0507": what it means and what to do."""
     digits = code.upper().lstrip("E")
-    page = lib.ashlar_explain(int(digits)) if digits.isdigit() else None
+    page = lib.ashlar_explain(int(digits)) if digits.isdecimal() and len(digits) <= 4 else None
     if page is None:
         raise ValueError(f"{code!r} is no error code; they look like E0507")
     return page.decode()
