@@ -37,6 +37,9 @@ class Options {
   // Integers from 0 to `most`.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            int64_t* value, int64_t most = INT64_MAX);
+  // Finite numbers, 0 or more.
+  void Add(const std::string& name, const std::string& value_name, const std::string& help,
+           double* value);
   // --threads: 0 to ThreadPool::kMaxThreads.
   void AddThreads(int64_t* value,
                   const std::string& help = "threads that compute (default: one per core)");
@@ -73,6 +76,9 @@ class Options {
   std::vector<Option> options_, positionals_;
   std::optional<Option> rest_;
 };
+
+// Parses a finite number, "0.5"; nothing else around it.
+std::optional<double> ParseNumber(const std::string& text);
 
 // Parses a decimal integer that fits; nothing else around it.
 std::optional<int64_t> ParseInteger(const std::string& text);
