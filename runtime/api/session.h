@@ -131,6 +131,8 @@ class Session {
 
   const Program& program() const { return bound_->program(); }
   const BoundProgram& bound_program() const { return *bound_; }
+  // For more sessions of it.
+  const std::shared_ptr<const BoundProgram>& shared_program() const { return bound_; }
   const Weights& weights() const { return bound_->weights(); }
   int threads() const { return executor_->size(); }
   Executor& executor() { return *executor_; }

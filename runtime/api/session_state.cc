@@ -133,7 +133,7 @@ absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
     file.Read(state->offset, state->bytes, reinterpret_cast<char*>(values.data()));
     for (int64_t value : values)
       if (absl::Status status = CheckCounter(*state, value); !status.ok())
-        return WithCode(ErrorCode::kBadStateFile, Annotate(status, path));
+        return Annotate(status, path);
   }
   file.Read(0, planned_.state, state_);
   interrupted_ = false;

@@ -174,7 +174,7 @@ TEST_F(CApiTest, ASecondThreadInASessionIsAnError) {
   ashlar_thread_pool_release(threads);
   both.session = session_;
   EXPECT_EQ(Forward(), "");
-  EXPECT_THAT(both.error, HasSubstr("E0801: the session is in use by another thread"));
+  EXPECT_THAT(both.error, HasSubstr("E0801: session: it is in use by another thread"));
   EXPECT_EQ(Take(ashlar_session_reset(session_)), "");
   ashlar_session_release(session_);
   session_ = nullptr;  // its threads end here

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -104,6 +106,29 @@ T* Element(T* first, size_t index) {
   using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
   return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first) + index * first->struct_size);
 }
+
+// Nothing for none; what is farther than the clock can count is none, too.
+std::optional<std::chrono::steady_clock::time_point> DeadlineIn(int64_t timeout_us);
+
+// The session's options, for its owner.
+absl::StatusOr<std::unique_ptr<Session>> CreateSession(const ashlar_program& program,
+                                                       const ashlar_session_options* options);
+
+// Claims a handle for a call, so that two threads in one are an error.
+class Claim {
+ public:
+  explicit Claim(std::atomic<bool>& busy)
+      : busy_(busy), claimed_(!busy.exchange(true, std::memory_order_acquire)) {}
+  ~Claim() {
+    if (claimed_) busy_.store(false, std::memory_order_release);
+  }
+  explicit operator bool() const { return claimed_; }
+
+ private:
+  std::atomic<bool>& busy_;
+  const bool claimed_;
+};
+inline constexpr char kInUse[] = "it is in use by another thread; give each thread its own";
 
 // ReadStruct of an element, which must be as large as the first one says.
 template <typename T>

@@ -81,7 +81,8 @@ absl::Status WriteOutputs(const Session& session, const fb::EntryT& entry,
   return absl::OkStatus();
 }
 
-// Nothing for none; what is farther than the clock can count is none, too.
+}  // namespace
+
 std::optional<std::chrono::steady_clock::time_point> DeadlineIn(int64_t timeout_us) {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point now = Clock::now();
@@ -91,23 +92,19 @@ std::optional<std::chrono::steady_clock::time_point> DeadlineIn(int64_t timeout_
   return now + std::chrono::microseconds(timeout_us);
 }
 
-// Claims a session for a call, so that two threads in one session are an error.
-class Claim {
- public:
-  explicit Claim(ashlar_session& session)
-      : session_(session), claimed_(!session.busy.exchange(true, std::memory_order_acquire)) {}
-  ~Claim() {
-    if (claimed_) session_.busy.store(false, std::memory_order_release);
-  }
-  explicit operator bool() const { return claimed_; }
+absl::StatusOr<std::unique_ptr<Session>> CreateSession(const ashlar_program& program,
+                                                       const ashlar_session_options* options) {
+  ashlar_session_options given;
+  ASHLAR_RETURN_IF_ERROR(ReadStruct(options, "ashlar_session_options", &given));
+  SessionOptions wanted;
+  wanted.threads = given.threads;
+  if (given.thread_pool) wanted.executor = given.thread_pool->executor;
+  if (given.memory_pool) wanted.memory_pool = given.memory_pool->pool;
+  wanted.buffer = given.buffer;
+  wanted.buffer_bytes = given.buffer_bytes;
+  return Session::Create(program.bound, wanted);
+}
 
- private:
-  ashlar_session& session_;
-  const bool claimed_;
-};
-constexpr char kInUse[] = "the session is in use by another thread; give each thread its own";
-
-}  // namespace
 }  // namespace ashlar::c_api
 
 using namespace ashlar;
@@ -118,15 +115,7 @@ ashlar_error* ashlar_session_create(const ashlar_program* program,
                                     ashlar_session** session) {
   ASHLAR_C_REQUIRE(program && session, "program or session is null");
   *session = nullptr;
-  ashlar_session_options given;
-  ASHLAR_C_RETURN_IF_ERROR(ReadStruct(options, "ashlar_session_options", &given));
-  SessionOptions wanted;
-  wanted.threads = given.threads;
-  if (given.thread_pool) wanted.executor = given.thread_pool->executor;
-  if (given.memory_pool) wanted.memory_pool = given.memory_pool->pool;
-  wanted.buffer = given.buffer;
-  wanted.buffer_bytes = given.buffer_bytes;
-  auto made = Session::Create(program->bound, wanted);
+  auto made = CreateSession(*program, options);
   if (!made.ok()) return ToError(made.status());
   *session = new ashlar_session;
   (*session)->session = *std::move(made);
@@ -148,8 +137,8 @@ ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
                                  ashlar_tensor* outputs, size_t output_count,
                                  const ashlar_run_options* options) {
   ASHLAR_C_REQUIRE(session && entry, "session or entry is null");
-  Claim claim(*session);
-  ASHLAR_C_REQUIRE(claim, kInUse);
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   ashlar_run_options given;
   ASHLAR_C_RETURN_IF_ERROR(ReadStruct(options, "ashlar_run_options", &given));
   ASHLAR_C_REQUIRE(given.timeout_us >= 0, "timeout_us is ", given.timeout_us);
@@ -169,8 +158,8 @@ ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
 
 ashlar_error* ashlar_session_reset(ashlar_session* session) {
   ASHLAR_C_REQUIRE(session, "session is null");
-  Claim claim(*session);
-  ASHLAR_C_REQUIRE(claim, kInUse);
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   session->session->Reset();
   return nullptr;
 }
@@ -178,7 +167,7 @@ ashlar_error* ashlar_session_reset(ashlar_session* session) {
 ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
                                          int64_t value) {
   ASHLAR_C_REQUIRE(session && state, "session or state is null");
-  Claim claim(*session);
-  ASHLAR_C_REQUIRE(claim, kInUse);
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->SetCounter(state, value));
 }

@@ -171,6 +171,17 @@ class Program:
         return values
 
 
+def session_options(
+    threads: int, thread_pool: Optional[ThreadPool], memory_pool: Optional[MemoryPool]
+) -> c.SessionOptions:
+    options = c.SessionOptions(threads=threads)
+    if thread_pool is not None:
+        options.thread_pool = thread_pool._handle.value
+    if memory_pool is not None:
+        options.memory_pool = memory_pool._handle.value
+    return options
+
+
 class Session:
     """One user of a program: its arena, its state. Used by one thread at a time; made by Program.session."""
 
@@ -182,11 +193,7 @@ class Session:
         memory_pool: Optional[MemoryPool],
         buffer: Any,
     ) -> None:
-        options = c.SessionOptions(threads=threads)
-        if thread_pool is not None:
-            options.thread_pool = thread_pool._handle.value
-        if memory_pool is not None:
-            options.memory_pool = memory_pool._handle.value
+        options = session_options(threads, thread_pool, memory_pool)
         if buffer is not None:
             self._buffer = view_of(buffer, writable=True)
             options.buffer, options.buffer_bytes = self._buffer.data, self._buffer.bytes

@@ -18,6 +18,7 @@ _DTYPES: List[Tuple[str, Optional[str], Tuple[int, int]]] = [
 _BY_TYPESTR = {typestr: number for number, (_, typestr, _) in enumerate(_DTYPES) if typestr}
 _BY_DLPACK = {code: number for number, (_, _, code) in enumerate(_DTYPES)}
 _CPU = 1
+I64 = 4  # of ashlar_dtype
 
 
 def dtype_name(number: int) -> str:
@@ -210,4 +211,4 @@ def of_output(output: c.Tensor, owner: Any) -> Tensor:
     return Tensor(output.name.decode(), view)
 
 
-__all__ = ["Tensor", "View", "dtype_name", "fill", "of_output", "view_of"]
+__all__ = ["I64", "Tensor", "View", "dtype_name", "fill", "of_output", "view_of"]
