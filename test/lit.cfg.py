@@ -35,6 +35,8 @@ for python in ("python3", "/usr/bin/python3"):
     if shutil.which(python) and subprocess.run([python, "-c", packaging], capture_output=True).returncode == 0:
         config.available_features.add("python-packaging")
         config.substitutions.append(("%packaging_python", python))
+        if subprocess.run([python, "-c", "import jinja2"], capture_output=True).returncode == 0:
+            config.available_features.add("jinja2")
         break
 
 # Whether a test may mount a file system that only it sees.

@@ -86,7 +86,7 @@ void DecoderEntries::buildPrefill() {
   b.beginEntry("prefill");
   DecoderStep step;
   step.ids = b.input("input_ids", {batch, seq}, Attribute(), bounds.vocabulary);
-  Value lengths = b.input("prompt_lengths", {batch}, b.dimDefault(seq), bounds.seq.maximum + 1);
+  Value lengths = b.countInput("prompt_lengths", {batch}, seq, bounds.seq.maximum);
   advance(step, seq, lengths);
   Value hidden = model.layers(step);
   Path last = {"", "last_token"};

@@ -62,11 +62,23 @@ void ModelBuilder::beginEntry(StringRef name) {
 Value ModelBuilder::input(StringRef name, ArrayRef<Dim> dims, Attribute otherwise,
                           std::optional<int64_t> limit) {
   NamedAttrList attrs;
-  attrs.set(kNameAttr, builder.getStringAttr(name));
   if (otherwise)
     attrs.set(kDefaultAttr, otherwise);
   if (limit)
     attrs.set(kRangeAttr, builder.getDenseI64ArrayAttr({0, *limit}));
+  return addInput(name, dims, attrs);
+}
+
+Value ModelBuilder::countInput(StringRef name, ArrayRef<Dim> dims, Dim limit, int64_t bound) {
+  NamedAttrList attrs;
+  attrs.set(kDefaultAttr, dimDefault(limit));
+  attrs.set(kRangeAttr, builder.getDenseI64ArrayAttr({1, bound + 1}));
+  attrs.set(kLimitAttr, dimDefault(limit));
+  return addInput(name, dims, attrs);
+}
+
+Value ModelBuilder::addInput(StringRef name, ArrayRef<Dim> dims, NamedAttrList attrs) {
+  attrs.set(kNameAttr, builder.getStringAttr(name));
   inputAttrs.push_back(attrs.getDictionary(getContext()));
   return function.getBody().front().addArgument(getTensor(dims, i64()),
                                                 getLoc({"", paths.take(name)}));

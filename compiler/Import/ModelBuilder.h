@@ -43,6 +43,9 @@ public:
   /// An i64 input; `otherwise` is its graph.default (null: required), ids lie in [0, limit).
   mlir::Value input(llvm::StringRef name, llvm::ArrayRef<graph::Dim> dims,
                     mlir::Attribute otherwise, std::optional<int64_t> limit);
+  /// An i64 input of numbers in [1, limit], the dimension's extent, which it is where left out.
+  mlir::Value countInput(llvm::StringRef name, llvm::ArrayRef<graph::Dim> dims, graph::Dim limit,
+                         int64_t bound);
   void output(llvm::StringRef name, mlir::Value value);
   void endEntry();
   mlir::Attribute iotaDefault() { return builder.getStringAttr("iota"); }
@@ -101,6 +104,8 @@ public:
   mlir::Type i64() { return builder.getI64Type(); }
 
 private:
+  mlir::Value addInput(llvm::StringRef name, llvm::ArrayRef<graph::Dim> dims,
+                       mlir::NamedAttrList attrs);
   /// The location of a value: its path is `path.OP`, numbered where there are several.
   mlir::Location getValueLoc(const Path &path, llvm::StringRef opName);
 

@@ -142,16 +142,20 @@ FailureOr<Array> makeDefault(func::FuncOp function, unsigned index, RankedTensor
   return array;
 }
 
-LogicalResult checkRange(func::FuncOp function, unsigned index, const Array &array) {
+LogicalResult checkRange(func::FuncOp function, unsigned index, const Array &array,
+                         const Extents &extents) {
   auto range = dyn_cast_or_null<DenseI64ArrayAttr>(function.getArgAttr(index, kRangeAttr));
   if (!range)
     return success();
+  int64_t end = range[1];
+  if (auto limit = function.getArgAttrOfType<FlatSymbolRefAttr>(index, kLimitAttr))
+    end = std::min(end, extents.find(limit.getValue()).value_or(end) + 1);
   for (int64_t element : array.integers)
-    if (element < range[0] || element >= range[1])
+    if (element < range[0] || element >= end)
       return function.emitError() << "input '"
                                   << nameOf(function.getArgAttr(index, kNameAttr), "arg", index)
                                   << "' holds " << element << ", outside [" << range[0] << ", "
-                                  << range[1] << ")";
+                                  << end << ")";
   return success();
 }
 
@@ -183,20 +187,20 @@ FailureOr<std::vector<ArrayPtr>> bindInputs(func::FuncOp function, ArrayRef<Type
     Array array = *input.array;
     array.elementType = type.getElementType();
     array.round(options.precision);
-    if (failed(checkRange(function, index, array)))
-      return failure();
     arguments[index] = std::make_shared<const Array>(std::move(array));
   }
   if (failed(extents.finish(function->getParentOfType<ModuleOp>(),
                             [&] { return function.emitError(); })))
     return failure();
   for (unsigned i = 0; i < arguments.size(); ++i) {
-    if (arguments[i])
-      continue;
-    auto made = makeDefault(function, i, cast<RankedTensorType>(types[i]), extents);
-    if (failed(made) || failed(checkRange(function, i, *made)))
+    if (!arguments[i]) {
+      auto made = makeDefault(function, i, cast<RankedTensorType>(types[i]), extents);
+      if (failed(made))
+        return failure();
+      arguments[i] = std::make_shared<const Array>(std::move(*made));
+    }
+    if (failed(checkRange(function, i, *arguments[i], extents)))
       return failure();
-    arguments[i] = std::make_shared<const Array>(std::move(*made));
   }
   return arguments;
 }

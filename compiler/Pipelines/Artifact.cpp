@@ -237,6 +237,8 @@ std::unique_ptr<fb::ValueT> ArtifactBuilder::toInput(program::InputOp op) {
     value->minimum = (*range)[0];
     value->maximum = std::make_unique<fb::ExtentT>();
     value->maximum->scale = (*range)[1] - 1;
+    if (auto limit = dyn_cast_or_null<program::ExtentAttr>(op.getLimitAttr()))
+      *value->maximum = toExtent(limit, dims);
   }
   return value;
 }

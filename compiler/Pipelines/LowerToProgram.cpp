@@ -254,12 +254,15 @@ void EntryLowering::createInput(BlockArgument argument) {
     defaultValue = toExtentAttr(module.getContext(), Dim::number(number.getInt()));
   else if (auto symbol = dyn_cast_or_null<FlatSymbolRefAttr>(given))
     defaultValue = toExtentAttr(module.getContext(), Dim::named(symbol.getAttr()));
+  Attribute limit;
+  if (auto symbol = function.getArgAttrOfType<FlatSymbolRefAttr>(index, kLimitAttr))
+    limit = toExtentAttr(module.getContext(), Dim::named(symbol.getAttr()));
   program::InputOp::create(builder, argument.getLoc(),
                            function.getArgAttrOfType<StringAttr>(index, kNameAttr),
                            TypeAttr::get(getElementType(argument)), getShape(argument),
                            builder.getI64IntegerAttr(arena.getOffset(argument)),
                            builder.getI64IntegerAttr(getBoundBytes(argument)), defaultValue,
-                           function.getArgAttrOfType<DenseI64ArrayAttr>(index, kRangeAttr));
+                           function.getArgAttrOfType<DenseI64ArrayAttr>(index, kRangeAttr), limit);
 }
 
 void EntryLowering::createOutput(unsigned index, Value value) {

@@ -42,10 +42,12 @@ namespace ashlar::graph {
 ///                          along the last dimension)
 ///   graph.range            array<i64: LOW, HIGH> on an integer argument: elements outside
 ///                          [LOW, HIGH) are an error
+///   graph.limit = @seq     beside a range: elements beyond this dimension's extent are, too
 inline constexpr llvm::StringLiteral kEntryAttr = "graph.entry";
 inline constexpr llvm::StringLiteral kNameAttr = "graph.name";
 inline constexpr llvm::StringLiteral kDefaultAttr = "graph.default";
 inline constexpr llvm::StringLiteral kRangeAttr = "graph.range";
+inline constexpr llvm::StringLiteral kLimitAttr = "graph.limit";
 
 } // namespace ashlar::graph
 

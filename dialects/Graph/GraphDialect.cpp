@@ -224,10 +224,15 @@ static LogicalResult verifySignature(func::FuncOp function) {
                                        "tensors of f64, f32, f16, bf16, i64, i32, i8 or i1";
   auto module = function->getParentOfType<ModuleOp>();
   for (unsigned i = 0; i < function.getNumArguments(); ++i) {
-    auto symbol = function.getArgAttrOfType<FlatSymbolRefAttr>(i, kDefaultAttr);
-    if (symbol && !module.lookupSymbol<DimOp>(symbol.getAttr()))
-      return function.emitOpError() << "argument #" << i << " defaults to " << symbol
-                                    << ", which is no graph.dim of this module";
+    for (StringRef name : {kDefaultAttr, kLimitAttr}) {
+      auto symbol = function.getArgAttrOfType<FlatSymbolRefAttr>(i, name);
+      if (symbol && !module.lookupSymbol<DimOp>(symbol.getAttr()))
+        return function.emitOpError() << "argument #" << i << ": " << name << " is " << symbol
+                                      << ", which is no graph.dim of this module";
+    }
+    if (function.getArgAttr(i, kLimitAttr) && !function.getArgAttr(i, kRangeAttr))
+      return function.emitOpError() << "argument #" << i << ": graph.limit stands beside a "
+                                    << "graph.range, and there is none";
   }
   return success();
 }
@@ -286,6 +291,13 @@ LogicalResult GraphDialect::verifyRegionArgAttribute(Operation *op, unsigned, un
     return op->emitOpError() << "argument #" << index
                              << ": graph.default is an integer, a dimension's symbol or "
                              << "\"iota\", found " << value;
+  }
+  if (name == kLimitAttr) {
+    if (isa<FlatSymbolRefAttr>(attribute.getValue()))
+      return success();
+    return op->emitOpError() << "argument #" << index
+                             << ": graph.limit is a dimension's symbol, found "
+                             << attribute.getValue();
   }
   if (name == kRangeAttr) {
     auto range = dyn_cast<DenseI64ArrayAttr>(attribute.getValue());

@@ -170,9 +170,10 @@ class Program_ValueOp<string mnemonic> : Program_Op<mnemonic, [HasParent<"EntryO
 
 def Program_InputOp : Program_ValueOp<"input"> {
   let summary = "a tensor that the caller gives, at its place in the arena";
-  let description = "`default` (an extent, or \"iota\") fills it where the caller leaves it out; `range` [low, high) checks integers.";
+  let description = "`default` (an extent, or \"iota\") fills it where the caller leaves it out; `range` [low, high) and `limit` (an extent: the largest) check integers.";
   let arguments = (ins StrAttr:$name, TypeAttr:$element_type, Program_Extents:$shape, I64Attr:$offset, I64Attr:$bytes,
-                       OptionalAttr<AnyAttr>:$default_value, OptionalAttr<DenseI64ArrayAttr>:$range);
+                       OptionalAttr<AnyAttr>:$default_value, OptionalAttr<DenseI64ArrayAttr>:$range,
+                       OptionalAttr<AnyAttr>:$limit);
 }
 
 def Program_OutputOp : Program_ValueOp<"output"> { let summary = "a tensor that the caller gets, at its place in the arena"; }

@@ -22,7 +22,8 @@
  * UTF-8; those that come from a handle live as long as it does.
  *
  * Threads: programs, thread pools, memory pools and cancellations are usable from any thread; a
- * session is used by one thread at a time, different sessions by different ones. The library has no
+ * session is used by one thread at a time (a second one gets E0801), different sessions by
+ * different ones; a handle is not released while a call with it is under way. The library has no
  * global state that a caller could change (but by ashlar_guard_mapped_files), and prints nothing.
  */
 #ifndef ASHLAR_H_
@@ -42,7 +43,7 @@ extern "C" {
 #endif
 
 /* Raised when functions or fields are added. */
-#define ASHLAR_API_VERSION 1
+#define ASHLAR_API_VERSION 2
 
 /* ashlar_run_options options = ASHLAR_INIT(ashlar_run_options); */
 #ifdef __cplusplus
@@ -131,6 +132,7 @@ typedef struct ashlar_program_options {
   const ashlar_thread_pool* threads; /* packs the weights; NULL: threads for the purpose */
   ashlar_log_function log;           /* or NULL */
   void* log_context;
+  const char* device; /* "cpu" (or NULL), "cuda", "cuda-emulator" */
 } ashlar_program_options;
 
 ASHLAR_API ashlar_error* ashlar_program_load(const char* path,
@@ -229,7 +231,8 @@ ASHLAR_API ashlar_error* ashlar_session_memory(const ashlar_session* session,
 /* Row-major elements. Inputs: all fields but `bytes` are the caller's. Outputs: `name` chooses one,
  * or the one in this place if NULL; with `data` NULL the session's own memory is shown, valid until
  * its next step; else the elements are copied to `data`, which has `bytes` bytes. dtype, rank,
- * shape and bytes are set; shape is valid until the session's next step. */
+ * shape and bytes are set; shape is valid until the session's next step. A struct that shows the
+ * session's memory may be used again as it is: `data` that lies there counts as NULL. */
 typedef struct ashlar_tensor {
   size_t struct_size;
   const char* name;
@@ -250,12 +253,13 @@ ASHLAR_API void ashlar_cancellation_release(ashlar_cancellation* cancellation);
 typedef struct ashlar_run_options {
   size_t struct_size;
   const ashlar_cancellation* cancellation; /* or NULL */
-  int64_t timeout_us;                      /* from now; 0: none */
+  int64_t timeout_us;                      /* from now; 0, or more than the clock counts: none */
 } ashlar_run_options;
 
 /* Runs one step of an entry. The shapes of the inputs give the step its extents. A step that is
- * refused (E0501 to E0507) leaves the session as it was; one that was cancelled or late leaves the
- * state of a program that has one undefined, until a reset. */
+ * refused (E0501 to E0507), or stopped before its first launch, leaves the session as it was; one
+ * that was cancelled or late between launches leaves the state of a program that has one undefined,
+ * until a reset. */
 ASHLAR_API ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
                                             const ashlar_tensor* inputs, size_t input_count,
                                             ashlar_tensor* outputs, size_t output_count,
@@ -265,6 +269,146 @@ ASHLAR_API ashlar_error* ashlar_session_run(ashlar_session* session, const char*
 ASHLAR_API ashlar_error* ashlar_session_reset(ashlar_session* session);
 ASHLAR_API ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
                                                     int64_t value);
+
+/* ---- text ---- */
+
+/* A vocabulary and its rules: a directory with tokenizer.json, vocab.txt, ..., or one of these
+ * files. Usable from any thread. */
+typedef struct ashlar_tokenizer ashlar_tokenizer;
+ASHLAR_API ashlar_error* ashlar_tokenizer_load(const char* path, ashlar_tokenizer** tokenizer);
+ASHLAR_API void ashlar_tokenizer_release(ashlar_tokenizer* tokenizer);
+/* The id of a token such as "[MASK]"; -1 where there is none. */
+ASHLAR_API int64_t ashlar_tokenizer_find(const ashlar_tokenizer* tokenizer, const char* token);
+
+typedef struct ashlar_encode_options {
+  size_t struct_size;
+  int64_t max_length;        /* ids of a text at most, it is cut to them; 0: no limit */
+  int64_t min_length;        /* the batch is as long as its longest text, or this */
+  int32_t no_special_tokens; /* not 0: none around the texts */
+} ashlar_encode_options;
+
+/* Texts as ids, a batch: arrays of rows * length elements, which live as long as the handle. */
+typedef struct ashlar_encoding ashlar_encoding;
+/* `pairs` is NULL, or has a second text for each. */
+ASHLAR_API ashlar_error* ashlar_tokenizer_encode(const ashlar_tokenizer* tokenizer,
+                                                 const char* const* texts, const char* const* pairs,
+                                                 size_t count, const ashlar_encode_options* options,
+                                                 ashlar_encoding** encoding);
+ASHLAR_API void ashlar_encoding_release(ashlar_encoding* encoding);
+
+typedef struct ashlar_encoded {
+  size_t struct_size;
+  int64_t rows;
+  int64_t length;
+  const int64_t* ids;
+  const int64_t* attention_mask; /* 0 for padding */
+  const int64_t* type_ids;
+  const int64_t*
+      offsets; /* of each id two: bytes [begin, end) of its text; 0, 0 for what was added */
+  const int64_t* sequences; /* 0: of the text, 1: of its pair, -1: of none */
+} ashlar_encoded;
+ASHLAR_API ashlar_error* ashlar_encoding_view(const ashlar_encoding* encoding,
+                                              ashlar_encoded* encoded);
+
+/* The text of ids, `size` bytes and a zero behind them, which the caller releases; special tokens
+ * are left out unless they are kept. */
+ASHLAR_API ashlar_error* ashlar_tokenizer_decode(const ashlar_tokenizer* tokenizer,
+                                                 const int64_t* ids, size_t count,
+                                                 int32_t keep_special_tokens, char** text,
+                                                 size_t* size);
+ASHLAR_API void ashlar_text_release(char* text);
+
+/* The text of ids that come one by one: whole characters at every step. What a step gives lives
+ * until the next. One thread. */
+typedef struct ashlar_decoder ashlar_decoder;
+ASHLAR_API ashlar_error* ashlar_decoder_create(const ashlar_tokenizer* tokenizer,
+                                               int32_t keep_special_tokens,
+                                               ashlar_decoder** decoder);
+ASHLAR_API ashlar_error* ashlar_decoder_push(ashlar_decoder* decoder, int64_t id, const char** text,
+                                             size_t* size);
+/* What was held back; nothing may be pushed after it. */
+ASHLAR_API ashlar_error* ashlar_decoder_finish(ashlar_decoder* decoder, const char** text,
+                                               size_t* size);
+ASHLAR_API void ashlar_decoder_release(ashlar_decoder* decoder);
+
+/* ---- generating ---- */
+
+/* A session of a decoder that continues prompts. `tokenizer` may be NULL: ids in and out. It keeps
+ * what its last sequence has in the cache, and a single prompt that begins with the same tokens
+ * computes only what is new. Used by one thread at a time. */
+typedef struct ashlar_generator ashlar_generator;
+ASHLAR_API ashlar_error* ashlar_generator_create(const ashlar_program* program,
+                                                 const ashlar_session_options* options,
+                                                 const ashlar_tokenizer* tokenizer,
+                                                 ashlar_generator** generator);
+ASHLAR_API void ashlar_generator_release(ashlar_generator* generator);
+/* The tokens that a sequence may have. */
+ASHLAR_API int64_t ashlar_generator_context(const ashlar_generator* generator);
+/* The cache, to a file and back; what is saved is restored into a generator of the same program. */
+ASHLAR_API ashlar_error* ashlar_generator_save(const ashlar_generator* generator, const char* path);
+ASHLAR_API ashlar_error* ashlar_generator_load(ashlar_generator* generator, const char* path);
+
+/* A text, or where that is NULL, ids. */
+typedef struct ashlar_prompt {
+  size_t struct_size;
+  const char* text;
+  const int64_t* tokens;
+  size_t token_count;
+} ashlar_prompt;
+
+/* One more token of a prompt's continuation, with the text that is certain now; a negative token
+ * comes with the last of the text. Not 0 ends this continuation. */
+typedef int32_t (*ashlar_token_function)(void* context, size_t prompt, int64_t token,
+                                         const char* text, size_t size);
+
+/* The filters act in this order: repetition_penalty, temperature, top_k, top_p, min_p. All zero:
+ * the likeliest token each time, 64 of them at most. */
+typedef struct ashlar_generate_options {
+  size_t struct_size;
+  int64_t max_tokens;        /* 0: 64 */
+  double temperature;        /* 0: greedy */
+  int64_t top_k;             /* 0: all */
+  double top_p;              /* 0 or 1: all */
+  double min_p;              /* 0: all */
+  double repetition_penalty; /* 0 or 1: none */
+  uint64_t seed;
+  int64_t beams;                /* 0 or 1: no beam search */
+  int64_t results;              /* of each prompt, the best of its beams; 0: 1 */
+  const double* length_penalty; /* of beams; NULL: 1 */
+  int32_t ignore_eos;           /* not 0: go on after the model's end-of-text tokens */
+  int32_t log_probabilities;    /* not 0: wanted */
+  const int64_t* stop_tokens;   /* others that end a continuation, which includes them */
+  size_t stop_token_count;
+  const char* const* stop_strings; /* end a continuation, before them */
+  size_t stop_string_count;
+  ashlar_token_function on_token; /* or NULL */
+  void* on_token_context;
+  const ashlar_cancellation* cancellation; /* or NULL */
+  int64_t timeout_us;                      /* from now, for all of it; 0: none */
+} ashlar_generate_options;
+
+/* Continuations, `results` of each prompt, in the prompts' order. */
+typedef struct ashlar_generations ashlar_generations;
+ASHLAR_API ashlar_error* ashlar_generator_run(ashlar_generator* generator,
+                                              const ashlar_prompt* prompts, size_t count,
+                                              const ashlar_generate_options* options,
+                                              ashlar_generations** generations);
+ASHLAR_API size_t ashlar_generations_count(const ashlar_generations* generations);
+ASHLAR_API void ashlar_generations_release(ashlar_generations* generations);
+
+typedef struct ashlar_generation {
+  size_t struct_size;
+  size_t prompt;
+  const int64_t* tokens;
+  size_t token_count;
+  const char* text; /* without special tokens; "" without a tokenizer */
+  size_t text_size;
+  const float* log_probabilities; /* of the tokens, in the model's own distribution; or NULL */
+  double score;                   /* of beams */
+  const char* finish; /* why: "length", "stop_token", "stop_string", "context", "caller" */
+} ashlar_generation;
+ASHLAR_API ashlar_error* ashlar_generations_get(const ashlar_generations* generations, size_t index,
+                                                ashlar_generation* generation);
 
 #ifdef __cplusplus
 }

@@ -149,10 +149,8 @@ TEST_F(EmbeddingTest, IsCancelled) {
   absl::Status status = Step(*session, 1, &total, run);
   EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
   EXPECT_THAT(Message(status), HasSubstr("entry 'step', before launch 1 of 1, counter"));
-  // Nobody knows what the state is.
+  // Nothing has begun.
   cancellation.Reset();
-  EXPECT_EQ(CodeOf(Step(*session, 1, &total, run)), ErrorCode::kInterrupted);
-  ASSERT_TRUE(session->SetCounter("count", 1).ok());
   ASSERT_TRUE(Step(*session, 1, &total, run).ok());
   EXPECT_EQ(total, 2);
 }
@@ -183,6 +181,29 @@ TEST_F(EmbeddingTest, IsCancelledFromAnotherThread) {
   EXPECT_THAT(Message(status), HasSubstr("before launch 2 of 2, layer.shift"));
 }
 
+TEST_F(EmbeddingTest, AStepThatIsStoppedHalfwayLeavesAnUndefinedState) {
+  auto& launches = tiny_.program.entries[1]->launches;
+  launches.push_back(std::make_unique<fb::LaunchT>(*launches[0]));
+  bound_ = BindTiny();
+  Cancellation cancellation;
+  SessionOptions options;
+  options.executor = std::make_shared<CancelsMeanwhile>(&cancellation);
+  auto session = Make(options);
+  RunOptions run;
+  run.cancellation = &cancellation;
+  int64_t total = 0;
+  EXPECT_EQ(CodeOf(Step(*session, 1, &total, run)), ErrorCode::kCancelled);
+  EXPECT_EQ(CodeOf(Step(*session, 1, &total)), ErrorCode::kInterrupted);
+  ASSERT_TRUE(session->SetCounter("count", 1).ok());
+  ASSERT_TRUE(Step(*session, 1, &total).ok());
+  EXPECT_EQ(total, 3);  // each launch adds: one before, two now
+  cancellation.Reset();
+  EXPECT_EQ(CodeOf(Step(*session, 1, &total, run)), ErrorCode::kCancelled);
+  session->Reset();
+  ASSERT_TRUE(Step(*session, 1, &total).ok());
+  EXPECT_EQ(total, 2);
+}
+
 TEST_F(EmbeddingTest, HasADeadline) {
   auto session = Make({});
   RunOptions run;
@@ -191,9 +212,8 @@ TEST_F(EmbeddingTest, HasADeadline) {
   ASSERT_TRUE(Step(*session, 1, &total, run).ok());
   run.deadline = std::chrono::steady_clock::now();
   EXPECT_EQ(CodeOf(Step(*session, 1, &total, run)), ErrorCode::kDeadlineExceeded);
-  session->Reset();
   ASSERT_TRUE(Step(*session, 4, &total).ok());
-  EXPECT_EQ(total, 4);
+  EXPECT_EQ(total, 5);
 }
 
 TEST_F(EmbeddingTest, AnArtifactThatIsCutMeanwhileIsAnError) {

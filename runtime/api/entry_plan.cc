@@ -45,6 +45,7 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
 
 absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) const {
   auto where = [&] {
+    if (launch >= launches_.size()) return StrCat("entry '", entry_.name, "'");
     return StrCat("entry '", entry_.name, "', before launch ", launch + 1, " of ", launches_.size(),
                   ", ", launches_[launch].schema->path);
   };
@@ -61,7 +62,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
   using Clock = std::chrono::steady_clock;
   ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
   for (size_t i = 0; i < launches_.size(); ++i) {
-    ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
+    if (i > 0) ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
     PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
     if (profile || options.tracer) begin = Clock::now();
@@ -69,7 +70,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
       launch.extents[e] = Evaluate(*launch.schema->extents[e], dims.data());
     ASHLAR_RETURN_IF_ERROR(launcher.Run(launch, options.tracer));
     if (options.tracer && !launcher.traces_workers())
-      options.tracer->Record(0, static_cast<int>(i), 1, begin);
+      options.tracer->Record(0, static_cast<int>(i), Tracer::kAllItems, begin);
     if (!profile) continue;
     double us = std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
     LaunchTime& time = times_[i];

@@ -29,8 +29,11 @@ class EntryPlan {
   const fb::EntryT& entry() const { return entry_; }
   InputValues& inputs() { return inputs_; }
 
-  // Runs the launches in order at these dims, up to the first that fails. Errors also: Cancelled
-  // and DeadlineExceeded, which name the launch that was next.
+  // Cancelled or DeadlineExceeded where the options say to stop; names the launch that is next.
+  absl::Status CheckStop(size_t launch, const RunOptions& options) const;
+
+  // Runs the launches in order at these dims, up to the first that fails. Errors also: those of
+  // CheckStop, before each launch but the first.
   absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile,
                    const RunOptions& options);
 
@@ -38,8 +41,6 @@ class EntryPlan {
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }
 
  private:
-  absl::Status CheckStop(size_t launch, const RunOptions& options) const;
-
   const fb::EntryT& entry_;
   InputValues inputs_;
   std::vector<PreparedLaunch> launches_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "runtime/api/cpu_launcher.h"
 #include "runtime/api/cuda_launcher.h"
@@ -139,6 +140,7 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
       plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
   ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
+  ASHLAR_RETURN_IF_ERROR(plan->CheckStop(0, options));
   dims_.swap(next_dims_);
   if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
   absl::Status status = plan->Run(dims_, *launcher_, profile_, options);
@@ -187,19 +189,10 @@ void Session::Reset() {
   interrupted_ = false;
 }
 
-absl::Status Session::SetCounter(std::string_view name, int64_t value) {
-  std::vector<std::string_view> counters;
-  for (const auto& state : program().metadata().states) {
-    if (state->dtype != fb::DType::I64) continue;
-    counters.push_back(state->name);
-    if (state->name != name) continue;
-    int64_t* data = reinterpret_cast<int64_t*>(state_ + state->offset);
-    std::fill(data, data + state->bytes / sizeof(int64_t), value);
-    interrupted_ = false;
-    return absl::OkStatus();
-  }
-  return WithCode(ErrorCode::kNoSuchState,
-                  NotFound("no I64 state '", name, "'; there are: ", StrJoin(counters, ", ")));
+bool Session::Owns(const void* data) const {
+  const std::less<const char*> before;  // of pointers into different objects
+  const char* place = static_cast<const char*>(data);
+  return !before(place, memory_.data()) && before(place, memory_.data() + memory_.bytes());
 }
 
 MemoryUse Session::memory() const {

@@ -86,10 +86,10 @@ class Session {
   // `outputs` is set to one view per output, at the step's extents, in the program's order; they
   // are valid until the next Run, Reset or the end of the session. Errors (the step has not begun,
   // state is as it was): names, shapes, elements that do not fit (they say what is expected);
-  // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached.
-  // Cancelled and DeadlineExceeded leave the state of a program that has one undefined: Run refuses
-  // more steps (FailedPrecondition) until Reset or SetCounter. Where a kernel fails on a device,
-  // state is what the launches before it made of it.
+  // OutOfRange for a dimension beyond its bound, or when a limit such as the context is reached;
+  // Cancelled and DeadlineExceeded before the first launch. Between launches these leave the state
+  // of a program that has one undefined: Run refuses more steps (FailedPrecondition) until Reset or
+  // SetCounter. Where a kernel fails on a device, state is what the launches before it made of it.
   absl::Status Run(std::string_view entry, const std::vector<Tensor>& inputs,
                    std::vector<Tensor>* outputs, const RunOptions& options = {});
 
@@ -97,11 +97,42 @@ class Session {
   void Reset();
 
   // Sets all elements of an I64 state, such as the number of tokens in a cache. NotFound lists the
-  // states.
+  // states; OutOfRange for a value that is negative or beyond the state's limit.
   absl::Status SetCounter(std::string_view state, int64_t value);
+
+  // Sequences that the state has room for, each with a part of every state and an element of every
+  // counter; 0 without state.
+  int64_t sequences() const;
+
+  // Sets the first elements of a counter, one per sequence. Errors as of SetCounter.
+  absl::Status SetCounters(std::string_view state, const std::vector<int64_t>& values);
+
+  // The elements of a counter, one per sequence. NotFound lists the counters.
+  absl::StatusOr<std::vector<int64_t>> Counters(std::string_view state) const;
+
+  // Makes sequence `to` what sequence `from` is: caches, counters and all. Unimplemented on a
+  // device with memory of its own.
+  absl::Status CopySequence(int64_t from, int64_t to);
+
+  // Writes the state to a file, under a temporary name that is then renamed, with a `note` of the
+  // caller's beside it. Bytes that are zero take no room. Errors: those of writing;
+  // FailedPrecondition after a step that was stopped halfway; Unimplemented on a device with memory
+  // of its own.
+  absl::Status SaveState(const std::string& path, std::string_view note = "") const;
+
+  // Makes the state what it was when the file was written, by a session of the same program with
+  // the same weights, and returns the note. Errors: those of reading; DataLoss for a file that is
+  // damaged, FailedPrecondition for one of another program or other weights, or whose counters are
+  // beyond their limits. The state is then as it was.
+  absl::StatusOr<std::string> LoadState(const std::string& path);
+
+  // Whether a pointer leads into the session's memory, where its outputs are.
+  bool Owns(const void* data) const;
 
   const Program& program() const { return bound_->program(); }
   const BoundProgram& bound_program() const { return *bound_; }
+  // For more sessions of it.
+  const std::shared_ptr<const BoundProgram>& shared_program() const { return bound_; }
   const Weights& weights() const { return bound_->weights(); }
   int threads() const { return executor_->size(); }
   Executor& executor() { return *executor_; }
@@ -123,6 +154,11 @@ class Session {
   absl::Status TakeMemory(const SessionOptions& options);
   absl::Status MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
+  int64_t CounterLimit(const fb::StateT& state) const;
+  absl::StatusOr<const fb::StateT*> FindCounter(std::string_view name) const;
+  absl::Status CheckCounter(const fb::StateT& state, int64_t value) const;
+  absl::Status CheckStateIsHere(const char* what) const;
+  uint64_t StateIdentity() const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
 
   std::shared_ptr<const BoundProgram> bound_;

@@ -6,7 +6,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "runtime/api/session_test_base.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 
 namespace ashlar {
@@ -131,6 +134,10 @@ TEST_F(SessionTest, ALimitStopsBeforeTheStep) {
   ASSERT_TRUE(step().ok());
   EXPECT_EQ(outputs[0].as<int64_t>()[0], 35);  // the refused step has not added
   EXPECT_FALSE(session->SetCounter("counts", 5).ok());
+  for (int64_t value : {int64_t{-1}, int64_t{7}, std::numeric_limits<int64_t>::min()})
+    EXPECT_EQ(CodeOf(session->SetCounter("count", value)), ErrorCode::kBadCounter) << value;
+  EXPECT_TRUE(session->SetCounter("total", 7).ok());  // has no limit
+  EXPECT_FALSE(session->SetCounter("total", -7).ok());
 }
 
 TEST_F(SessionTest, TakesWhatWasPlannedToTheByte) {

@@ -86,13 +86,14 @@ absl::Status Tracer::Write(const std::string& path) const {
       const Step& step = steps_[piece.step];
       const fb::LaunchT& launch = *step.entry->launches[piece.launch];
       const Work work = WorkOf(program_, launch, step.dims.data());
+      const int64_t items = piece.items == kAllItems ? work.items : piece.items;
       const double share =
-          static_cast<double>(piece.items) / static_cast<double>(std::max<int64_t>(work.items, 1));
+          static_cast<double>(items) / static_cast<double>(std::max<int64_t>(work.items, 1));
       events.push_back(Complete(program_.kernels[launch.kernel]->name, row, piece.begin_ns,
                                 piece.end_ns,
                                 {{"path", launch.path},
                                  {"launch", piece.launch},
-                                 {"items", piece.items},
+                                 {"items", items},
                                  {"bytes", work.bytes() * share},
                                  {"flops", work.flops() * share}}));
     }

@@ -34,7 +34,9 @@ class Tracer {
   void BeginStep(const fb::EntryT& entry, const std::vector<int64_t>& dims);
   void EndStep();
 
-  // Called by `worker`, on its own thread: it has just done `items` of the launch since `begin`.
+  // Called by `worker`, on its own thread: it has just done `items` of the launch since `begin`, or
+  // all that there are.
+  static constexpr int64_t kAllItems = -1;
   using Clock = std::chrono::steady_clock;
   void Record(int worker, int launch, int64_t items, Clock::time_point begin);
 

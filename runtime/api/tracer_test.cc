@@ -67,6 +67,19 @@ TEST_F(TracerTest, TellsWhoDidWhatWhen) {
   EXPECT_NEAR(dense_bytes, 2 * (1280 + kTinyN * 4) + 10 * (kTinyK + kTinyN) * 4, 1e-6);
 }
 
+TEST_F(TracerTest, ALaunchThatIsOnePieceHasAllItsWork) {
+  auto program = LoadTiny();
+  Tracer tracer(program->metadata(), 1);
+  tracer.BeginStep(*program->metadata().entries[0], {2, 3});
+  tracer.Record(0, 1, Tracer::kAllItems, Tracer::Clock::now());
+  tracer.EndStep();
+  for (const auto& event : Written(tracer))
+    if (event["ph"] == "X" && event["tid"] == 0) {
+      EXPECT_EQ(event["args"]["items"], 6);
+      EXPECT_EQ(event["args"]["bytes"], 2 * 6 * kTinyN * 4);
+    }
+}
+
 TEST_F(TracerTest, CountsWhatFindsNoRoom) {
   auto session = MakeSession(1);
   Tracer tracer(session->program().metadata(), 1, /*pieces=*/3);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <locale>
 
 #include "runtime/base/status.h"
 
@@ -36,6 +37,18 @@ TEST(ErrorCode, TheFirstCodeStays) {
   EXPECT_EQ(Message(status), "decode: no room");
   EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
   EXPECT_TRUE(WithCode(ErrorCode::kBadArtifact, absl::OkStatus()).ok());
+}
+
+TEST(Status, MessagesDoNotFollowTheApplicationsLocale) {
+  struct Grouped : std::numpunct<char> {
+    char do_thousands_sep() const override { return '.'; }
+    char do_decimal_point() const override { return ','; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const std::locale before = std::locale::global(std::locale(std::locale(), new Grouped));
+  const std::string text = StrCat(1234567, " ", 0.5, " ", StrJoin(std::vector<int>{1000}, ""));
+  std::locale::global(before);
+  EXPECT_EQ(text, "1234567 0.5 1000");
 }
 
 TEST(ErrorCode, EveryStatusHasOne) {

@@ -7,6 +7,7 @@
 // Abseil's own StrCat is not used because Debian's Abseil does not accept std::string_view.
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -17,10 +18,12 @@
 
 namespace ashlar {
 
-// Returns the parts printed one after the other.
+// Returns the parts printed one after the other; numbers as in C, whatever locale the application
+// has chosen for its own.
 template <typename... Parts>
 std::string StrCat(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   (out << ... << parts);
   return out.str();
 }
@@ -29,6 +32,7 @@ std::string StrCat(const Parts&... parts) {
 template <typename Items>
 std::string StrJoin(const Items& items, std::string_view separator) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());
   bool first = true;
   for (const auto& item : items) {
     if (!first) out << separator;

@@ -10,36 +10,47 @@ namespace ashlar {
 
 absl::StatusOr<MemoryPool::Block> MemoryPool::Take(uint64_t bytes, const char* what) {
   if (bytes == 0) return Block();
-  std::vector<MemoryRegion> evicted;  // released after the lock
-  std::lock_guard<std::mutex> lock(mutex_);
-  auto best = free_.end();
-  for (auto it = free_.begin(); it != free_.end(); ++it)
-    if (it->bytes() >= bytes && it->bytes() - bytes <= bytes / 3 &&
-        (best == free_.end() || it->bytes() < best->bytes()))
-      best = it;
-  if (best != free_.end()) {
-    Block block{std::move(*best), false};
-    free_.erase(best);
-    kept_ -= block.region.bytes();
-    in_use_ += block.region.bytes();
-    return block;
+  std::vector<MemoryRegion> evicted;  // released outside of the lock
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto best = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it)
+      if (it->bytes() >= bytes && it->bytes() - bytes <= bytes / 3 &&
+          (best == free_.end() || it->bytes() < best->bytes()))
+        best = it;
+    if (best != free_.end()) {
+      Block block{std::move(*best), false};
+      free_.erase(best);
+      kept_ -= block.region.bytes();
+      in_use_ += block.region.bytes();
+      return block;
+    }
+    if (bytes > options_.limit || in_use_ > options_.limit - bytes)
+      return WithCode(
+          ErrorCode::kPoolLimit,
+          ResourceExhausted("the memory pool has ", options_.limit, " bytes, ", in_use_,
+                            " of them in use; ", what, " would take ", bytes,
+                            ": close sessions, raise the limit, or compile with smaller bounds"));
+    while (in_use_ + kept_ > options_.limit - bytes) {
+      kept_ -= free_.front().bytes();
+      evicted.push_back(std::move(free_.front()));
+      free_.erase(free_.begin());
+    }
+    in_use_ += bytes;  // so that nobody else takes this room meanwhile
   }
-  if (bytes > options_.limit || in_use_ > options_.limit - bytes)
-    return WithCode(
-        ErrorCode::kPoolLimit,
-        ResourceExhausted("the memory pool has ", options_.limit, " bytes, ", in_use_,
-                          " of them in use; ", what, " would take ", bytes,
-                          ": close sessions, raise the limit, or compile with smaller bounds"));
-  while (in_use_ + kept_ > options_.limit - bytes) {
-    kept_ -= free_.front().bytes();
-    evicted.push_back(std::move(free_.front()));
-    free_.erase(free_.begin());
+  evicted.clear();
+  auto region = MemoryRegion::Allocate(bytes, what, options_.allocator);
+  if (!region.ok()) {
+    Trim();  // what is kept may be what is lacking
+    region = MemoryRegion::Allocate(bytes, what, options_.allocator);
   }
-  ASHLAR_ASSIGN_OR_RETURN(MemoryRegion region,
-                          MemoryRegion::Allocate(bytes, what, options_.allocator));
-  in_use_ += bytes;
-  const bool zero = region.was_zero();
-  return Block{std::move(region), zero};
+  if (!region.ok()) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    in_use_ -= bytes;
+    return region.status();
+  }
+  const bool zero = region->was_zero();
+  return Block{*std::move(region), zero};
 }
 
 void MemoryPool::Return(MemoryRegion region) {

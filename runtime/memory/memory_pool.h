@@ -7,7 +7,7 @@
 //   options.memory_pool = pool;
 //
 // What a session gives back is kept for the next one, touched pages and all, so that a session per
-// request takes no page faults; it is let go where the limit needs it.
+// request takes no page faults; it is let go where the limit needs it, or the system has no more.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ class MemoryPool {
   explicit MemoryPool(const Options& options) : options_(options) {}
 
   // Returns a block for `what`. ResourceExhausted tells the limit, what is in use, and what was
-  // asked for. A kept block is given out again where at most a quarter of it would be idle.
+  // asked for. A kept block is given out again where at most a quarter of it would be idle. The
+  // allocator is called with no lock held.
   absl::StatusOr<Block> Take(uint64_t bytes, const char* what);
 
   // Takes a block back.

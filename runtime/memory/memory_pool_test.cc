@@ -88,6 +88,39 @@ TEST(MemoryPool, AsksTheApplicationsAllocator) {
   EXPECT_EQ(counts.released, 1);
 }
 
+// An allocator of a system with 10000 bytes.
+struct SmallSystem {
+  MemoryPool* pool = nullptr;
+  uint64_t free = 10000, in_use_meanwhile = 0;
+};
+
+TEST(MemoryPool, LetsGoWhatIsKeptWhereTheSystemHasNoMore) {
+  SmallSystem system;
+  Allocator allocator;
+  allocator.context = &system;
+  allocator.allocate = [](void* context, uint64_t bytes, uint64_t alignment) -> void* {
+    auto* system = static_cast<SmallSystem*>(context);
+    system->in_use_meanwhile = system->pool->in_use();  // no lock is held here
+    if (bytes > system->free) return nullptr;
+    system->free -= bytes;
+    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  };
+  allocator.release = [](void* context, void* data, uint64_t bytes) {
+    static_cast<SmallSystem*>(context)->free += bytes;
+    std::free(data);
+  };
+  MemoryPool pool({1 << 20, allocator});
+  system.pool = &pool;
+  pool.Return(std::move(pool.Take(6000, "one")->region));
+  EXPECT_EQ(system.free, 4000u);
+  auto block = pool.Take(9000, "two");
+  ASSERT_TRUE(block.ok()) << block.status();
+  EXPECT_EQ(system.in_use_meanwhile, 9000u);
+  EXPECT_EQ(pool.kept(), 0u);
+  EXPECT_FALSE(pool.Take(9000, "three").ok());
+  EXPECT_EQ(pool.in_use(), 9000u);
+}
+
 TEST(MemoryPool, ServesSeveralThreads) {
   MemoryPool pool({uint64_t{4} * 5000, {}});
   std::vector<std::thread> threads;

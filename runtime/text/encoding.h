@@ -26,7 +26,7 @@ struct Encoding {
   std::vector<int64_t> special_tokens_mask;  // 1 for what stands for no text
   std::vector<Offsets> offsets;
   std::vector<int64_t> sequences;  // 0: of the first text, 1: of the second, -1: of none
-  int64_t full_length = 0;  // of ids, had nothing been cut off or padded
+  int64_t full_length = 0;         // of ids, had nothing been cut off or padded
 };
 
 // Encodings side by side, [size, length], short ones padded.
@@ -35,6 +35,8 @@ struct EncodedBatch {
   std::vector<int64_t> ids;
   std::vector<int64_t> attention_mask;  // 0 for padding
   std::vector<int64_t> type_ids;
+  std::vector<Encoding::Offsets> offsets;
+  std::vector<int64_t> sequences;
   std::vector<int64_t> full_lengths;  // one per text
 };
 

@@ -201,7 +201,8 @@ void Tokenizer::Pad(const Padding& padding, int64_t longest, Encoding* encoding)
 
 absl::StatusOr<EncodedBatch> Tokenizer::EncodeBatch(const std::vector<std::string>& texts,
                                                     const std::vector<std::string>& pairs,
-                                                    int64_t max_length, int64_t min_length) const {
+                                                    int64_t max_length, int64_t min_length,
+                                                    bool add_special_tokens) const {
   if (!pairs.empty() && pairs.size() != texts.size())
     return InvalidArgument(texts.size(), " texts, but ", pairs.size(), " texts to pair them with");
   Truncation truncation;
@@ -212,7 +213,8 @@ absl::StatusOr<EncodedBatch> Tokenizer::EncodeBatch(const std::vector<std::strin
   for (size_t i = 0; i < texts.size(); ++i) {
     std::optional<std::string_view> pair;
     if (!pairs.empty()) pair = pairs[i];
-    ASHLAR_ASSIGN_OR_RETURN(Encoding encoding, Encode(texts[i], pair, truncation));
+    ASHLAR_ASSIGN_OR_RETURN(Encoding encoding,
+                            Encode(texts[i], pair, truncation, add_special_tokens));
     batch.length = std::max<int64_t>(batch.length, static_cast<int64_t>(encoding.ids.size()));
     batch.full_lengths.push_back(encoding.full_length);
     encodings.push_back(std::move(encoding));
@@ -227,6 +229,9 @@ absl::StatusOr<EncodedBatch> Tokenizer::EncodeBatch(const std::vector<std::strin
     batch.attention_mask.insert(batch.attention_mask.end(), encoding.attention_mask.begin(),
                                 encoding.attention_mask.end());
     batch.type_ids.insert(batch.type_ids.end(), encoding.type_ids.begin(), encoding.type_ids.end());
+    batch.offsets.insert(batch.offsets.end(), encoding.offsets.begin(), encoding.offsets.end());
+    batch.sequences.insert(batch.sequences.end(), encoding.sequences.begin(),
+                           encoding.sequences.end());
   }
   return batch;
 }

@@ -70,8 +70,8 @@ class Tokenizer {
   // they say nothing).
   absl::StatusOr<EncodedBatch> EncodeBatch(const std::vector<std::string>& texts,
                                            const std::vector<std::string>& pairs = {},
-                                           int64_t max_length = kNoLimit,
-                                           int64_t min_length = 0) const;
+                                           int64_t max_length = kNoLimit, int64_t min_length = 0,
+                                           bool add_special_tokens = true) const;
 
   // Makes an encoding as long as `padding` says, at least; `longest` is that of its batch.
   static void Pad(const Padding& padding, int64_t longest, Encoding* encoding);

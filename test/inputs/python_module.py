@@ -34,6 +34,21 @@ first = hidden.copy()
 # DLPack, both ways; a capsule that nobody takes frees what it shows, and one that is taken does later.
 through = np.from_dlpack(tensor)
 assert through.ctypes.data == hidden.ctypes.data and (through == first).all()
+try:
+    kept = np.from_dlpack(tensor, copy=True)
+except TypeError:  # an older NumPy
+    kept = None
+assert kept is None or kept.ctypes.data != hidden.ctypes.data and (kept == first).all()
+del kept
+try:
+    tensor.__dlpack__(dl_device=(2, 0))
+    assert False, "a tensor cannot go to another device"
+except BufferError:
+    pass
+capsule = tensor.__dlpack__(copy=True)
+[(_, (_, copied))] = [held for held in _tensors._exported.values() if held[1][1].data != hidden.ctypes.data]
+assert (np.frombuffer(copied.owner, np.float32).reshape(first.shape) == first).all()
+del capsule, copied
 capsule = tensor.__dlpack__()
 assert len(_tensors._exported) == 2
 del capsule, through
@@ -81,13 +96,23 @@ assert code_of(session.run, "forward", {"input_ids": np.ones((1, 2), np.float32)
 assert code_of(session.run, "backward", {}) == "E0501"
 assert code_of(program.session, buffer=aligned[64:]) == "E0403"
 assert "bounds" in ashlar.explain("E0505")
+for name in ("E4294967801", "E9999", "\u00b2", ""):  # the first is 505 in 32 bits
+    try:
+        ashlar.explain(name)
+        assert False, name
+    except ValueError:
+        pass
+scalar = _tensors.view_of(np.float32(1.5))
+assert scalar.shape == () and scalar.owner.ctypes.data == scalar.data
+assert code_of(ashlar.Program, sys.argv[1], device="abacus") == "E0001"
 pool = ashlar.MemoryPool(limit=memory.arena // 2)
 assert code_of(program.session, memory_pool=pool) == "E0402" and pool.in_use == 0
 cancellation = ashlar.Cancellation()
 cancellation.cancel()
 assert code_of(session.run, "forward", {"input_ids": ids}, cancellation=cancellation) == "E0508"
 cancellation.reset()
-session.run("forward", {"input_ids": ids}, cancellation=cancellation, timeout=3600)
+for seconds in (3600, 1e15, float("inf")):
+    session.run("forward", {"input_ids": ids}, cancellation=cancellation, timeout=seconds)
 
 # A file that is cut under the program is an error, not the end.
 ashlar.guard_mapped_files()

@@ -57,6 +57,8 @@ public:
   std::optional<std::vector<interpreter::NamedArray>>
   run(llvm::StringRef entry, llvm::ArrayRef<interpreter::NamedArray> inputs);
   Session &getSession() { return *session; }
+  /// Hands the session over; nothing else is left to do with the module.
+  std::unique_ptr<Session> takeSession() { return std::move(session); }
 
 private:
   mlir::MLIRContext *context = nullptr;

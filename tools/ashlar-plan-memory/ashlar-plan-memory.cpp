@@ -28,7 +28,7 @@ constexpr int kFits = 0, kDoesNotFit = 1, kFault = 2;
 struct Arguments {
   std::string input, output, svg;
   std::optional<int64_t> capacity, work;
-  std::optional<double> seconds;
+  double seconds = -1; // none
   int64_t threads = 1;
 };
 
@@ -54,8 +54,8 @@ std::optional<int> parseArguments(const std::vector<std::string> &words, Argumen
 ashlar::planner::Options toOptions(const Arguments &arguments) {
   ashlar::planner::Options options;
   options.workLimit = arguments.work;
-  if (arguments.seconds)
-    options.timeLimit = *arguments.seconds;
+  if (arguments.seconds >= 0)
+    options.timeLimit = arguments.seconds;
   else if (arguments.work)
     options.timeLimit = 1e12;
   options.threads = static_cast<int>(std::max<int64_t>(arguments.threads, 1));

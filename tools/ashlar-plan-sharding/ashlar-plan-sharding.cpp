@@ -31,7 +31,7 @@ constexpr int kSolved = 0, kNoSolution = 1, kFault = 2;
 struct Arguments {
   std::string input, output;
   std::optional<int64_t> work;
-  std::optional<double> seconds;
+  double seconds = -1; // none
   int64_t threads = 1;
   bool progress = false;
 };
@@ -68,7 +68,7 @@ void printProgress(const ashlar::solver::Progress &progress) {
 ashlar::solver::Options toOptions(const Arguments &arguments, double reading) {
   ashlar::solver::Options options;
   options.workLimit = arguments.work;
-  const double limit = arguments.seconds ? *arguments.seconds : arguments.work ? 1e12 : 60;
+  const double limit = arguments.seconds >= 0 ? arguments.seconds : arguments.work ? 1e12 : 60;
   options.timeLimit = std::max(0.0, limit - reading);
   options.threads = static_cast<int>(std::max<int64_t>(arguments.threads, 1));
   if (arguments.progress)

@@ -295,11 +295,48 @@ TEST_F(DriverTest, GenerateContinuesAText) {
 TEST_F(DriverTest, GenerateRefusesABadPrompt) {
   EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,50"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("element [0, 1] is 50, expected 0..49"));
-  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"}),
-            kFailed);
-  EXPECT_THAT(err_, HasSubstr("'seq' is 17, this artifact was compiled for 1..16"));
+  // Longer than a step takes, 16, is fine; longer than the context is not.
+  const std::string ids = "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1";
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", ids, "--max-tokens=1"}), kOk);
+  EXPECT_EQ(out_, "19\n");  // 3 * 1 + 16
+  EXPECT_EQ(Ashlar({"generate", decoder_, "--prompt-ids", ids + ",1,1,1,1,1"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("prompt 0 has 25 tokens, the context is 24: shorten the prompt, or "
+                              "compile with --context 25 or more [E0507]"));
   EXPECT_EQ(Ashlar({"generate", artifact_, "--prompt-ids", "1"}), kFailed);
-  EXPECT_THAT(err_, HasSubstr("no entry 'decode'"));
+  EXPECT_THAT(err_, AllOf(HasSubstr("no entry 'prefill'"), HasSubstr("[E0514]")));
+}
+
+TEST_F(DriverTest, GenerateDrawsSearchesAndRemembers) {
+  const Arguments command = {"generate", decoder_, "--prompt-ids", "1,2,3", "--max-tokens=4"};
+  auto with = [&](Arguments more) {
+    more.insert(more.begin(), command.begin(), command.end());
+    return Ashlar(more);
+  };
+  ASSERT_EQ(with({"--temperature=2", "--seed=1"}), kOk) << err_;
+  const std::string drawn = out_;
+  ASSERT_EQ(with({"--temperature=2", "--seed=1"}), kOk);
+  EXPECT_EQ(out_, drawn);
+  ASSERT_EQ(with({"--temperature=2", "--seed=2"}), kOk);
+  EXPECT_NE(out_, drawn);
+  ASSERT_EQ(with({"--temperature=2", "--seed=1", "--top-k=1"}), kOk);
+  EXPECT_EQ(out_, "9,30,44,37\n");
+  ASSERT_EQ(with({"--json", "--stop-id=44"}), kOk) << err_;
+  EXPECT_THAT(out_, AllOf(HasSubstr("\"tokens\":[9,30,44]"), HasSubstr("\"stop_token\"")));
+  EXPECT_EQ(with({"--top-p=0"}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("top_p is 0, expected a probability above 0"));
+  for (const char* bad : {"--top-p=x", "--temperature=-1", "--temperature=inf", "--stop=x"})
+    EXPECT_EQ(with({bad}), kUsage) << bad;
+
+  const std::string file = directory_ + "/session";
+  ASSERT_EQ(with({"--session", file}), kOk) << err_;
+  ASSERT_EQ(Ashlar({"generate", decoder_, "--prompt-ids=1,2,3,9,30,44,37", "--max-tokens=2",
+                    "--session", file, "--trace", directory_ + "/trace.json"}),
+            kOk)
+      << err_;
+  EXPECT_EQ(out_, "17,8\n");  // 3 * 37 + 6, 3 * 17 + 7: the first six were in the cache
+  ASSERT_TRUE(WriteFile(file, "ASHLSTAT, but no more").ok());
+  EXPECT_EQ(with({"--session", file}), kFailed);
+  EXPECT_THAT(err_, HasSubstr("[E0513]"));
 }
 
 TEST_F(DriverTest, InspectShowsCostsAndMemory) {

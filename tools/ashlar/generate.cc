@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// ashlar generate: greedy continuation of a text or of token ids. Entry `prefill` takes the prompt,
-// entry `decode` one token a step, both give `logits` [batch, vocabulary].
-#include <algorithm>
-#include <chrono>
-#include <cmath>
+// ashlar generate: continues texts or token ids (runtime/generate).
 #include <cstdio>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
+#include "runtime/base/file.h"
 #include "runtime/base/status.h"
-#include "runtime/text/incremental_decoder.h"
+#include "runtime/generate/generator.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/text_inputs.h"
@@ -19,185 +17,202 @@
 namespace ashlar {
 namespace {
 
-double SecondsSince(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
+struct GenerateRequest {
+  SessionRequest session;
+  std::vector<std::string> texts, ids, stop_ids;
+  std::string vocabulary, session_file;
+  int64_t seed = 0;
+  bool json = false;
+  GenerateOptions options;
+  TraceFile trace;
 
-// The id with the largest logit of the first row; the lowest of equals.
-absl::StatusOr<int64_t> ArgMax(const std::vector<Tensor>& outputs) {
-  for (const Tensor& tensor : outputs) {
-    if (tensor.name != "logits") continue;
-    if (tensor.dtype != DType::kF32 || tensor.shape.size() != 2 || tensor.elements() == 0)
-      return InvalidArgument("expected logits of F32 [batch, vocabulary], found ",
-                             DTypeName(tensor.dtype), " ", ShapeToString(tensor.shape));
-    const float* logits = tensor.as<float>();
-    int64_t best = 0;
-    for (int64_t i = 0; i < tensor.shape[1]; ++i) {
-      if (std::isnan(logits[i])) return DataLoss("the logit of token ", i, " is not a number");
-      if (logits[i] > logits[best]) best = i;
-    }
-    return best;
-  }
-  return NotFound("the entry has no output 'logits'");
-}
-
-// The entry's input_ids as it wants one token: [1] or [1, 1].
-absl::StatusOr<std::vector<int64_t>> TokenShape(const Program& program) {
-  ASHLAR_ASSIGN_OR_RETURN(int entry, program.FindEntry("decode"));
-  for (const auto& input : program.metadata().entries[entry]->inputs)
-    if (input->name == "input_ids") return std::vector<int64_t>(input->shape.size(), 1);
-  return NotFound("entry 'decode' has no input 'input_ids'");
-}
-
-// Prints tokens as they come: text, or ids separated by commas.
-class TokenPrinter {
- public:
-  // `tokenizer` may be null, and must live as long.
-  explicit TokenPrinter(const Tokenizer* tokenizer) {
-    if (tokenizer) decoder_.emplace(*tokenizer);
-  }
-
-  absl::Status Print(int64_t token) {
-    if (!decoder_) {
-      std::cout << (any_ ? "," : "") << token << std::flush;
-    } else {
-      ASHLAR_ASSIGN_OR_RETURN(std::string text, decoder_->Push(token));
-      std::cout << text << std::flush;
-    }
-    any_ = true;
-    return absl::OkStatus();
-  }
-
-  absl::Status Finish() {
-    if (decoder_) {
-      ASHLAR_ASSIGN_OR_RETURN(std::string text, decoder_->Finish());
-      std::cout << text;
-    }
-    if (any_) std::cout << "\n";
-    return absl::OkStatus();
-  }
-
- private:
-  std::optional<IncrementalDecoder> decoder_;
-  bool any_ = false;
+  void AddTo(Options& options_of_command);
+  // What is wrong with it; "" for nothing.
+  std::string Mistake() const;
 };
 
-struct Report {
-  int64_t tokens = 0;
-  double prefill_seconds = 0, decode_seconds = 0;
-  std::string stopped;  // why, where it was not the number of tokens
-};
-
-absl::Status Generate(Session& session, const std::vector<int64_t>& prompt, int64_t max_tokens,
-                      const std::vector<int64_t>& stops, const RunOptions& run,
-                      TokenPrinter* printer, Report* report) {
-  ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> token_shape, TokenShape(session.program()));
-  int64_t token = 0;
-  std::vector<Tensor> outputs;
-  std::vector<Tensor> inputs = {
-      {"input_ids", DType::kI64, {1, static_cast<int64_t>(prompt.size())}, prompt.data()}};
-  auto begin = std::chrono::steady_clock::now();
-  ASHLAR_RETURN_IF_ERROR(session.Run("prefill", inputs, &outputs, run));
-  report->prefill_seconds = SecondsSince(begin);
-  inputs = {{"input_ids", DType::kI64, token_shape, &token}};
-  begin = std::chrono::steady_clock::now();
-  while (report->tokens < max_tokens) {
-    ASHLAR_ASSIGN_OR_RETURN(token, ArgMax(outputs));
-    ASHLAR_RETURN_IF_ERROR(printer->Print(token));
-    ++report->tokens;
-    if (std::find(stops.begin(), stops.end(), token) != stops.end()) {
-      report->stopped = StrCat("stopped at the end-of-text token ", token);
-      break;
-    }
-    if (report->tokens == max_tokens) break;
-    absl::Status status = session.Run("decode", inputs, &outputs, run);
-    if (status.code() == absl::StatusCode::kOutOfRange) {  // the context is full
-      report->stopped = StrCat("stopped: ", Message(status));
-      break;
-    }
-    ASHLAR_RETURN_IF_ERROR(status);
-  }
-  report->decode_seconds = SecondsSince(begin);
-  return absl::OkStatus();
+void GenerateRequest::AddTo(Options& add) {
+  add.Positional("X.ashlar", "the artifact of a decoder", &session.artifact);
+  add.Add("--prompt", "TEXT", "a prompt; several are continued together", &texts);
+  add.Add("--prompt-ids", "1,2,3", "a prompt's token ids instead; what continues it are ids", &ids);
+  add.Add("--vocab", "DIR",
+          "where tokenizer.json, tokenizer.model or another vocabulary lies (default: in the\n"
+          "model's directory, which the artifact remembers)",
+          &vocabulary);
+  add.Add("--max-tokens", "N", "how many tokens to make at most (default: 64)",
+          &options.max_tokens);
+  add.Add("--temperature", "T",
+          "draw the next token, from logits / T (default: 0, always the likeliest)",
+          &options.sampling.temperature);
+  add.Add("--top-k", "K", "of the K likeliest tokens (default: 0, all)", &options.sampling.top_k);
+  add.Add("--top-p", "P", "of the likeliest that have P together (default: 1, all)",
+          &options.sampling.top_p);
+  add.Add("--min-p", "M", "of those M times as likely as the likeliest (default: 0, all)",
+          &options.sampling.min_p);
+  add.Add("--repetition-penalty", "R",
+          "divide logits of tokens that were there by R, or multiply them where negative\n"
+          "(default: 1)",
+          &options.sampling.repetition_penalty);
+  add.Add("--seed", "N", "other draws (default: 0)", &seed);
+  add.Add("--beams", "N", "beam search with N beams (default: 1, none)", &options.beams);
+  add.Add("--results", "N", "of each prompt the N best beams (default: 1)", &options.results);
+  add.Add("--length-penalty", "L",
+          "of beams: divide their sums by length ^ L; more favours long ones (default: 1)",
+          &options.length_penalty);
+  add.Add("--stop", "TEXT", "end before this text (several may be given)", &options.stop_strings);
+  add.Add("--stop-id", "N", "end after this token (several may be given)", &stop_ids);
+  add.Add("--ignore-eos", "go on after the end-of-text token", &options.ignore_eos);
+  add.Add("--json",
+          "print a JSON object for each result instead: tokens, text, log-probabilities, why it\n"
+          "ended",
+          &json);
+  add.Add("--session", "FILE",
+          "restore the cache from FILE, if it is there, and save it there at the end: a prompt\n"
+          "that begins with the same tokens computes only what is new",
+          &session_file);
+  add.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
+          &session.weights_directory);
+  add.AddThreads(&session.threads);
+  trace.AddTo(add);
+  session.AddDeviceTo(add);
+  session.AddTrustTo(add);
+  session.AddCacheTo(add);
 }
 
-void Print(const Report& report, size_t prompt) {
+std::string GenerateRequest::Mistake() const {
+  if (ids.empty() == texts.empty()) return "one of --prompt and --prompt-ids is wanted";
+  if (texts.empty() && !vocabulary.empty()) return "--vocab without --prompt";
+  if (texts.empty() && !options.stop_strings.empty()) return "--stop without --prompt";
+  for (const std::string& list : ids)
+    if (!ParseIntegers(list)) return StrCat("--prompt-ids: expected 1,2,3, found '", list, "'");
+  for (const std::string& id : stop_ids)
+    if (!ParseInteger(id)) return StrCat("--stop-id: expected a token id, found '", id, "'");
+  return "";
+}
+
+// Prints the tokens of one continuation as they come: text, or ids separated by commas.
+bool PrintToken(const GeneratedToken& token, bool is_text, bool* any) {
+  if (is_text)
+    std::cout << token.text << std::flush;
+  else if (token.token >= 0)
+    std::cout << (*any ? "," : "") << token.token << std::flush;
+  *any = true;
+  return true;
+}
+
+void PrintResult(const Generation& result, bool is_text) {
+  std::cout << "--- prompt " << result.prompt + 1 << "\n";
+  std::cout << (is_text ? result.text : StrJoin(result.tokens, ",")) << "\n";
+}
+
+void PrintJson(const Generation& result, bool is_text) {
+  nlohmann::ordered_json object = {{"prompt", result.prompt}};
+  if (is_text) object["text"] = result.text;
+  object["tokens"] = result.tokens;
+  object["log_probabilities"] = result.log_probabilities;
+  object["finish"] = FinishReasonName(result.finish);
+  if (result.score != 0) object["score"] = result.score;
+  std::cout << object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+}
+
+void Report(const Generator& generator, const std::vector<Generation>& results) {
+  const GenerateStats& stats = generator.stats();
+  const size_t prompts = results.back().prompt + 1;
   char line[200];
-  std::snprintf(line, sizeof(line),
-                "prompt: %zu tokens in %.1f ms (%.1f tokens/s); generated: %lld tokens", prompt,
-                report.prefill_seconds * 1e3, static_cast<double>(prompt) / report.prefill_seconds,
-                static_cast<long long>(report.tokens));
+  std::snprintf(line, sizeof(line), "prompt: %lld tokens in %.1f ms",
+                static_cast<long long>(stats.prompt_tokens), stats.prefill_seconds * 1e3);
   std::cerr << line;
-  if (report.tokens > 1) {  // the first comes from the prompt's step
-    std::snprintf(line, sizeof(line), ", %.1f tokens/s",
-                  static_cast<double>(report.tokens - 1) / report.decode_seconds);
+  if (stats.prefill_seconds > 0) {
+    std::snprintf(line, sizeof(line), " (%.1f tokens/s)",
+                  static_cast<double>(stats.prompt_tokens) / stats.prefill_seconds);
     std::cerr << line;
   }
-  std::cerr << "\n" << report.stopped << (report.stopped.empty() ? "" : "\n");
+  std::cerr << "; generated: " << stats.generated_tokens << " tokens";
+  // The first of each comes from the prompt's step.
+  const int64_t decoded = stats.generated_tokens - static_cast<int64_t>(prompts);
+  if (decoded > 0 && stats.decode_seconds > 0) {
+    std::snprintf(line, sizeof(line), ", %.1f tokens/s",
+                  static_cast<double>(decoded) / stats.decode_seconds);
+    std::cerr << line;
+  }
+  std::cerr << "\n";
+  if (results.size() > 1) return;
+  if (results[0].finish == FinishReason::kStopToken)
+    std::cerr << "stopped at the end-of-text token " << results[0].tokens.back() << "\n";
+  if (results[0].finish == FinishReason::kContext)
+    std::cerr << "stopped: the context is full; its limit is " << generator.context()
+              << " tokens (ashlar compile --context)\n";
+}
+
+absl::StatusOr<std::unique_ptr<Generator>> MakeGenerator(const GenerateRequest& request) {
+  ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(request.session));
+  std::shared_ptr<const Tokenizer> tokenizer;
+  if (!request.texts.empty()) {
+    ASHLAR_ASSIGN_OR_RETURN(
+        tokenizer, LoadTokenizer(session->program(), request.vocabulary.empty()
+                                                         ? request.session.weights_directory
+                                                         : request.vocabulary));
+  }
+  ASHLAR_ASSIGN_OR_RETURN(auto generator,
+                          Generator::Create(std::move(session), std::move(tokenizer)));
+  if (IsRegularFile(request.session_file))
+    ASHLAR_RETURN_IF_ERROR(generator->Load(request.session_file));
+  return generator;
+}
+
+absl::Status Generate(GenerateRequest& request) {
+  ASHLAR_ASSIGN_OR_RETURN(auto generator, MakeGenerator(request));
+  GenerateOptions& options = request.options;
+  options.sampling.seed = static_cast<uint64_t>(request.seed);
+  options.log_probabilities = request.json;
+  options.run = request.trace.Begin(generator->session());
+  for (const std::string& id : request.stop_ids) options.stop_tokens.push_back(*ParseInteger(id));
+  const bool is_text = !request.texts.empty();
+  const bool streams =
+      !request.json && options.beams == 1 && request.texts.size() + request.ids.size() == 1;
+  bool any = false;
+  if (streams)
+    options.on_token = [&](const GeneratedToken& t) { return PrintToken(t, is_text, &any); };
+  std::vector<std::vector<int64_t>> ids;
+  for (const std::string& list : request.ids) ids.push_back(*ParseIntegers(list));
+  auto results =
+      is_text ? generator->GenerateText(request.texts, options) : generator->Generate(ids, options);
+  if (any) std::cout << "\n";
+  absl::Status status = results.status();
+  if (absl::Status traced = request.trace.Finish(); status.ok()) status = traced;
+  if (status.ok() && !request.session_file.empty()) status = generator->Save(request.session_file);
+  ASHLAR_RETURN_IF_ERROR(status);
+  for (const Generation& result : *results) {
+    if (request.json)
+      PrintJson(result, is_text);
+    else if (!streams)
+      PrintResult(result, is_text);
+  }
+  Report(*generator, *results);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 int GenerateMain(const Arguments& args) {
-  SessionRequest request;
-  std::string ids, text, vocabulary;
-  int64_t max_tokens = 64;
-  bool ignore_eos = false;
-  TraceFile trace;
+  GenerateRequest request;
   Options options(
       "generate",
-      "Continues a prompt, always with the likeliest token. The text (or the ids, separated by\n"
-      "commas) comes on stdout as it is made; tokens per second on stderr at the end.",
+      "Continues prompts, with the likeliest token each time, or with draws (--temperature), or "
+      "by\n"
+      "beam search. The text (or the ids, separated by commas) comes on stdout, as it is made "
+      "where\n"
+      "there is one prompt; tokens per second on stderr at the end. --temperature, --top-k, "
+      "--top-p\n"
+      "and --min-p act in this order, after the penalty. The same seed gives the same tokens.",
       "examples:\n"
       "  ashlar generate llama.ashlar --prompt 'Once upon a time' --max-tokens 32\n"
-      "  ashlar generate llama.ashlar --prompt-ids 1,403,407 --max-tokens 32");
-  options.Positional("X.ashlar", "the artifact of a decoder", &request.artifact);
-  options.Add("--prompt", "TEXT", "the prompt; what continues it is printed as text", &text);
-  options.Add("--prompt-ids", "1,2,3", "the prompt's token ids instead", &ids);
-  options.Add("--vocab", "DIR",
-              "where tokenizer.json, tokenizer.model or another vocabulary lies (default: in the\n"
-              "model's directory, which the artifact remembers)",
-              &vocabulary);
-  options.Add("--max-tokens", "N", "how many tokens to make at most (default: 64)", &max_tokens);
-  options.Add("--ignore-eos", "go on after the end-of-text token", &ignore_eos);
-  options.Add("--weights", "DIR", "the checkpoint's directory, where it is not where it was",
-              &request.weights_directory);
-  options.AddThreads(&request.threads);
-  trace.AddTo(options);
-  request.AddDeviceTo(options);
-  request.AddTrustTo(options);
-  request.AddCacheTo(options);
+      "  ashlar generate llama.ashlar --prompt 'Once upon a time' --temperature 0.8 --top-p 0.95\n"
+      "  ashlar generate llama.ashlar --prompt-ids 1,403,407 --beams 4 --json");
+  request.AddTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
-  if (ids.empty() == text.empty())
-    return options.UsageError("one of --prompt and --prompt-ids is wanted");
-  if (text.empty() && !vocabulary.empty()) return options.UsageError("--vocab without --prompt");
-  std::optional<std::vector<int64_t>> prompt = ParseIntegers(ids);
-  if (text.empty() && !prompt)
-    return options.UsageError(StrCat("--prompt-ids: expected 1,2,3, found '", ids, "'"));
-  auto session = OpenSession(request);
-  if (!session.ok()) return Fail(session.status());
-  const Program& program = (*session)->program();
-  std::unique_ptr<const Tokenizer> tokenizer;
-  if (!text.empty()) {
-    auto loaded =
-        LoadTokenizer(program, vocabulary.empty() ? request.weights_directory : vocabulary);
-    if (!loaded.ok()) return Fail(loaded.status());
-    tokenizer = std::move(*loaded);
-    auto encoding = tokenizer->Encode(text);
-    if (!encoding.ok()) return Fail(encoding.status());
-    prompt = std::move(encoding->ids);
-  }
-  std::vector<int64_t> stops;
-  std::string eos(program.Property("eos_token_id"));
-  if (!ignore_eos && !eos.empty()) stops = ParseIntegers(eos).value_or(std::vector<int64_t>());
-  Report report;
-  TokenPrinter printer(tokenizer.get());
-  absl::Status status =
-      Generate(**session, *prompt, max_tokens, stops, trace.Begin(**session), &printer, &report);
-  if (absl::Status finished = printer.Finish(); status.ok()) status = finished;
-  if (absl::Status traced = trace.Finish(); status.ok()) status = traced;
-  if (!status.ok()) return Fail(status);
-  Print(report, prompt->size());
+  if (std::string mistake = request.Mistake(); !mistake.empty()) return options.UsageError(mistake);
+  if (absl::Status status = Generate(request); !status.ok()) return Fail(status);
   return kOk;
 }
 

@@ -2,6 +2,8 @@
 #include "tools/ashlar/options.h"
 
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
 
 #include "runtime/base/status.h"
@@ -61,16 +63,14 @@ void Options::Add(const std::string& name, const std::string& value_name, const 
 }
 
 void Options::Add(const std::string& name, const std::string& value_name, const std::string& help,
-                  std::optional<double>* value) {
-  options_.push_back(
-      {name, value_name, help,
-       [value](const std::string& text) {
-         double number;
-         auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-         *value = number;
-         return error == std::errc() && end == text.data() + text.size() && number >= 0;
-       },
-       std::nullopt, "a number from 0"});
+                  double* value) {
+  options_.push_back({name, value_name, help,
+                      [value](const std::string& text) {
+                        std::optional<double> number = ParseNumber(text);
+                        if (number) *value = *number;
+                        return number && *number >= 0;
+                      },
+                      std::nullopt, "a number, 0 or more"});
 }
 
 void Options::AddThreads(int64_t* value, const std::string& help) {
@@ -181,6 +181,14 @@ std::string Options::Help() const {
   for (const Option& option : options_) line(option);
   line({"--help", "", "this text", nullptr});
   return usage + lines + (examples_.empty() ? "" : "\n" + examples_ + "\n");
+}
+
+std::optional<double> ParseNumber(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || end != text.c_str() + text.size() || !std::isfinite(value))
+    return std::nullopt;
+  return value;
 }
 
 std::optional<int64_t> ParseInteger(const std::string& text) {

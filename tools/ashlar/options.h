@@ -42,9 +42,9 @@ class Options {
            int64_t* value, int64_t most = INT64_MAX);
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
            std::optional<int64_t>* value);
-  // Numbers of zero and more.
+  // Finite numbers, 0 or more.
   void Add(const std::string& name, const std::string& value_name, const std::string& help,
-           std::optional<double>* value);
+           double* value);
   // --threads: 0 to ThreadPool::kMaxThreads.
   void AddThreads(int64_t* value,
                   const std::string& help = "threads that compute (default: one per core)");
@@ -81,6 +81,9 @@ class Options {
   std::vector<Option> options_, positionals_;
   std::optional<Option> rest_;
 };
+
+// Parses a finite number, "0.5"; nothing else around it.
+std::optional<double> ParseNumber(const std::string& text);
 
 // Parses a decimal integer that fits; nothing else around it.
 std::optional<int64_t> ParseInteger(const std::string& text);

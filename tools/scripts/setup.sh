@@ -3,7 +3,7 @@
 set -euo pipefail
 
 packages=(
-  g++ cmake ninja-build ccache git ca-certificates python3 python3-numpy python3-pip python3-setuptools python3-wheel pkg-config
+  g++ cmake ninja-build ccache git ca-certificates python3 python3-numpy python3-jinja2 python3-pip python3-setuptools python3-wheel pkg-config
   clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   libabsl-dev libgtest-dev libgmock-dev libflatbuffers-dev flatbuffers-compiler
   nlohmann-json3-dev libicu-dev zlib1g-dev libzstd-dev libxxhash-dev libsodium-dev minisign

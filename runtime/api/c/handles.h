@@ -4,8 +4,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +52,7 @@ struct ashlar_session {
   };
   std::unique_ptr<ashlar::Session> session;
   std::vector<Views> entries;
+  std::atomic<bool> busy{false};  // a call is under way
 };
 
 struct ashlar_cancellation {
@@ -101,6 +105,43 @@ template <typename T>
 T* Element(T* first, size_t index) {
   using Byte = std::conditional_t<std::is_const_v<T>, const char, char>;
   return reinterpret_cast<T*>(reinterpret_cast<Byte*>(first) + index * first->struct_size);
+}
+
+// Nothing for none; what is farther than the clock can count is none, too.
+std::optional<std::chrono::steady_clock::time_point> DeadlineIn(int64_t timeout_us);
+
+// The session's options, for its owner.
+absl::StatusOr<std::unique_ptr<Session>> CreateSession(const ashlar_program& program,
+                                                       const ashlar_session_options* options);
+
+// Claims a handle for a call, so that two threads in one are an error.
+class Claim {
+ public:
+  explicit Claim(std::atomic<bool>& busy)
+      : busy_(busy), claimed_(!busy.exchange(true, std::memory_order_acquire)) {}
+  ~Claim() {
+    if (claimed_) busy_.store(false, std::memory_order_release);
+  }
+  explicit operator bool() const { return claimed_; }
+
+ private:
+  std::atomic<bool>& busy_;
+  const bool claimed_;
+};
+inline constexpr char kInUse[] = "it is in use by another thread; give each thread its own";
+
+// ReadStruct of an element, which must be as large as the first one says.
+template <typename T>
+absl::Status ReadElement(const T* first, size_t index, const char* name, T* out) {
+  ASHLAR_RETURN_IF_ERROR(ReadStruct(first, name, out));
+  if (index == 0) return absl::OkStatus();
+  const size_t size = first->struct_size;
+  if (size % alignof(T) != 0)
+    return BadCall(name, ": struct_size is ", size, ", no multiple of ", alignof(T));
+  if (const size_t found = Element(first, index)->struct_size; found != size)
+    return BadCall(name, " ", index, " of an array: struct_size is ", found, ", that of the first ",
+                   size);
+  return ReadStruct(Element(first, index), name, out);
 }
 
 }  // namespace ashlar::c_api

@@ -72,6 +72,7 @@ ashlar_error* ashlar_program_load(const char* path, const ashlar_program_options
   BindOptions bind;
   if (given.weights_directory) bind.weights_directory = given.weights_directory;
   if (given.cache_directory) bind.cache.directory = given.cache_directory;
+  if (given.device) bind.device = given.device;
   if (given.threads) bind.executor = given.threads->executor;
   if (given.log)
     bind.log = [log = given.log, context = given.log_context](LogLevel level,

@@ -13,8 +13,7 @@ absl::Status ReadInputs(const ashlar_tensor* inputs, size_t count, std::vector<T
   tensors->resize(count);
   for (size_t i = 0; i < count; ++i) {
     ashlar_tensor given;
-    if (absl::Status read = ReadStruct(Element(inputs, i), "ashlar_tensor", &given); !read.ok())
-      return read;
+    ASHLAR_RETURN_IF_ERROR(ReadElement(inputs, i, "ashlar_tensor", &given));
     if (!given.name) return BadCall("input ", i, " has no name");
     if (given.dtype < 0 || given.dtype > ASHLAR_U64)
       return BadCall("input '", given.name, "': dtype ", given.dtype, " is none of ashlar_dtype");
@@ -47,21 +46,22 @@ absl::Status CheckOutputs(const fb::EntryT& entry, ashlar_tensor* outputs, size_
   if (count > 0 && !outputs) return BadCall("outputs is null");
   for (size_t i = 0; i < count; ++i) {
     ashlar_tensor given;
-    if (absl::Status read = ReadStruct(Element(outputs, i), "ashlar_tensor", &given); !read.ok())
-      return read;
+    ASHLAR_RETURN_IF_ERROR(ReadElement(outputs, i, "ashlar_tensor", &given));
     if (auto chosen = ChooseOutput(entry, given, i); !chosen.ok()) return chosen.status();
   }
   return absl::OkStatus();
 }
 
-absl::Status WriteOutputs(const fb::EntryT& entry, const std::vector<Tensor>& tensors,
-                          ashlar_tensor* outputs, size_t count) {
+absl::Status WriteOutputs(const Session& session, const fb::EntryT& entry,
+                          const std::vector<Tensor>& tensors, ashlar_tensor* outputs,
+                          size_t count) {
   for (size_t i = 0; i < count; ++i) {
     ashlar_tensor given;
-    (void)ReadStruct(Element(outputs, i), "ashlar_tensor", &given);
-    const Tensor& tensor = tensors[*ChooseOutput(entry, given, i)];
+    ASHLAR_RETURN_IF_ERROR(ReadElement(outputs, i, "ashlar_tensor", &given));
+    const size_t output = *ChooseOutput(entry, given, i);
+    const Tensor& tensor = tensors[output];
     const uint64_t bytes = static_cast<uint64_t>(tensor.elements()) * DTypeSize(tensor.dtype);
-    if (given.data) {
+    if (given.data && !session.Owns(given.data)) {
       if (given.bytes < bytes)
         return WithCode(ErrorCode::kBadBuffer,
                         InvalidArgument("output '", tensor.name, "' has ", bytes,
@@ -71,17 +71,40 @@ absl::Status WriteOutputs(const fb::EntryT& entry, const std::vector<Tensor>& te
     } else {
       given.data = const_cast<void*>(tensor.data);
     }
-    given.name = tensor.name.c_str();
+    given.name = entry.outputs[output]->name.c_str();
     given.dtype = static_cast<int32_t>(tensor.dtype);
     given.rank = static_cast<int32_t>(tensor.shape.size());
     given.shape = tensor.shape.data();
     given.bytes = bytes;
-    (void)WriteStruct(given, "ashlar_tensor", Element(outputs, i));
+    ASHLAR_RETURN_IF_ERROR(WriteStruct(given, "ashlar_tensor", Element(outputs, i)));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
+
+std::optional<std::chrono::steady_clock::time_point> DeadlineIn(int64_t timeout_us) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point now = Clock::now();
+  const auto most =
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::time_point::max() - now);
+  if (timeout_us == 0 || timeout_us >= most.count()) return std::nullopt;
+  return now + std::chrono::microseconds(timeout_us);
+}
+
+absl::StatusOr<std::unique_ptr<Session>> CreateSession(const ashlar_program& program,
+                                                       const ashlar_session_options* options) {
+  ashlar_session_options given;
+  ASHLAR_RETURN_IF_ERROR(ReadStruct(options, "ashlar_session_options", &given));
+  SessionOptions wanted;
+  wanted.threads = given.threads;
+  if (given.thread_pool) wanted.executor = given.thread_pool->executor;
+  if (given.memory_pool) wanted.memory_pool = given.memory_pool->pool;
+  wanted.buffer = given.buffer;
+  wanted.buffer_bytes = given.buffer_bytes;
+  return Session::Create(program.bound, wanted);
+}
+
 }  // namespace ashlar::c_api
 
 using namespace ashlar;
@@ -92,15 +115,7 @@ ashlar_error* ashlar_session_create(const ashlar_program* program,
                                     ashlar_session** session) {
   ASHLAR_C_REQUIRE(program && session, "program or session is null");
   *session = nullptr;
-  ashlar_session_options given;
-  ASHLAR_C_RETURN_IF_ERROR(ReadStruct(options, "ashlar_session_options", &given));
-  SessionOptions wanted;
-  wanted.threads = given.threads;
-  if (given.thread_pool) wanted.executor = given.thread_pool->executor;
-  if (given.memory_pool) wanted.memory_pool = given.memory_pool->pool;
-  wanted.buffer = given.buffer;
-  wanted.buffer_bytes = given.buffer_bytes;
-  auto made = Session::Create(program->bound, wanted);
+  auto made = CreateSession(*program, options);
   if (!made.ok()) return ToError(made.status());
   *session = new ashlar_session;
   (*session)->session = *std::move(made);
@@ -122,6 +137,8 @@ ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
                                  ashlar_tensor* outputs, size_t output_count,
                                  const ashlar_run_options* options) {
   ASHLAR_C_REQUIRE(session && entry, "session or entry is null");
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   ashlar_run_options given;
   ASHLAR_C_RETURN_IF_ERROR(ReadStruct(options, "ashlar_run_options", &given));
   ASHLAR_C_REQUIRE(given.timeout_us >= 0, "timeout_us is ", given.timeout_us);
@@ -134,14 +151,15 @@ ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
   ASHLAR_C_RETURN_IF_ERROR(CheckOutputs(schema, outputs, output_count));
   RunOptions run;
   if (given.cancellation) run.cancellation = &given.cancellation->cancellation;
-  if (given.timeout_us > 0)
-    run.deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(given.timeout_us);
+  run.deadline = DeadlineIn(given.timeout_us);
   ASHLAR_C_RETURN_IF_ERROR(session->session->Run(entry, views.inputs, &views.outputs, run));
-  return ToError(WriteOutputs(schema, views.outputs, outputs, output_count));
+  return ToError(WriteOutputs(*session->session, schema, views.outputs, outputs, output_count));
 }
 
 ashlar_error* ashlar_session_reset(ashlar_session* session) {
   ASHLAR_C_REQUIRE(session, "session is null");
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   session->session->Reset();
   return nullptr;
 }
@@ -149,5 +167,7 @@ ashlar_error* ashlar_session_reset(ashlar_session* session) {
 ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
                                          int64_t value) {
   ASHLAR_C_REQUIRE(session && state, "session or state is null");
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->SetCounter(state, value));
 }

@@ -29,8 +29,23 @@ func.func @f(%x: tensor<4xi16> {graph.name = "x"}) attributes {graph.entry} {
 
 // -----
 
-// expected-error @+1 {{argument #0 defaults to @nope, which is no graph.dim of this module}}
+// expected-error @+1 {{argument #0: graph.default is @nope, which is no graph.dim of this module}}
 func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.default = @nope}) attributes {graph.entry} {
+  return
+}
+
+// -----
+
+graph.dim @seq from 1 to 8
+// expected-error @+1 {{argument #0: graph.limit stands beside a graph.range, and there is none}}
+func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.limit = @seq}) attributes {graph.entry} {
+  return
+}
+
+// -----
+
+// expected-error @+1 {{argument #0: graph.limit is a dimension's symbol, found 7}}
+func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.limit = 7 : i64}) attributes {graph.entry} {
   return
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pathlib
-from ctypes import POINTER, c_char_p, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 from typing import Any, Optional
 
 LogFunction = ctypes.CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
@@ -26,6 +26,7 @@ class ProgramOptions(Struct):
         ("threads", c_void_p),
         ("log", LogFunction),
         ("log_context", c_void_p),
+        ("device", c_char_p),
     ]
 
 
@@ -84,6 +85,80 @@ class RunOptions(Struct):
     _fields_ = [("struct_size", c_size_t), ("cancellation", c_void_p), ("timeout_us", c_int64)]
 
 
+class EncodeOptions(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_length", c_int64),
+        ("min_length", c_int64),
+        ("no_special_tokens", c_int32),
+    ]
+
+
+class Encoded(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("rows", c_int64),
+        ("length", c_int64),
+        ("ids", c_void_p),
+        ("attention_mask", c_void_p),
+        ("type_ids", c_void_p),
+        ("offsets", c_void_p),
+        ("sequences", c_void_p),
+    ]
+
+
+class Prompt(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("text", c_char_p),
+        ("tokens", POINTER(c_int64)),
+        ("token_count", c_size_t),
+    ]
+
+
+TokenFunction = ctypes.CFUNCTYPE(c_int32, c_void_p, c_size_t, c_int64, c_void_p, c_size_t)
+
+
+class GenerateOptions(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_tokens", c_int64),
+        ("temperature", c_double),
+        ("top_k", c_int64),
+        ("top_p", c_double),
+        ("min_p", c_double),
+        ("repetition_penalty", c_double),
+        ("seed", c_uint64),
+        ("beams", c_int64),
+        ("results", c_int64),
+        ("length_penalty", POINTER(c_double)),
+        ("ignore_eos", c_int32),
+        ("log_probabilities", c_int32),
+        ("stop_tokens", POINTER(c_int64)),
+        ("stop_token_count", c_size_t),
+        ("stop_strings", POINTER(c_char_p)),
+        ("stop_string_count", c_size_t),
+        ("on_token", TokenFunction),
+        ("on_token_context", c_void_p),
+        ("cancellation", c_void_p),
+        ("timeout_us", c_int64),
+    ]
+
+
+class Generation(Struct):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("prompt", c_size_t),
+        ("tokens", POINTER(c_int64)),
+        ("token_count", c_size_t),
+        ("text", c_void_p),
+        ("text_size", c_size_t),
+        ("log_probabilities", POINTER(c_float)),
+        ("score", c_double),
+        ("finish", c_char_p),
+    ]
+
+
 class AshlarError(RuntimeError):
     """An error of the runtime; `code` is stable, such as "E0507", and `explain(code)` has its page."""
 
@@ -137,6 +212,29 @@ def _load() -> ctypes.CDLL:
         "cancellation_release": (None, c_void_p),
         "session_run": (
             error, c_void_p, c_char_p, POINTER(Tensor), c_size_t, POINTER(Tensor), c_size_t, POINTER(RunOptions)),
+        "tokenizer_load": (error, c_char_p, out),
+        "tokenizer_release": (None, c_void_p),
+        "tokenizer_find": (c_int64, c_void_p, c_char_p),
+        "tokenizer_encode": (
+            error, c_void_p, POINTER(c_char_p), POINTER(c_char_p), c_size_t, POINTER(EncodeOptions), out),
+        "encoding_view": (error, c_void_p, POINTER(Encoded)),
+        "encoding_release": (None, c_void_p),
+        "tokenizer_decode": (
+            error, c_void_p, POINTER(c_int64), c_size_t, c_int32, POINTER(c_void_p), POINTER(c_size_t)),
+        "text_release": (None, c_void_p),
+        "decoder_create": (error, c_void_p, c_int32, out),
+        "decoder_push": (error, c_void_p, c_int64, POINTER(c_void_p), POINTER(c_size_t)),
+        "decoder_finish": (error, c_void_p, POINTER(c_void_p), POINTER(c_size_t)),
+        "decoder_release": (None, c_void_p),
+        "generator_create": (error, c_void_p, POINTER(SessionOptions), c_void_p, out),
+        "generator_release": (None, c_void_p),
+        "generator_context": (c_int64, c_void_p),
+        "generator_save": (error, c_void_p, c_char_p),
+        "generator_load": (error, c_void_p, c_char_p),
+        "generator_run": (error, c_void_p, POINTER(Prompt), c_size_t, POINTER(GenerateOptions), out),
+        "generations_count": (c_size_t, c_void_p),
+        "generations_get": (error, c_void_p, c_size_t, POINTER(Generation)),
+        "generations_release": (None, c_void_p),
         "session_reset": (error, c_void_p),
         "session_set_counter": (error, c_void_p, c_char_p, c_int64),
     }
@@ -178,7 +276,7 @@ def guard_mapped_files() -> None:
 def explain(code: str) -> str:
     """The page of a code, such as "E0507": what it means and what to do."""
     digits = code.upper().lstrip("E")
-    page = lib.ashlar_explain(int(digits)) if digits.isdigit() else None
+    page = lib.ashlar_explain(int(digits)) if digits.isdecimal() and len(digits) <= 4 else None
     if page is None:
         raise ValueError(f"{code!r} is no error code; they look like E0507")
     return page.decode()

@@ -44,6 +44,11 @@ def _memory(function: Any, *arguments: Any) -> Memory:
     return Memory(memory.arena, memory.scratch, memory.state, memory.weights)
 
 
+def microseconds(timeout: float) -> int:
+    """Seconds as the library takes them, where 0 is no limit."""
+    return max(1, min(int(min(timeout, 1e12) * 1e6), 2**63 - 1))
+
+
 class ThreadPool:
     """Threads that sessions share, the caller's among them (0: one per core)."""
 
@@ -92,10 +97,12 @@ class Program:
         cache: Union[str, "os.PathLike[str]", None] = None,
         threads: Optional[ThreadPool] = None,
         log: Optional[Callable[[int, str], None]] = None,
+        device: str = "cpu",
     ) -> None:
         """`weights` is the checkpoint's directory where it is not where it was; `cache` is where packed weights are
-        kept; `log(level, message)` is told what is no error (0 informs, 1 warns)."""
-        options = c.ProgramOptions()
+        kept; `log(level, message)` is told what is no error (0 informs, 1 warns); `device` is what runs the kernels:
+        "cpu", "cuda" or "cuda-emulator"."""
+        options = c.ProgramOptions(device=device.encode())
         if weights is not None:
             options.weights_directory = os.fsencode(weights)
         if cache is not None:
@@ -164,6 +171,17 @@ class Program:
         return values
 
 
+def session_options(
+    threads: int, thread_pool: Optional[ThreadPool], memory_pool: Optional[MemoryPool]
+) -> c.SessionOptions:
+    options = c.SessionOptions(threads=threads)
+    if thread_pool is not None:
+        options.thread_pool = thread_pool._handle.value
+    if memory_pool is not None:
+        options.memory_pool = memory_pool._handle.value
+    return options
+
+
 class Session:
     """One user of a program: its arena, its state. Used by one thread at a time; made by Program.session."""
 
@@ -175,11 +193,7 @@ class Session:
         memory_pool: Optional[MemoryPool],
         buffer: Any,
     ) -> None:
-        options = c.SessionOptions(threads=threads)
-        if thread_pool is not None:
-            options.thread_pool = thread_pool._handle.value
-        if memory_pool is not None:
-            options.memory_pool = memory_pool._handle.value
+        options = session_options(threads, thread_pool, memory_pool)
         if buffer is not None:
             self._buffer = view_of(buffer, writable=True)
             options.buffer, options.buffer_bytes = self._buffer.data, self._buffer.bytes
@@ -218,7 +232,7 @@ class Session:
         if cancellation is not None:
             options.cancellation = cancellation._handle.value
         if timeout is not None:
-            options.timeout_us = max(1, int(timeout * 1e6))
+            options.timeout_us = microseconds(timeout)
         check(
             lib.ashlar_session_run(
                 self._handle.value, entry.encode(), tensors, len(tensors), results, len(results), byref(options)))

@@ -18,6 +18,7 @@ _DTYPES: List[Tuple[str, Optional[str], Tuple[int, int]]] = [
 _BY_TYPESTR = {typestr: number for number, (_, typestr, _) in enumerate(_DTYPES) if typestr}
 _BY_DLPACK = {code: number for number, (_, _, code) in enumerate(_DTYPES)}
 _CPU = 1
+I64 = 4  # of ashlar_dtype
 
 
 def dtype_name(number: int) -> str:
@@ -111,6 +112,11 @@ def _of_dlpack(value: Any) -> View:
 def view_of(value: Any, writable: bool = False) -> View:
     """The elements of an array or tensor, where they lie; nested lists become a NumPy array first."""
     interface = getattr(value, "__array_interface__", None)
+    if interface is not None and not interface["shape"] and not writable:
+        import numpy
+
+        value = numpy.asarray(value)  # NumPy's scalars show memory that they do not keep
+        interface = value.__array_interface__
     if interface is not None:
         return _of_array_interface(value, interface, writable)
     if hasattr(value, "__dlpack__"):
@@ -163,7 +169,21 @@ class Tensor:
     def __dlpack_device__(self) -> Tuple[int, int]:
         return (_CPU, 0)
 
-    def __dlpack__(self, **_: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Optional[Tuple[int, int]] = None,
+        dl_device: Optional[Tuple[int, int]] = None,
+        copy: Optional[bool] = None,
+    ) -> Any:
+        if dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
+            raise BufferError(f"the tensor is on the CPU, not on device {tuple(dl_device)}")
+        if copy:
+            own = (c_uint8 * self._view.bytes)()
+            ctypes.memmove(own, self._view.data, self._view.bytes)
+            view = self._view._replace(data=ctypes.addressof(own), owner=own)
+            return Tensor(self.name, view).__dlpack__()
         shape = (c_int64 * len(self.shape))(*self.shape)
         code, bits = _DTYPES[self._view.dtype][2]
         tensor = _DLTensor(self._view.data, _CPU, 0, len(self.shape), code, bits, 1, shape, None, 0)
@@ -191,4 +211,4 @@ def of_output(output: c.Tensor, owner: Any) -> Tensor:
     return Tensor(output.name.decode(), view)
 
 
-__all__ = ["Tensor", "View", "dtype_name", "fill", "of_output", "view_of"]
+__all__ = ["I64", "Tensor", "View", "dtype_name", "fill", "of_output", "view_of"]

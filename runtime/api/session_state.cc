@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A session's state from outside: counters, sequences, and its file.
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "runtime/api/session.h"
+#include "runtime/api/state_file.h"
+#include "runtime/base/error_code.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/status.h"
+
+namespace ashlar {
+namespace {
+
+int64_t Elements(const fb::StateT& counter) {
+  return static_cast<int64_t>(counter.bytes / sizeof(int64_t));
+}
+
+}  // namespace
+
+// What no entry lets the counter go beyond.
+int64_t Session::CounterLimit(const fb::StateT& state) const {
+  int64_t most = std::numeric_limits<int64_t>::max();
+  for (const auto& entry : program().metadata().entries)
+    for (const auto& limit : entry->limits)
+      if (program().metadata().states[limit->state].get() == &state)
+        most = std::min(most, limit->limit);
+  return most;
+}
+
+absl::StatusOr<const fb::StateT*> Session::FindCounter(std::string_view name) const {
+  std::vector<std::string_view> counters;
+  for (const auto& state : program().metadata().states) {
+    if (state->dtype != fb::DType::I64) continue;
+    if (state->name == name) return state.get();
+    counters.push_back(state->name);
+  }
+  return WithCode(ErrorCode::kNoSuchState,
+                  NotFound("no I64 state '", name, "'; there are: ", StrJoin(counters, ", ")));
+}
+
+absl::Status Session::CheckCounter(const fb::StateT& state, int64_t value) const {
+  const int64_t most = CounterLimit(state);
+  if (value >= 0 && value <= most) return absl::OkStatus();
+  return WithCode(ErrorCode::kBadCounter,
+                  OutOfRange("'", state.name, "' cannot be ", value, ", only 0..", most));
+}
+
+absl::Status Session::SetCounter(std::string_view name, int64_t value) {
+  ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
+  return SetCounters(name, std::vector<int64_t>(Elements(*state), value));
+}
+
+absl::Status Session::SetCounters(std::string_view name, const std::vector<int64_t>& values) {
+  ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
+  for (int64_t value : values) ASHLAR_RETURN_IF_ERROR(CheckCounter(*state, value));
+  if (static_cast<int64_t>(values.size()) > Elements(*state))
+    return WithCode(ErrorCode::kBadCounter, OutOfRange("'", name, "' has ", Elements(*state),
+                                                       " elements, ", values.size(), " are given"));
+  std::copy(values.begin(), values.end(), reinterpret_cast<int64_t*>(state_ + state->offset));
+  interrupted_ = false;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> Session::Counters(std::string_view name) const {
+  ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
+  const int64_t* data = reinterpret_cast<const int64_t*>(state_ + state->offset);
+  return std::vector<int64_t>(data, data + Elements(*state));
+}
+
+int64_t Session::sequences() const {
+  int64_t sequences = 0;
+  for (const auto& state : program().metadata().states)
+    if (state->dtype == fb::DType::I64) sequences = std::max(sequences, Elements(*state));
+  for (const auto& state : program().metadata().states)
+    if (sequences > 0 && state->bytes % static_cast<uint64_t>(sequences) != 0) return 0;
+  return sequences;
+}
+
+// Kernels on a GPU have the state in its memory; there is no way to it from here yet.
+absl::Status Session::CheckStateIsHere(const char* what) const {
+  if (bound_->device() != "cuda") return absl::OkStatus();
+  return Unimplemented(what, " is not supported on the device 'cuda'; use 'cpu'");
+}
+
+absl::Status Session::CopySequence(int64_t from, int64_t to) {
+  ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("copying a sequence's state"));
+  const int64_t count = sequences();
+  if (from < 0 || from >= count || to < 0 || to >= count)
+    return OutOfRange("sequence ", from, " cannot be copied to ", to, ": there is room for ",
+                      count);
+  if (from == to) return absl::OkStatus();
+  for (const auto& state : program().metadata().states) {
+    const uint64_t bytes = state->bytes / static_cast<uint64_t>(count);
+    char* base = state_ + state->offset;
+    std::memcpy(base + static_cast<uint64_t>(to) * bytes,
+                base + static_cast<uint64_t>(from) * bytes, bytes);
+  }
+  return absl::OkStatus();
+}
+
+// The program to the last extent, and some of its weights: those of two checkpoints with the same
+// headers differ everywhere.
+uint64_t Session::StateIdentity() const {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(fb::Program::Pack(builder, &program().metadata()));
+  Hasher hasher;
+  hasher.Update({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
+  constexpr uint64_t kSamples = 256, kSampleBytes = 1024;
+  const uint64_t step = std::max<uint64_t>(weights().bytes() / kSamples, kSampleBytes);
+  for (uint64_t at = 0; at < weights().bytes(); at += step)
+    hasher.Update({weights().data() + at, std::min(kSampleBytes, weights().bytes() - at)});
+  return hasher.Digest();
+}
+
+absl::Status Session::SaveState(const std::string& path, std::string_view note) const {
+  ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("saving a session's state"));
+  if (interrupted_)
+    return WithCode(ErrorCode::kInterrupted,
+                    FailedPrecondition("the last step was stopped halfway; there is no state that "
+                                       "could be saved"));
+  return WriteStateFile(path, StateIdentity(), note, {state_, planned_.state});
+}
+
+absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
+  ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("restoring a session's state"));
+  ASHLAR_ASSIGN_OR_RETURN(StateFile file, StateFile::Open(path, StateIdentity(), planned_.state));
+  for (const auto& state : program().metadata().states) {
+    if (state->dtype != fb::DType::I64) continue;
+    std::vector<int64_t> values(Elements(*state));
+    file.Read(state->offset, state->bytes, reinterpret_cast<char*>(values.data()));
+    for (int64_t value : values)
+      if (absl::Status status = CheckCounter(*state, value); !status.ok())
+        return Annotate(status, path);
+  }
+  file.Read(0, planned_.state, state_);
+  interrupted_ = false;
+  return std::string(file.note());
+}
+
+}  // namespace ashlar
