@@ -271,13 +271,28 @@ static std::string dropUnused(const std::string &text) {
   return StringRef(kept).drop_back().str();
 }
 
+/// A grid that no device takes is found here, with the model at hand, rather than at a launch.
+static LogicalResult checkGrid(KernelFrame &frame) {
+  constexpr int64_t kMost[] = {0x7fffffff, 65535, 65535};
+  for (auto [d, extent] : llvm::enumerate(frame.grid)) {
+    int64_t count = frame.getBound(Monomial{extent.scale, extent.names});
+    int64_t blocks = count / extent.divisor + (count % extent.divisor != 0);
+    if (blocks > kMost[d])
+      return frame.kernel.emitError()
+             << "kernel '" << frame.kernel.getSymName() << "' needs " << blocks
+             << " blocks in dimension " << d << " of its grid at the bounds of its dimensions; a "
+             << "device takes " << kMost[d] << ": compile the model with smaller bounds";
+  }
+  return success();
+}
+
 FailureOr<KernelText> writeKernel(func::FuncOp kernel) {
   if (failed(checkOps(kernel)))
     return failure();
   KernelFrame frame(kernel);
   Code locals(frame.names);
   std::string parameters = writeParameters(frame, locals);
-  if (failed(writeBody(frame)))
+  if (failed(writeBody(frame)) || failed(checkGrid(frame)))
     return failure();
   KernelText text;
   text.symbol = getSymbol(kernel);

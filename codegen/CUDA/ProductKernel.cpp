@@ -103,7 +103,7 @@ void ProductWriter::chooseSkeleton() {
     frame.sharedLayout = "Shape::Shared";
   }
   if (frame.grid.empty())
-    frame.grid = {asExtent(getElementCount({columns}).terms.front(), tileN), asExtent(rows, tileM)};
+    frame.grid = {asExtent(rows, tileM), asExtent(getElementCount({columns}).terms.front(), tileN)};
   frame.includes = {skeleton + ".cuh"};
   frame.threads = "Shape::kThreads";
   frame.isResident = !frame.sharedLayout.empty();
@@ -193,8 +193,9 @@ void ProductWriter::writeEpilogue() {
         writer.locate(rowPlace, leading);
         Place place{rowPlace.at, ""};
         place.at.push_back("column");
-        place.linear =
-            head.constant(writer.index, "at", "row * " + writer.getSize(columns) + " + column");
+        place.linear = head.constant(writer.index, "at",
+                                     "static_cast<" + writer.index + ">(row) * " +
+                                         writer.getSize(columns) + " + column");
         code.append(head);
         writeStores(frame, code, getResults(frame.kernel), place, lanes);
       },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/cuda_launcher.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -17,7 +18,7 @@ namespace {
 
 using cuda::DevicePointer;
 
-// Graphs that are kept; extents that come and go must not fill the device.
+// Graphs that are kept, the latest used; extents that come and go must not fill the device.
 constexpr size_t kMaxGraphs = 64;
 
 int64_t BytesAt(const fb::ValueT& value, const std::vector<int64_t>& dims) {
@@ -33,7 +34,9 @@ class CudaLauncher : public Launcher {
       : program_(program), host_(host), device_(std::move(device)), wait_for_each_(wait_for_each) {}
 
   ~CudaLauncher() override {
-    for (const auto& [key, graph] : graphs_) device_->Forget(graph);
+    if (!device_->MakeCurrent().ok()) return;
+    if (is_capturing_) device_->AbandonCapture();
+    for (const auto& [key, graph] : graphs_) device_->Forget(graph.exec);
   }
 
   // Takes the device's memory and fills what does not change.
@@ -70,7 +73,9 @@ class CudaLauncher : public Launcher {
   void ForgetState() override { state_is_new_ = true; }
 
   absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
-    entry_ = &entry;
+    ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
+    if (is_capturing_) device_->AbandonCapture();  // a step that was cancelled
+    is_capturing_ = false;
     if (state_is_new_) {
       ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
       state_is_new_ = false;
@@ -83,7 +88,11 @@ class CudaLauncher : public Launcher {
     if (wait_for_each_) return absl::OkStatus();
     key_ = {&entry, dims};
     auto known = graphs_.find(key_);
-    replayed_ = known == graphs_.end() ? nullptr : known->second;
+    replayed_ = nullptr;
+    if (known != graphs_.end()) {
+      replayed_ = known->second.exec;
+      known->second.last_use = ++step_;
+    }
     is_capturing_ = !replayed_;
     return is_capturing_ ? device_->BeginCapture() : absl::OkStatus();
   }
@@ -117,11 +126,8 @@ class CudaLauncher : public Launcher {
     if (is_capturing_) {
       is_capturing_ = false;
       ASHLAR_ASSIGN_OR_RETURN(replayed_, device_->EndCapture());
-      if (graphs_.size() == kMaxGraphs) {
-        device_->Forget(graphs_.begin()->second);
-        graphs_.erase(graphs_.begin());
-      }
-      graphs_[key_] = replayed_;
+      if (graphs_.size() == kMaxGraphs) DropOldest();
+      graphs_[key_] = {replayed_, ++step_};
     }
     if (replayed_) ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/false));
@@ -133,6 +139,14 @@ class CudaLauncher : public Launcher {
   }
 
  private:
+  void DropOldest() {
+    auto oldest = std::min_element(
+        graphs_.begin(), graphs_.end(),
+        [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; });
+    device_->Forget(oldest->second.exec);
+    graphs_.erase(oldest);
+  }
+
   // Counters are few bytes, and both sides look at them: the host before a step, kernels in it.
   absl::Status CopyCounters(bool in) {
     for (const auto& state : program_.metadata().states) {
@@ -154,9 +168,13 @@ class CudaLauncher : public Launcher {
   bool state_is_new_ = true;
 
   using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
-  std::map<Key, CUgraphExec_st*> graphs_;
+  struct Graph {
+    CUgraphExec_st* exec;
+    int64_t last_use;
+  };
+  std::map<Key, Graph> graphs_;
+  int64_t step_ = 0;
   // Of the step that runs.
-  const fb::EntryT* entry_ = nullptr;
   Key key_;
   CUgraphExec_st* replayed_ = nullptr;
   bool is_capturing_ = false;

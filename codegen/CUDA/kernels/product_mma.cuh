@@ -59,7 +59,7 @@ struct LeftPieces {
   }
 };
 
-/// The grid is (tiles of columns, tiles of rows). `epilogue(row, column, product)` gets kLanes
+/// The grid is (tiles of rows, tiles of columns). `epilogue(row, column, product)` gets kLanes
 /// neighbours of each product.
 template <typename Shape, typename Left, bool Aligned, typename Epilogue>
 ASHLAR_DEVICE void
@@ -68,7 +68,7 @@ product_mma(const Left &left, const Matrix<typename Shape::T, Aligned> (&weights
   using T = typename Shape::T;
   constexpr int kBlocksM = Shape::kWarpM / 16, kBlocksN = Shape::kWarpN / 8;
   auto &space = shared<typename Shape::Shared>();
-  const int row0 = block_y() * Shape::kM, column0 = block_x() * Shape::kN;
+  const int row0 = block_x() * Shape::kM, column0 = block_y() * Shape::kN;
   const int warp_row = warp() / Shape::kWarpsN * Shape::kWarpM;
   const int warp_column = warp() % Shape::kWarpsN * Shape::kWarpN;
   LeftPieces<Shape> pieces;

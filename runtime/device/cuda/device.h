@@ -20,7 +20,7 @@ namespace ashlar::cuda {
 absl::StatusOr<int> ChooseCubins(const std::vector<std::unique_ptr<fb::DeviceImageT>>& images,
                                  int major, int minor);
 
-// Used by one thread at a time.
+// Used by one thread at a time, which calls MakeCurrent first: contexts are current by thread.
 class Device {
  public:
   static absl::StatusOr<std::unique_ptr<Device>> Open(int ordinal);
@@ -32,6 +32,8 @@ class Device {
   const std::string& name() const { return name_; }
   int major() const { return major_; }
   int minor() const { return minor_; }
+
+  absl::Status MakeCurrent();
 
   // Freed with the device.
   absl::StatusOr<DevicePointer> Allocate(size_t bytes, std::string_view what);

@@ -38,7 +38,9 @@ constexpr int kInvalidValue = 1, kNotFound = 500, kNotReady = 201;
 
 std::map<DevicePointer, size_t> g_memory;
 Work* g_capture = nullptr;
-int g_context = 0;
+int g_contexts = 0;                      // that are retained
+thread_local bool g_is_current = false;  // as the driver has it: by thread
+int g_instantiated = 0;
 
 int Injected(const char* call) {
   const char* fail = std::getenv("FAKE_CUDA_FAIL");
@@ -71,7 +73,7 @@ int Submit(std::function<void()> work) {
   if (int error = Injected(#name)) return error
 #define BEGIN_IN_CONTEXT(name) \
   BEGIN(name);                 \
-  if (g_context == 0) return kNotReady
+  if (!g_is_current) return kNotReady
 
 extern "C" {
 
@@ -107,15 +109,16 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
   return 0;
 }
 int cuDevicePrimaryCtxRetain(CUctx_st** context, int) {
-  *context = reinterpret_cast<CUctx_st*>(&g_context);
+  *context = reinterpret_cast<CUctx_st*>(&g_contexts);
+  ++g_contexts;
   return 0;
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
-  g_context = 0;
+  --g_contexts;
   return g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
 }
 int cuCtxSetCurrent(CUctx_st*) {
-  g_context = 1;
+  g_is_current = true;
   return 0;
 }
 int cuModuleLoadData(CUmod_st** module, const void*) {
@@ -174,6 +177,7 @@ int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st
   return 0;
 }
 int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuMemsetD8Async);
   char* place = Find(to, count);
   if (!place || g_capture) return kInvalidValue;
   std::memset(place, value, count);
@@ -217,6 +221,7 @@ int cuEventSynchronize(CUevent_st*) { return 0; }
 int cuGraphInstantiateWithFlags(CUgraphExec_st** exec, CUgraph_st* graph, unsigned long long) {
   BEGIN_IN_CONTEXT(cuGraphInstantiateWithFlags);
   *exec = new CUgraphExec_st{graph->work};
+  ++g_instantiated;
   return 0;
 }
 int cuGraphDestroy(CUgraph_st* graph) {
@@ -233,6 +238,8 @@ int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st*) {
   for (const auto& work : exec->work) work();
   return 0;
 }
+
+int fakeInstantiatedGraphs() { return g_instantiated; }
 
 // add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements. count(state):
 // ++*state.
