@@ -160,8 +160,8 @@ LogicalResult AttentionWriter::writeResults() {
   SmallVector<Stored> outputs, sums;
   for (const Stored &result : getResults(frame.kernel)) {
     Value value = result.value;
-    while (auto reshape = value.getDefiningOp<ReshapeOp>())
-      value = reshape.getX();
+    while (isa_and_nonnull<ReshapeOp, CastOp>(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
     if (value != op.getOutput() && value != op.getLogsumexp())
       return frame.kernel.emitError() << "kernel '" << frame.kernel.getSymName()
                                       << "' returns a value that attention did not make";

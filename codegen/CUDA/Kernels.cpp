@@ -39,8 +39,9 @@ Extent asExtent(const Monomial &count, int64_t divisor) {
   return Extent{count.scale, count.names, divisor};
 }
 
-KernelFrame::KernelFrame(func::FuncOp kernel)
-    : kernel(kernel), writer(kernel, names), declarations(names), body(names) {
+KernelFrame::KernelFrame(func::FuncOp kernel, Generation generation)
+    : generation(generation), kernel(kernel), writer(kernel, names), declarations(names),
+      body(names) {
   // Sums of two positions still fit 32 bits.
   bool isSmall = true;
   auto check = [&](Type type) {
@@ -168,6 +169,10 @@ static LogicalResult writeBody(KernelFrame &frame) {
 static std::string writeParameters(KernelFrame &frame, Code &locals) {
   func::FuncOp kernel = frame.kernel;
   std::string text = "struct Parameters {\n";
+  for (auto [number, map] : llvm::enumerate(frame.tensorMaps))
+    text += "  TensorMap map" + std::to_string(number) + "; // of " +
+            frame.writer.getBuffer(map.operand) + ", boxes of " + std::to_string(map.boxRows) +
+            " x " + std::to_string(map.boxColumns) + "\n";
   auto addBuffer = [&](unsigned number, Type type, bool isWritten) {
     std::string name = frame.writer.getBuffer(number);
     SmallVector<std::string> dims;
@@ -286,18 +291,19 @@ static LogicalResult checkGrid(KernelFrame &frame) {
   return success();
 }
 
-FailureOr<KernelText> writeKernel(func::FuncOp kernel) {
+FailureOr<KernelText> writeKernel(func::FuncOp kernel, Generation generation) {
   if (failed(checkOps(kernel)))
     return failure();
-  KernelFrame frame(kernel);
-  Code locals(frame.names);
-  std::string parameters = writeParameters(frame, locals);
+  KernelFrame frame(kernel, generation);
   if (failed(writeBody(frame)) || failed(checkGrid(frame)))
     return failure();
+  Code locals(frame.names);
+  std::string parameters = writeParameters(frame, locals);
   KernelText text;
   text.symbol = getSymbol(kernel);
   text.comment = getComment(kernel);
   text.grid = frame.grid;
+  text.tensorMaps = frame.tensorMaps;
   text.threads = frame.threadCount;
   for (const std::string &include : frame.includes)
     text.text += "#include \"" + include + "\"\n";

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "runtime/api/device_parameters.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -100,19 +101,13 @@ class CudaLauncher : public Launcher {
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
     if (replayed_) return absl::OkStatus();
     const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
-    unsigned grid[3] = {1, 1, 1};
-    for (size_t d = 0; d < code.grid.size(); ++d) {
-      int64_t blocks = Evaluate(*code.grid[d], prepared.extents.data());
-      if (blocks == 0) return absl::OkStatus();  // nothing to do
-      grid[d] = static_cast<unsigned>(blocks);
-    }
-    // Addresses and then extents, eight bytes each.
-    size_t buffers = prepared.buffers.size(), extents = prepared.schema->extents.size();
-    std::vector<int64_t> parameters(buffers + extents);
-    std::memcpy(parameters.data(), prepared.buffers.data(), buffers * 8);
-    std::memcpy(parameters.data() + buffers, prepared.extents.data(), extents * 8);
+    uint32_t grid[3];
+    if (!EvaluateGrid(code, prepared, grid)) return absl::OkStatus();
+    std::vector<char> parameters = MakeParameters(code, prepared);
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
-    absl::Status status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
+    absl::Status status = EncodeMaps(code, prepared, parameters.data(), what);
+    if (status.ok())
+      status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
     if (status.ok() && wait_for_each_) status = device_->Synchronize(what);
     if (!status.ok() && is_capturing_) {
       device_->AbandonCapture();
@@ -139,6 +134,25 @@ class CudaLauncher : public Launcher {
   }
 
  private:
+  absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
+                          std::string_view what) {
+    for (const auto& map : code.tensor_maps) {
+      cuda::Matrix matrix;
+      matrix.data = reinterpret_cast<DevicePointer>(prepared.buffers[map->operand]);
+      matrix.is_f16 = map->dtype == fb::DType::F16;
+      matrix.rows = Evaluate(*map->rows, prepared.extents.data());
+      matrix.columns = map->columns;
+      matrix.row_bytes = map->row_bytes;
+      matrix.box_rows = map->box_rows;
+      matrix.box_columns = map->box_columns;
+      cuda::TensorMap encoded;
+      ASHLAR_RETURN_IF_ERROR(device_->Encode(matrix, &encoded, what));
+      std::memcpy(to, &encoded, sizeof encoded);
+      to += sizeof encoded;
+    }
+    return absl::OkStatus();
+  }
+
   void DropOldest() {
     auto oldest = std::min_element(
         graphs_.begin(), graphs_.end(),

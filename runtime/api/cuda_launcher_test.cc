@@ -227,6 +227,28 @@ TEST_F(CudaLauncherTest, KeepsTheGraphsThatAreUsed) {
   dlclose(fake);
 }
 
+TEST_F(CudaLauncherTest, EncodesTensorMaps) {
+  fb::ProgramT program = MakeProgram();
+  fb::DeviceKernelT& code = *program.device_images[0]->kernels[0];
+  code.symbol = "mapped";
+  auto map = std::make_unique<fb::TensorMapT>();
+  map->operand = 0;
+  map->rows = MakeExtent({0}, 1, 32);
+  map->columns = 8;
+  map->row_bytes = 16;
+  map->box_rows = 64;
+  map->box_columns = 8;
+  map->dtype = fb::DType::BF16;
+  code.tensor_maps.push_back(std::move(map));
+  auto session = Open(program);
+  ASSERT_TRUE(session.ok()) << session.status();
+  for (int64_t n : {5, 100}) EXPECT_EQ(Message(Step(**session, n)), "") << n;
+  (*session)->Reset();
+  setenv("FAKE_CUDA_FAIL", "cuTensorMapEncodeTiled=1", 1);
+  EXPECT_THAT(Message(Step(**session, 7)),
+              HasSubstr("cuTensorMapEncodeTiled for add (layer.add) on device 0"));
+}
+
 TEST_F(CudaLauncherTest, SaysWhatWouldWork) {
   setenv("FAKE_CUDA_FAIL", "cuMemAlloc_v2=2", 1);
   auto session = Open();

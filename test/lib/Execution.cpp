@@ -44,15 +44,22 @@ static Backend toBackend(const cpu::CpuModel &model) {
 }
 
 /// The emulator, where kernels can be compiled for it and it can run them.
-static void addEmulator(std::vector<Backend> &backends) {
+static void addEmulator(std::vector<Backend> &backends, const std::string &arch = "emulator") {
 #ifdef ASHLAR_WITH_EMULATOR
-  auto target = cuda::CudaTarget::create({"emulator"}, /*threads=*/2);
+  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2);
   if (!target.ok()) {
     ADD_FAILURE() << target.status();
     return;
   }
-  backends.push_back({"cuda-emulator", "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
+  backends.push_back({"cuda-" + arch, "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
 #endif
+}
+
+std::vector<Backend> getEmulators() {
+  std::vector<Backend> backends;
+  addEmulator(backends);
+  addEmulator(backends, "emulator_90a");
+  return backends;
 }
 
 std::vector<Backend> getCpuBackends() {
@@ -97,6 +104,8 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
+  if (target.roundsLeftOperands())
+    addNarrowingPipeline(manager);
   if (failed(manager.run(module)))
     return "fusion failed";
   if (failed(lowerToProgram(module, target, {})))

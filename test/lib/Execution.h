@@ -44,6 +44,9 @@ struct ParameterSource {
   uint64_t seed = 1;     // a seed
 };
 
+/// The emulator with the kernels that every GPU runs, and with those of sm_90a.
+std::vector<Backend> getEmulators();
+
 /// A module compiled for one backend, in a session.
 class CompiledModule {
 public:

@@ -186,6 +186,16 @@ absl::Status Device::Clear(DevicePointer to, size_t bytes) {
   return Check(driver_->cuMemsetD8Async(to, 0, bytes, stream_), "cuMemsetD8Async");
 }
 
+absl::Status Device::Encode(const Matrix& matrix, TensorMap* map, std::string_view what) {
+  const unsigned long long sizes[] = {matrix.columns, matrix.rows}, strides[] = {matrix.row_bytes};
+  const unsigned box[] = {matrix.box_columns, matrix.box_rows}, steps[] = {1, 1};
+  return Check(driver_->cuTensorMapEncodeTiled(map, matrix.is_f16 ? kTensorMapF16 : kTensorMapBf16,
+                                               2, reinterpret_cast<void*>(matrix.data), sizes,
+                                               strides, box, steps, kTensorMapNoInterleave,
+                                               kTensorMapSwizzle128, kTensorMapPromote256, 0),
+               StrCat("cuTensorMapEncodeTiled for ", what));
+}
+
 absl::Status Device::Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
                             std::string_view what) {
   const Kernel& k = kernels_[kernel];

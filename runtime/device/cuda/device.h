@@ -20,6 +20,18 @@ namespace ashlar::cuda {
 absl::StatusOr<int> ChooseCubins(const std::vector<std::unique_ptr<fb::DeviceImageT>>& images,
                                  int major, int minor);
 
+// What the copy engine needs to know of a matrix of 16-bit elements, and the driver's description
+// of it (cuTensorMapEncodeTiled): 128-byte swizzle, zeros beyond its edges.
+struct Matrix {
+  DevicePointer data = 0;
+  bool is_f16 = false;  // or bf16
+  uint64_t rows = 0, columns = 0, row_bytes = 0;
+  uint32_t box_rows = 0, box_columns = 0;
+};
+struct alignas(64) TensorMap {
+  char opaque[128];
+};
+
 // Used by one thread at a time, which calls MakeCurrent first: contexts are current by thread.
 class Device {
  public:
@@ -48,6 +60,7 @@ class Device {
   absl::Status CopyIn(DevicePointer to, const void* from, size_t bytes);
   absl::Status CopyOut(void* to, DevicePointer from, size_t bytes);
   absl::Status Clear(DevicePointer to, size_t bytes);
+  absl::Status Encode(const Matrix& matrix, TensorMap* map, std::string_view what);
   absl::Status Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
                       std::string_view what);
   absl::Status Synchronize(std::string_view what);

@@ -6,6 +6,7 @@
 // concurrency or of time, so a test on it says that the calls are made in a right order with right
 // arguments, and no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -132,7 +133,8 @@ int cuModuleUnload(CUmod_st* module) {
 }
 int cuModuleGetFunction(CUfunc_st** function, CUmod_st*, const char* name) {
   BEGIN_IN_CONTEXT(cuModuleGetFunction);
-  static std::map<std::string, CUfunc_st> functions = {{"add", {"add"}}, {"count", {"count"}}};
+  static std::map<std::string, CUfunc_st> functions = {
+      {"add", {"add"}}, {"count", {"count"}}, {"mapped", {"mapped"}}};
   auto known = functions.find(name);
   if (known == functions.end()) return kNotFound;
   *function = &known->second;
@@ -239,10 +241,24 @@ int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st*) {
   return 0;
 }
 
+// What it was told, as text: a kernel of sm_90a is none that this driver knows.
+int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address,
+                           const unsigned long long* sizes, const unsigned long long* strides,
+                           const unsigned* box, const unsigned* steps, int, int swizzle, int, int) {
+  BEGIN_IN_CONTEXT(cuTensorMapEncodeTiled);
+  if (reinterpret_cast<uintptr_t>(map) % 64 != 0 || rank != 2 || strides[0] % 16 != 0 ||
+      steps[0] != 1 || steps[1] != 1 || swizzle != ashlar::cuda::kTensorMapSwizzle128 ||
+      !Find(reinterpret_cast<DevicePointer>(address), sizes[1] * strides[0]))
+    return kInvalidValue;
+  std::snprintf(static_cast<char*>(map), 128, "%d: %llu x %llu, rows of %llu bytes, boxes %u x %u",
+                type, sizes[1], sizes[0], strides[0], box[1], box[0]);
+  return 0;
+}
+
 int fakeInstantiatedGraphs() { return g_instantiated; }
 
-// add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements. count(state):
-// ++*state.
+// add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
+// map in front. count(state): ++*state.
 int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                    unsigned block_x, unsigned block_y, unsigned block_z, unsigned, CUstream_st*,
                    void** parameters, void** extra) {
@@ -254,6 +270,10 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   if (function->name == "count") {
     auto* counter = reinterpret_cast<int64_t*>(Find(block[0], 8));
     return counter ? Submit([counter] { ++*counter; }) : kInvalidValue;
+  }
+  if (function->name == "mapped") {  // as add, behind a map of x
+    if (std::strncmp(static_cast<const char*>(parameters[0]), "9: ", 3) != 0) return kInvalidValue;
+    block += 16;
   }
   uint64_t n = block[3];
   auto* x = reinterpret_cast<const float*>(Find(block[0], n * 4));
