@@ -86,7 +86,7 @@ class CudaLauncher : public Launcher {
       if (int64_t bytes = BytesAt(*input, dims); bytes > 0)
         ASHLAR_RETURN_IF_ERROR(
             device_->CopyIn(arena_ + input->offset, host_.arena + input->offset, bytes));
-    if (wait_for_each_) return absl::OkStatus();
+    if (wait_for_each_) return device_->Mark(/*end=*/false);
     key_ = {&entry, dims};
     auto known = graphs_.find(key_);
     replayed_ = nullptr;
@@ -124,14 +124,22 @@ class CudaLauncher : public Launcher {
       if (graphs_.size() == kMaxGraphs) DropOldest();
       graphs_[key_] = {replayed_, ++step_};
     }
-    if (replayed_) ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    if (replayed_) {
+      ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/false));
+      ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    }
+    ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/true));
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/false));
     for (const auto& output : entry.outputs)
       if (int64_t bytes = BytesAt(*output, dims); bytes > 0)
         ASHLAR_RETURN_IF_ERROR(
             device_->CopyOut(host_.arena + output->offset, arena_ + output->offset, bytes));
-    return device_->Synchronize(what);
+    ASHLAR_RETURN_IF_ERROR(device_->Synchronize(what));
+    ASHLAR_ASSIGN_OR_RETURN(device_ms_, device_->MillisecondsBetweenMarks());
+    return absl::OkStatus();
   }
+
+  double device_ms() const override { return device_ms_; }
 
  private:
   absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
@@ -192,6 +200,7 @@ class CudaLauncher : public Launcher {
   Key key_;
   CUgraphExec_st* replayed_ = nullptr;
   bool is_capturing_ = false;
+  double device_ms_ = -1;
 };
 
 }  // namespace

@@ -136,7 +136,10 @@ TEST_F(CudaLauncherTest, RunsSteps) {
     auto session = Open();
     ASSERT_TRUE(session.ok()) << session.status();
     // A new graph, another for other extents, the first again.
-    for (int64_t n : {5, 100, 5}) EXPECT_EQ(Message(Step(**session, n)), "") << n;
+    for (int64_t n : {5, 100, 5}) {
+      EXPECT_EQ(Message(Step(**session, n)), "") << n;
+      EXPECT_EQ((*session)->last_device_ms(), 0.25);
+    }
     // Counters are the device's, and the host knows them.
     EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("'count' 3 + 1, its limit is 3"));
     ASSERT_TRUE((*session)->SetCounter("count", 2).ok());

@@ -80,6 +80,8 @@ absl::Status Device::Prepare(int ordinal) {
   ASHLAR_RETURN_IF_ERROR(
       Check(driver_->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
   ASHLAR_RETURN_IF_ERROR(MakeCurrent());
+  for (CUevent_st*& mark : marks_)
+    ASHLAR_RETURN_IF_ERROR(Check(driver_->cuEventCreate(&mark, 0), "cuEventCreate"));
   return Check(driver_->cuStreamCreate(&stream_, kStreamNonBlocking), "cuStreamCreate");
 }
 
@@ -92,6 +94,8 @@ Device::~Device() {
   if (context_) release(driver_->cuCtxSetCurrent(context_), "cuCtxSetCurrent");
   for (CUmod_st* module : modules_) release(driver_->cuModuleUnload(module), "cuModuleUnload");
   for (DevicePointer memory : allocations_) release(driver_->cuMemFree_v2(memory), "cuMemFree");
+  for (CUevent_st* mark : marks_)
+    if (mark) release(driver_->cuEventDestroy_v2(mark), "cuEventDestroy");
   if (stream_) release(driver_->cuStreamDestroy_v2(stream_), "cuStreamDestroy");
   if (context_)
     release(driver_->cuDevicePrimaryCtxRelease_v2(device_), "cuDevicePrimaryCtxRelease");
@@ -207,6 +211,17 @@ absl::Status Device::Launch(size_t kernel, const unsigned (&grid)[3], void* para
 
 absl::Status Device::Synchronize(std::string_view what) {
   return Check(driver_->cuStreamSynchronize(stream_), StrCat("cuStreamSynchronize after ", what));
+}
+
+absl::Status Device::Mark(bool end) {
+  return Check(driver_->cuEventRecord(marks_[end], stream_), "cuEventRecord");
+}
+
+absl::StatusOr<double> Device::MillisecondsBetweenMarks() {
+  float milliseconds = 0;
+  ASHLAR_RETURN_IF_ERROR(Check(driver_->cuEventElapsedTime(&milliseconds, marks_[0], marks_[1]),
+                               "cuEventElapsedTime"));
+  return milliseconds;
 }
 
 absl::Status Device::BeginCapture() {

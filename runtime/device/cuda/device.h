@@ -65,6 +65,10 @@ class Device {
                       std::string_view what);
   absl::Status Synchronize(std::string_view what);
 
+  // Marks a place in the stream; once the stream was waited for, the time between the two.
+  absl::Status Mark(bool end);
+  absl::StatusOr<double> MillisecondsBetweenMarks();
+
   // Launches between the two become a graph that can be replayed.
   absl::Status BeginCapture();
   absl::StatusOr<CUgraphExec_st*> EndCapture();
@@ -82,6 +86,7 @@ class Device {
   std::string name_;
   CUctx_st* context_ = nullptr;
   CUstream_st* stream_ = nullptr;
+  CUevent_st* marks_[2] = {};
   std::vector<DevicePointer> allocations_;
   std::vector<CUmod_st*> modules_;
   struct Kernel {

@@ -58,6 +58,7 @@ using DevicePointer = unsigned long long;
   F(cuEventDestroy_v2, CUevent_st* event)                                                        \
   F(cuEventRecord, CUevent_st* event, CUstream_st* stream)                                       \
   F(cuEventSynchronize, CUevent_st* event)                                                       \
+  F(cuEventElapsedTime, float* milliseconds, CUevent_st* begin, CUevent_st* end)                 \
   F(cuGraphInstantiateWithFlags, CUgraphExec_st** exec, CUgraph_st* graph,                       \
     unsigned long long flags)                                                                    \
   F(cuGraphDestroy, CUgraph_st* graph)                                                           \
