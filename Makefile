@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: all setup configure build demo test bench docs format clean
+.PHONY: all setup configure build demo test bench dist pack-gpu check-ashlar-gpu docs format clean
 all: build
 
 setup:
@@ -27,6 +27,20 @@ BENCH_ENV ?= .cache/bench-venv
 bench: build
 	@python3 tools/bench/environment.py $(BENCH_ENV)
 	@$(BENCH_ENV)/bin/python tools/bench/bench.py --build $(BUILD) $(BENCH_FLAGS)
+
+# What travels: build/dist, a program and a library that need nothing but libc (tools/dist/README.md).
+dist: configure
+	@cmake --build $(BUILD) -j $(JOBS) --target dist
+
+# What a machine with a GPU needs to check and to measure, where nothing is compiled: PACKAGE/run.sh does both there.
+PACKAGE ?= $(BUILD)/gpu-package
+pack-gpu: build
+	@tools/scripts/pack_gpu.sh $(BUILD) $(PACKAGE)
+
+# The execute tests on this machine's GPU, from a package; "unsupported" where there is none.
+check-ashlar-gpu:
+	@if [ ! -d $(PACKAGE)/cases ]; then $(MAKE) pack-gpu; fi
+	@$(PACKAGE)/dist/bin/ashlar check $(PACKAGE)/cases --device cuda
 
 docs: configure
 	@cmake --build $(BUILD) --target docs

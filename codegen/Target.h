@@ -49,13 +49,24 @@ struct KernelDescription {
   graph::Polynomial scratchBytes; // per worker, at the bound of its dimensions
 };
 
-/// A kernel in a device's image, and how it is launched. Its parameter block is the addresses of
-/// its buffers and then its extents, eight bytes each.
+/// A matrix of 16-bit elements that the copy engine of sm_90a reads box by box, with its 128-byte
+/// swizzle, from the beginning of an operand. The runtime encodes it, with the step's rows.
+struct DeviceTensorMap {
+  unsigned operand = 0; // of the kernel's buffers
+  Extent rows;
+  int64_t columns = 0, rowBytes = 0; // a multiple of 16
+  uint32_t boxRows = 0, boxColumns = 0;
+  bool isF16 = false; // or bf16
+};
+
+/// A kernel in a device's image, and how it is launched. Its parameter block is its tensor maps,
+/// 128 bytes each, the addresses of its buffers and then its extents, eight bytes each.
 struct DeviceKernel {
-  uint64_t offset = 0, size = 0;          // of its code: a cubin, or host code
-  uint64_t entry = 0;                     // where the function begins in host code
-  std::string symbol;                     // its name in a cubin
-  llvm::SmallVector<Extent> grid;         // blocks: up to three factors, over the kernel's extents
+  uint64_t offset = 0, size = 0;  // of its code: a cubin, or host code
+  uint64_t entry = 0;             // where the function begins in host code
+  std::string symbol;             // its name in a cubin
+  llvm::SmallVector<Extent> grid; // blocks: up to three factors, over the kernel's extents
+  llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0, sharedBytes = 0;  // of a block
   uint32_t registers = 0, spillBytes = 0; // of a thread, as ptxas reports them
 };
@@ -79,6 +90,10 @@ public:
 
   /// Whether weights and caches are packed in panels, which are made for a CPU's registers.
   virtual bool hasPanels() const { return true; }
+
+  /// Whether products with 16-bit weights round their left operand to the weight's type, so that
+  /// nothing is lost where it is stored so (NarrowOperandsPass).
+  virtual bool roundsLeftOperands() const { return false; }
 
   /// Describes the kernel, or emits an error at the op that the target has no code for.
   virtual mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const = 0;

@@ -73,6 +73,8 @@ except OSError:
 
 # Kernels for the emulator are compiled once for all tests; NVRTC makes code for GPUs where it is installed.
 config.environment["ASHLAR_KERNEL_CACHE"] = os.path.join(config.ashlar_build, "kernel-cache")
+if os.path.exists(os.path.join(config.ashlar_build, "dist", "bin", "ashlar")):
+    config.available_features.add("dist")
 if config.kernel_clang and platform.machine() == "x86_64":
     config.available_features.add("cuda-emulator")
 for name in ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so", "/usr/local/cuda/lib64/libnvrtc.so"):

@@ -41,7 +41,7 @@ static void writeAppend(KernelFrame &frame, CacheAppendOp append) {
 
 LogicalResult writeAppendKernel(KernelFrame &frame) {
   constexpr int64_t kThreads = 256;
-  Monomial most;
+  Monomial most{0, {}};
   Dims tokens;
   SmallVector<CacheAppendOp> appends(frame.kernel.getOps<CacheAppendOp>());
   for (CacheAppendOp append : appends) {
@@ -54,8 +54,8 @@ LogicalResult writeAppendKernel(KernelFrame &frame) {
                                   << " tokens, the append that it is fused with "
                                   << toString(tokens);
     tokens = own;
-    Monomial count = getElementCount(dims).terms.front();
-    if (count.scale > most.scale || most.names.empty())
+    Monomial count = getElementCount(dims).terms.front(); // of the same names for all
+    if (count.scale > most.scale)
       most = count;
   }
   frame.includes = {"device.h"};

@@ -89,7 +89,7 @@ LogicalResult AttentionWriter::chooseShape() {
 void AttentionWriter::writeRange() {
   writer.writeTo(code);
   std::string count = writer.getSize(queries);
-  code.line("const int32 key_head = block_y(), sequence = block_z();");
+  code.line("const " + writer.index + " key_head = block_y(), sequence = block_z();");
   code.line("constexpr int32 kGroup = " + std::to_string(group) + "; // heads of a key head");
   Place sequence{{"sequence"}, "sequence"};
   if (op.getQueryOffsets())
@@ -133,8 +133,7 @@ std::string AttentionWriter::readCache(Code &lambda, Value value, StringRef posi
                                        StringRef column) {
   auto cache = cast<CacheType>(value.getType());
   std::string buffer = writer.getBuffer(cast<BlockArgument>(value).getArgNumber());
-  std::string head = "(sequence * " + std::to_string(cache.getHeads()) + " + key_head)";
-  std::string at = "(static_cast<" + writer.index + ">" + head + " * " +
+  std::string at = "((sequence * " + std::to_string(cache.getHeads()) + " + key_head) * " +
                    std::to_string(cache.getPositions()) + " + " + position.str() + ") * " +
                    std::to_string(cache.getWidth()) + " + " + column.str();
   return "to_float(" + buffer + "[" + at + "])";
@@ -161,8 +160,8 @@ LogicalResult AttentionWriter::writeResults() {
   SmallVector<Stored> outputs, sums;
   for (const Stored &result : getResults(frame.kernel)) {
     Value value = result.value;
-    while (auto reshape = value.getDefiningOp<ReshapeOp>())
-      value = reshape.getX();
+    while (isa_and_nonnull<ReshapeOp, CastOp>(value.getDefiningOp()))
+      value = value.getDefiningOp()->getOperand(0);
     if (value != op.getOutput() && value != op.getLogsumexp())
       return frame.kernel.emitError() << "kernel '" << frame.kernel.getSymName()
                                       << "' returns a value that attention did not make";
@@ -181,8 +180,7 @@ LogicalResult AttentionWriter::writeResults() {
           if (results.empty())
             return;
           Code lambda(frame.names);
-          std::string row = "((static_cast<" + writer.index + ">(sequence) * " +
-                            writer.getSize(queries) + " + row / kGroup) * " +
+          std::string row = "((sequence * " + writer.getSize(queries) + " + row / kGroup) * " +
                             std::to_string(heads) + " + key_head * kGroup + row % kGroup)";
           std::string at = lambda.constant(writer.index, "at",
                                            columns > 1 || name == "finish"
@@ -212,8 +210,8 @@ LogicalResult AttentionWriter::write() {
   std::string scale = getLiteral(
       FloatAttr::get(Float32Type::get(op.getContext()), op.getScale().convertToDouble()));
   writeFunction("query", "row", "column", [&](Code &lambda) {
-    std::string at = lambda.constant("int32", "at", "row / kGroup"),
-                head = lambda.constant("int32", "head", "key_head * kGroup + row % kGroup");
+    std::string at = lambda.constant(writer.index, "at", "row / kGroup"),
+                head = lambda.constant(writer.index, "head", "key_head * kGroup + row % kGroup");
     return writer.evaluate(op.getQueries(), Place{{"sequence", at, head, "column"}, ""});
   });
   for (auto [name, operand] : {std::pair<StringRef, Value>{"keys", op.getKeys()},
@@ -221,7 +219,8 @@ LogicalResult AttentionWriter::write() {
     writeFunction(name, "key", "column", [&, operand = operand](Code &lambda) {
       if (isa<CacheType>(operand.getType()))
         return readCache(lambda, operand, "key", "column");
-      return writer.evaluate(operand, Place{{"sequence", "key", "key_head", "column"}, ""});
+      std::string at = lambda.constant(writer.index, "at", "key");
+      return writer.evaluate(operand, Place{{"sequence", at, "key_head", "column"}, ""});
     });
   writeFunction("sees", "row", "key", [&](Code &lambda) { return writeVisible(lambda); });
   if (failed(writeResults()))

@@ -30,22 +30,24 @@ CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
   return target;
 }
 
-static FailureOr<KernelText> write(func::FuncOp kernel) {
+static FailureOr<KernelText> write(func::FuncOp kernel, Generation generation) {
   kernel.getContext()->loadDialect<arith::ArithDialect, math::MathDialect>();
-  return writeKernel(kernel);
+  return writeKernel(kernel, generation);
 }
 
 FailureOr<KernelDescription> CudaTarget::describe(func::FuncOp kernel) const {
   // Launches may differ between architectures: they come with the code.
-  if (failed(write(kernel)))
-    return failure();
+  for (Generation generation : {Generation::Ampere, Generation::Hopper})
+    if (failed(write(kernel, generation)))
+      return failure();
   return KernelDescription();
 }
 
-static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernels) {
+static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernels,
+                                                   Generation generation) {
   std::vector<KernelText> texts;
   for (func::FuncOp kernel : kernels) {
-    auto text = write(kernel);
+    auto text = write(kernel, generation);
     if (failed(text))
       return failure();
     texts.push_back(std::move(*text));
@@ -53,9 +55,9 @@ static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernel
   return texts;
 }
 
-LogicalResult CudaTarget::printText(ArrayRef<func::FuncOp> kernels,
+LogicalResult CudaTarget::printText(ArrayRef<func::FuncOp> kernels, const std::string &arch,
                                     llvm::raw_ostream &stream) const {
-  auto texts = writeAll(kernels);
+  auto texts = writeAll(kernels, getGeneration(arch));
   if (failed(texts))
     return failure();
   for (const KernelText &text : *texts)
@@ -68,7 +70,7 @@ static CodeImage makeImage(const std::string &arch, ArrayRef<KernelText> texts,
   constexpr uint64_t kAlignment = 64;
   CodeImage image;
   image.cpu = arch;
-  image.emulatorAbi = arch == kEmulatorArch ? emulator::kAbiVersion : 0;
+  image.emulatorAbi = isEmulator(arch) ? emulator::kAbiVersion : 0;
   for (auto [text, code] : llvm::zip_equal(texts, compiled)) {
     DeviceKernel kernel;
     image.code.resize(llvm::alignTo(image.code.size(), kAlignment));
@@ -78,6 +80,7 @@ static CodeImage makeImage(const std::string &arch, ArrayRef<KernelText> texts,
     kernel.entry = code.entry;
     kernel.symbol = text.symbol;
     kernel.grid = text.grid;
+    kernel.tensorMaps = text.tensorMaps;
     kernel.threads = text.threads;
     kernel.sharedBytes = code.sharedBytes;
     kernel.registers = code.registers;
@@ -91,10 +94,14 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   std::vector<CodeImage> images;
   if (kernels.empty())
     return images;
-  auto texts = writeAll(kernels);
-  if (failed(texts))
-    return failure();
-  size_t count = texts->size();
+  size_t count = kernels.size();
+  std::vector<std::vector<KernelText>> texts; // of each architecture
+  for (const auto &compiler : compilers) {
+    auto written = writeAll(kernels, getGeneration(compiler->getArch()));
+    if (failed(written))
+      return failure();
+    texts.push_back(std::move(*written));
+  }
   std::vector<std::vector<CompiledKernel>> compiled(compilers.size(),
                                                     std::vector<CompiledKernel>(count));
   std::vector<std::vector<absl::Status>> statuses(compilers.size(),
@@ -103,7 +110,7 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   for (size_t c = 0; c < compilers.size(); ++c)
     for (size_t i = 0; i < count; ++i)
       pool.async([&, c, i] {
-        auto result = compilers[c]->compile((*texts)[i].text, (*texts)[i].symbol);
+        auto result = compilers[c]->compile(texts[c][i].text, texts[c][i].symbol);
         statuses[c][i] = result.status();
         if (result.ok())
           compiled[c][i] = *std::move(result);
@@ -113,10 +120,10 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
     for (size_t i = 0; i < count; ++i)
       if (!statuses[c][i].ok())
         return func::FuncOp(kernels[i]).emitError()
-               << (*texts)[i].symbol << " for " << compilers[c]->getArch() << ": "
+               << texts[c][i].symbol << " for " << compilers[c]->getArch() << ": "
                << std::string(Message(statuses[c][i])) << "\nin\n"
-               << (*texts)[i].text;
-    images.push_back(makeImage(compilers[c]->getArch(), *texts, compiled[c]));
+               << texts[c][i].text;
+    images.push_back(makeImage(compilers[c]->getArch(), texts[c], compiled[c]));
   }
   return images;
 }

@@ -21,20 +21,21 @@ class KernelCompiler;
 /// A target that makes one image per architecture.
 class CudaTarget : public Target {
 public:
-  /// `archs`: "emulator", "sm_80", "sm_90a"; `threads` compile at the same time. Fails where the
-  /// compiler of one of them is missing; says what to install. With no architecture nothing is
-  /// compiled, and texts can be printed.
+  /// `archs`: "sm_80", "sm_90a", "emulator", "emulator_90a"; `threads` compile at the same time.
+  /// Fails where the compiler of one of them is missing; says what to install. With no architecture
+  /// nothing is compiled, and texts can be printed.
   static absl::StatusOr<std::unique_ptr<CudaTarget>> create(const std::vector<std::string> &archs,
                                                             unsigned threads);
   ~CudaTarget() override;
 
   bool hasPanels() const override { return false; }
+  bool roundsLeftOperands() const override { return true; }
   mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
   mlir::FailureOr<std::vector<CodeImage>>
   compile(llvm::ArrayRef<mlir::func::FuncOp> kernels) const override;
 
-  /// Prints the text of every kernel.
-  mlir::LogicalResult printText(llvm::ArrayRef<mlir::func::FuncOp> kernels,
+  /// Prints the text of every kernel for an architecture.
+  mlir::LogicalResult printText(llvm::ArrayRef<mlir::func::FuncOp> kernels, const std::string &arch,
                                 llvm::raw_ostream &stream) const;
 
 private:

@@ -16,14 +16,21 @@ using namespace llvm;
 
 namespace ashlar::cuda {
 
+bool isEmulator(std::string_view arch) { return arch == "emulator" || arch == "emulator_90a"; }
+
+Generation getGeneration(std::string_view arch) {
+  bool isHopper = arch == "sm_90a" || arch == "emulator_90a";
+  return isHopper ? Generation::Hopper : Generation::Ampere;
+}
+
 bool isArch(std::string_view arch) {
-  return arch == kEmulatorArch || Regex("^sm_[0-9]+a?$").match(arch);
+  return isEmulator(arch) || Regex("^sm_[0-9]+a?$").match(arch);
 }
 
 absl::StatusOr<std::unique_ptr<KernelCompiler>> KernelCompiler::create(std::string arch,
                                                                        KernelCache cache) {
   std::unique_ptr<KernelCompiler> compiler(new KernelCompiler(std::move(arch), std::move(cache)));
-  if (compiler->arch == kEmulatorArch) {
+  if (isEmulator(compiler->arch)) {
     ASHLAR_ASSIGN_OR_RETURN(compiler->identity, identifyEmulatorCompiler());
   } else {
     ASHLAR_ASSIGN_OR_RETURN(compiler->nvrtc, Nvrtc::open());
@@ -40,7 +47,7 @@ absl::StatusOr<CompiledKernel> KernelCompiler::compile(const std::string &text,
   std::string key = identity + symbol + "\n" + text;
   if (std::optional<CompiledKernel> known = cache.find(key))
     return *std::move(known);
-  auto compiled = arch == kEmulatorArch ? compileHost(text, symbol) : compileDevice(text, symbol);
+  auto compiled = isEmulator(arch) ? compileHost(text, symbol) : compileDevice(text, symbol);
   if (compiled.ok())
     cache.keep(key, *compiled);
   return compiled;

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "codegen/CUDA/KernelCache.h"
+#include "codegen/CUDA/Kernels.h"
 #include "codegen/CUDA/Nvrtc.h"
 
 #include <memory>
@@ -16,11 +17,15 @@
 
 namespace ashlar::cuda {
 
-/// The architecture that stands for the emulator.
-inline constexpr char kEmulatorArch[] = "emulator";
+/// Whether `arch` stands for the emulator: "emulator" for what every GPU runs, "emulator_90a" for
+/// the kernels of sm_90a.
+bool isEmulator(std::string_view arch);
 
-/// Whether `arch` is "emulator" or one that NVRTC may know, "sm_80", "sm_90a".
+/// Whether `arch` is one of the emulator's or one that NVRTC may know, "sm_80", "sm_90a".
 bool isArch(std::string_view arch);
+
+/// What kernels of this architecture are made of.
+Generation getGeneration(std::string_view arch);
 
 /// Compiles for one architecture. Usable from several threads.
 class KernelCompiler {

@@ -39,8 +39,9 @@ Extent asExtent(const Monomial &count, int64_t divisor) {
   return Extent{count.scale, count.names, divisor};
 }
 
-KernelFrame::KernelFrame(func::FuncOp kernel)
-    : kernel(kernel), writer(kernel, names), declarations(names), body(names) {
+KernelFrame::KernelFrame(func::FuncOp kernel, Generation generation)
+    : generation(generation), kernel(kernel), writer(kernel, names), declarations(names),
+      body(names) {
   // Sums of two positions still fit 32 bits.
   bool isSmall = true;
   auto check = [&](Type type) {
@@ -168,6 +169,10 @@ static LogicalResult writeBody(KernelFrame &frame) {
 static std::string writeParameters(KernelFrame &frame, Code &locals) {
   func::FuncOp kernel = frame.kernel;
   std::string text = "struct Parameters {\n";
+  for (auto [number, map] : llvm::enumerate(frame.tensorMaps))
+    text += "  TensorMap map" + std::to_string(number) + "; // of " +
+            frame.writer.getBuffer(map.operand) + ", boxes of " + std::to_string(map.boxRows) +
+            " x " + std::to_string(map.boxColumns) + "\n";
   auto addBuffer = [&](unsigned number, Type type, bool isWritten) {
     std::string name = frame.writer.getBuffer(number);
     SmallVector<std::string> dims;
@@ -271,18 +276,34 @@ static std::string dropUnused(const std::string &text) {
   return StringRef(kept).drop_back().str();
 }
 
-FailureOr<KernelText> writeKernel(func::FuncOp kernel) {
+/// A grid that no device takes is found here, with the model at hand, rather than at a launch.
+static LogicalResult checkGrid(KernelFrame &frame) {
+  constexpr int64_t kMost[] = {0x7fffffff, 65535, 65535};
+  for (auto [d, extent] : llvm::enumerate(frame.grid)) {
+    int64_t count = frame.getBound(Monomial{extent.scale, extent.names});
+    int64_t blocks = count / extent.divisor + (count % extent.divisor != 0);
+    if (blocks > kMost[d])
+      return frame.kernel.emitError()
+             << "kernel '" << frame.kernel.getSymName() << "' needs " << blocks
+             << " blocks in dimension " << d << " of its grid at the bounds of its dimensions; a "
+             << "device takes " << kMost[d] << ": compile the model with smaller bounds";
+  }
+  return success();
+}
+
+FailureOr<KernelText> writeKernel(func::FuncOp kernel, Generation generation) {
   if (failed(checkOps(kernel)))
     return failure();
-  KernelFrame frame(kernel);
+  KernelFrame frame(kernel, generation);
+  if (failed(writeBody(frame)) || failed(checkGrid(frame)))
+    return failure();
   Code locals(frame.names);
   std::string parameters = writeParameters(frame, locals);
-  if (failed(writeBody(frame)))
-    return failure();
   KernelText text;
   text.symbol = getSymbol(kernel);
   text.comment = getComment(kernel);
   text.grid = frame.grid;
+  text.tensorMaps = frame.tensorMaps;
   text.threads = frame.threadCount;
   for (const std::string &include : frame.includes)
     text.text += "#include \"" + include + "\"\n";

@@ -32,16 +32,21 @@ struct KernelText {
   std::string comment; // what it fuses and which layers launch it; no part of what is compiled
   std::string text;
   llvm::SmallVector<Extent> grid; // blocks
+  llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0;
 };
 
+/// What the skeletons may use: those of sm_80 run everywhere, those of sm_90a on it alone.
+enum class Generation { Ampere, Hopper };
+
 /// Writes the kernel; emits an error at the op that the target has no code for.
-mlir::FailureOr<KernelText> writeKernel(mlir::func::FuncOp kernel);
+mlir::FailureOr<KernelText> writeKernel(mlir::func::FuncOp kernel, Generation generation);
 
 /// What a kernel's writer fills in.
 struct KernelFrame {
-  explicit KernelFrame(mlir::func::FuncOp kernel);
+  KernelFrame(mlir::func::FuncOp kernel, Generation generation);
 
+  Generation generation;
   mutable mlir::func::FuncOp kernel; // an op is a handle; its accessors are not const
   Names names;
   ElementWriter writer;
@@ -52,6 +57,7 @@ struct KernelFrame {
   std::string threads;      // as an expression
   bool isResident = false;  // one block to a multiprocessor is enough: registers are free
   llvm::SmallVector<Extent> grid;
+  llvm::SmallVector<DeviceTensorMap> tensorMaps; // p.map0, p.map1, ...
   uint32_t threadCount = 0;
 
   /// The most that a count over named dimensions can be.

@@ -33,6 +33,9 @@ public:
 
 private:
   void chooseSkeleton();
+  bool usesWgmma();
+  void chooseWgmma();
+  void writeMaps();
   void writeLeft();
   void writeWeights();
   void writeEpilogue();
@@ -47,7 +50,18 @@ private:
   Monomial rows;
   int64_t lanes = 1;
   std::string skeleton, weight;
+  Value left; // in memory, if it is there
+  bool isWgmma = false;
 };
+
+/// The value whose elements a product multiplies: where it widens what has the weights' type in
+/// memory, rounding gives that back.
+Value getStoredLeft(MatmulOp product) {
+  auto cast = product.getA().getDefiningOp<CastOp>();
+  bool isWidened =
+      cast && elementOf(cast.getX()) == elementOf(product.getB()) && elementOf(cast.getY()).isF32();
+  return isWidened ? cast.getX() : product.getA();
+}
 
 LogicalResult ProductWriter::write() {
   MatmulOp first = products.front();
@@ -62,52 +76,19 @@ LogicalResult ProductWriter::write() {
       return element + (lanes > 1 ? "[" + ElementWriter::kLane + "]" : StringRef("[0]")).str();
     });
   }
+  left = getStoredLeft(first);
   chooseSkeleton();
-  writeLeft();
-  writeWeights();
-  writeEpilogue();
-  code.line(skeleton + "<Shape>(left, weights, " + writer.getProduct(rows) + ", " +
-            writer.getSize(columns) + ", " + writer.getSize(depth) + ", epilogue);");
-  return success();
-}
-
-void ProductWriter::chooseSkeleton() {
-  auto results = getResults(frame.kernel);
-  int64_t rowBound = frame.getBound(rows), tileM, tileN;
-  auto bool16 = weight != "float";
-  std::string shape;
-  auto number = [](int64_t value) { return std::to_string(value); };
-  if (rowBound <= kFewRows) {
-    constexpr int64_t kThreads = 128;
-    skeleton = "product_few_rows";
-    shape = "FewRowsShape<" + number(rowBound) + ", " + count() + ", " + number(kThreads) + ">";
-    frame.threadCount = kThreads;
-    frame.grid = {asExtent(getElementCount({columns}).terms.front(), kThreads / 32)};
-  } else if (bool16) {
-    bool isSmall = rowBound <= 64;
-    tileM = isSmall ? 32 : 128, tileN = isSmall || products.size() > 1 ? 64 : 128;
-    lanes = getLanes(frame, results, 2);
-    skeleton = "product_mma";
-    shape = "MmaProductShape<" + weight + ", " + number(tileM) + ", " + number(tileN) + ", " +
-            (isSmall ? "1, 4, " : "2, 4, ") + count() + ", " + number(lanes) + ">";
-    frame.threadCount = isSmall ? 128 : 256;
-    frame.sharedLayout = "Shape::Shared";
+  if (isWgmma) {
+    writeMaps();
   } else {
-    bool isSmall = rowBound <= 64;
-    tileM = tileN = isSmall ? 32 : 64;
-    lanes = getLanes(frame, results, 4) == 4 ? 4 : 1;
-    skeleton = "product_fma";
-    shape = "FmaProductShape<" + number(tileM) + ", " + number(tileN) + ", 16, " + count() + ", " +
-            number(lanes) + ">";
-    frame.threadCount = static_cast<uint32_t>(tileM * tileN / 16);
-    frame.sharedLayout = "Shape::Shared";
+    writeLeft();
+    writeWeights();
   }
-  if (frame.grid.empty())
-    frame.grid = {asExtent(getElementCount({columns}).terms.front(), tileN), asExtent(rows, tileM)};
-  frame.includes = {skeleton + ".cuh"};
-  frame.threads = "Shape::kThreads";
-  frame.isResident = !frame.sharedLayout.empty();
-  frame.declarations.line("using Shape = " + shape + ";\n");
+  writeEpilogue();
+  code.line(skeleton + "<Shape>(" + (isWgmma ? "p.map0" : "left") + ", weights, " +
+            writer.getProduct(rows) + ", " + writer.getSize(columns) + ", " +
+            writer.getSize(depth) + ", epilogue);");
+  return success();
 }
 
 /// The left operand's rows as a matrix, where it is one in memory.
@@ -140,8 +121,101 @@ static std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
   return std::make_pair(*view, stride);
 }
 
+bool ProductWriter::usesWgmma() {
+  if (frame.generation != Generation::Hopper || weight == "float" ||
+      elementOf(left) != elementOf(products.front().getB()) || frame.getBound(rows) <= 64)
+    return false;
+  auto matrix = getMatrix(left);
+  return matrix && matrix->first.offset == 0 && matrix->second.names.empty() &&
+         matrix->second.scale % 8 == 0 && depth.isNumber() && depth.size % 8 == 0;
+}
+
+/// Tiles of 128 rows and, of all products, 256 columns; fewer where that would leave
+/// multiprocessors without a tile.
+void ProductWriter::chooseWgmma() {
+  constexpr int64_t kTileM = 128, kMultiprocessors = 128; // of the smallest H100, rounded down
+  int64_t count = static_cast<int64_t>(products.size()), columnBound = frame.getBound(columns);
+  auto getTiles = [&](int64_t tileN) {
+    return llvm::divideCeil(frame.getBound(rows), kTileM) * llvm::divideCeil(columnBound, tileN);
+  };
+  int64_t tileN = 256 / static_cast<int64_t>(llvm::PowerOf2Ceil(count));
+  while (tileN > 64 && (columnBound <= tileN / 2 || getTiles(tileN) < kMultiprocessors))
+    tileN /= 2;
+  constexpr int64_t kSharedBytes = 200 * 1024;
+  int64_t stage = (kTileM + count * tileN) * 64 * 2,
+          stages = std::min<int64_t>(6, kSharedBytes / stage);
+  lanes = getLanes(frame, getResults(frame.kernel), 4) == 4 ? 4 : 1;
+  skeleton = "product_wgmma";
+  auto number = [](int64_t value) { return std::to_string(value); };
+  frame.declarations.line("using Shape = WgmmaProductShape<" + weight + ", " + number(tileN) +
+                          ", " + number(count) + ", " + number(stages) + ", " + number(lanes) +
+                          ">;\n");
+  frame.threadCount = 384;
+  frame.grid = {asExtent(rows, kTileM), asExtent(getElementCount({columns}).terms.front(), tileN)};
+  bool isF16 = weight == "f16";
+  auto [view, stride] = *getMatrix(left);
+  frame.tensorMaps.push_back({view.buffer.getArgNumber(), asExtent(rows), depth.size,
+                              stride.scale * 2, kTileM, 64, isF16});
+  for (MatmulOp product : products)
+    frame.tensorMaps.push_back({cast<BlockArgument>(product.getB()).getArgNumber(),
+                                asExtent(getElementCount({columns}).terms.front()), depth.size,
+                                depth.size * 2, static_cast<uint32_t>(tileN), 64, isF16});
+}
+
+void ProductWriter::chooseSkeleton() {
+  auto results = getResults(frame.kernel);
+  int64_t rowBound = frame.getBound(rows), tileM, tileN;
+  isWgmma = usesWgmma();
+  std::string shape;
+  auto number = [](int64_t value) { return std::to_string(value); };
+  if (rowBound <= kFewRows) {
+    constexpr int64_t kThreads = 128;
+    skeleton = "product_few_rows";
+    shape = "FewRowsShape<" + number(rowBound) + ", " + count() + ", " + number(kThreads) + ">";
+    frame.threadCount = kThreads;
+    frame.grid = {asExtent(getElementCount({columns}).terms.front(), kThreads / 32)};
+  } else if (isWgmma) {
+    chooseWgmma();
+  } else if (weight != "float") {
+    // Few rows are for reading the weights: many small blocks, each with much on its way.
+    bool isSmall = rowBound <= 64;
+    tileM = rowBound <= 32 ? 32 : isSmall ? 64 : 128;
+    tileN = isSmall ? 32 : products.size() > 1 ? 64 : 128;
+    std::string warps = rowBound <= 32 ? "2, 2" : isSmall ? "4, 2" : "2, 4";
+    lanes = getLanes(frame, results, 4) == 4 ? 4 : 1;
+    skeleton = "product_mma";
+    shape = "MmaProductShape<" + weight + ", " + number(tileM) + ", " + number(tileN) + ", " +
+            (isSmall ? "64, " : "32, ") + warps + ", " + count() + ", 4, " + number(lanes) + ">";
+    frame.threadCount = rowBound <= 32 ? 128 : 256;
+  } else {
+    bool isSmall = rowBound <= 64;
+    tileM = tileN = isSmall ? 32 : 64;
+    lanes = getLanes(frame, results, 4) == 4 ? 4 : 1;
+    skeleton = "product_fma";
+    shape = "FmaProductShape<" + number(tileM) + ", " + number(tileN) + ", 16, " + count() + ", " +
+            number(lanes) + ">";
+    frame.threadCount = static_cast<uint32_t>(tileM * tileN / 16);
+  }
+  bool isTiled = frame.grid.empty() || isWgmma;
+  if (frame.grid.empty())
+    frame.grid = {asExtent(rows, tileM), asExtent(getElementCount({columns}).terms.front(), tileN)};
+  frame.includes = {skeleton + ".cuh"};
+  frame.threads = "Shape::kThreads";
+  frame.sharedLayout = isTiled ? "Shape::Shared" : "";
+  frame.isResident = isTiled;
+  if (!shape.empty())
+    frame.declarations.line("using Shape = " + shape + ";\n");
+}
+
+/// The weights' maps; the left operand's is the first.
+void ProductWriter::writeMaps() {
+  std::string list;
+  for (size_t i = 0; i < products.size(); ++i)
+    list += (i ? ", &p.map" : "{&p.map") + std::to_string(i + 1);
+  code.line("const TensorMap *const weights[" + count() + "] = " + list + "};");
+}
+
 void ProductWriter::writeLeft() {
-  Value left = products.front().getA();
   Type type = elementOf(left);
   if (auto matrix = getMatrix(left)) {
     auto &[view, stride] = *matrix;
@@ -193,8 +267,9 @@ void ProductWriter::writeEpilogue() {
         writer.locate(rowPlace, leading);
         Place place{rowPlace.at, ""};
         place.at.push_back("column");
-        place.linear =
-            head.constant(writer.index, "at", "row * " + writer.getSize(columns) + " + column");
+        place.linear = head.constant(writer.index, "at",
+                                     "static_cast<" + writer.index + ">(row) * " +
+                                         writer.getSize(columns) + " + column");
         code.append(head);
         writeStores(frame, code, getResults(frame.kernel), place, lanes);
       },

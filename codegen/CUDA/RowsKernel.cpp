@@ -82,7 +82,12 @@ LogicalResult RowsWriter::write() {
                               << " in a kernel over " << toString(dims);
     passes.push_back(&op);
   }
-  lanes = getLanes(frame, results, 8);
+  // At most what one load of the widest operand brings.
+  int64_t most = 8;
+  for (Type type : frame.kernel.getArgumentTypes())
+    if (auto tensor = dyn_cast<RankedTensorType>(type); tensor && tensor.getElementType().isF32())
+      most = 4;
+  lanes = getLanes(frame, results, most);
   if (passes.empty())
     writeElements();
   else

@@ -130,6 +130,18 @@ void ArtifactBuilder::addDeviceImage(const CodeImage &code, uint64_t offset) {
     for (const Extent &factor : from.grid)
       kernel->grid.push_back(
           std::make_unique<fb::ExtentT>(toExtent(toExtentAttr(op.getContext(), factor), own)));
+    for (const DeviceTensorMap &map : from.tensorMaps) {
+      auto matrix = std::make_unique<fb::TensorMapT>();
+      matrix->operand = map.operand;
+      matrix->rows =
+          std::make_unique<fb::ExtentT>(toExtent(toExtentAttr(op.getContext(), map.rows), own));
+      matrix->columns = map.columns;
+      matrix->row_bytes = map.rowBytes;
+      matrix->box_rows = map.boxRows;
+      matrix->box_columns = map.boxColumns;
+      matrix->dtype = map.isF16 ? fb::DType::F16 : fb::DType::BF16;
+      kernel->tensor_maps.push_back(std::move(matrix));
+    }
     kernel->threads = from.threads;
     kernel->shared_bytes = from.sharedBytes;
     kernel->registers = from.registers;

@@ -26,6 +26,11 @@ void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 
+void addNarrowingPipeline(OpPassManager &manager) {
+  // Behind fusion: only what one kernel hands to another is stored at all.
+  manager.addNestedPass<func::FuncOp>(createNarrowOperandsPass());
+}
+
 void registerPipelines() {
   PassPipelineRegistration<>("ashlar-fusion-pipeline",
                              "From an imported graph module to fused regions",

@@ -15,6 +15,9 @@ namespace ashlar {
 /// `machineFile`: constants for the cost model (machine_constants.h); empty: an ordinary core's.
 void addFusionPipeline(mlir::OpPassManager &manager, const std::string &machineFile = "");
 
+/// For targets that round left operands of products (Target::roundsLeftOperands); after fusion.
+void addNarrowingPipeline(mlir::OpPassManager &manager);
+
 /// Registers the pipelines by name: `ashlar-fusion-pipeline`.
 void registerPipelines();
 

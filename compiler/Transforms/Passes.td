@@ -48,6 +48,23 @@ def FusePass : Pass<"ashlar-fuse", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::ashlar::graph::GraphDialect"];
 }
 
+def NarrowOperandsPass : Pass<"ashlar-narrow-operands", "::mlir::func::FuncOp"> {
+  let summary = "Stores what products round as it is rounded";
+  let description = [{
+    For targets whose products round their left operand to the type of 16-bit weights: what one kernel hands to the
+    next as such an operand is stored in that type, beside the f32 value where others read that. The numbers are the
+    same, half the bytes move, and copies need no registers:
+
+    ```
+    %x = fused { yield %n : f32 }                  %x = fused { %h = cast %n : f32 to bf16; yield %h }
+    fused (%a = %x) { matmul %a, %w : f32, bf16 }  =>  fused (%a = %x) { %f = cast %a; matmul %f, %w : f32, bf16 }
+    ```
+
+    Operands that come from an input, a state or a constant stay as they are. Test: narrow-operands.mlir.
+  }];
+  let dependentDialects = ["::ashlar::graph::GraphDialect"];
+}
+
 def NameValuesPass : Pass<"ashlar-name-values", "::mlir::func::FuncOp"> {
   let summary = "Gives every value of an entry point a path";
   let description = [{

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/cuda_launcher.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 
+#include "runtime/api/device_parameters.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
@@ -17,7 +19,7 @@ namespace {
 
 using cuda::DevicePointer;
 
-// Graphs that are kept; extents that come and go must not fill the device.
+// Graphs that are kept, the latest used; extents that come and go must not fill the device.
 constexpr size_t kMaxGraphs = 64;
 
 int64_t BytesAt(const fb::ValueT& value, const std::vector<int64_t>& dims) {
@@ -33,7 +35,9 @@ class CudaLauncher : public Launcher {
       : program_(program), host_(host), device_(std::move(device)), wait_for_each_(wait_for_each) {}
 
   ~CudaLauncher() override {
-    for (const auto& [key, graph] : graphs_) device_->Forget(graph);
+    if (!device_->MakeCurrent().ok()) return;
+    if (is_capturing_) device_->AbandonCapture();
+    for (const auto& [key, graph] : graphs_) device_->Forget(graph.exec);
   }
 
   // Takes the device's memory and fills what does not change.
@@ -70,7 +74,9 @@ class CudaLauncher : public Launcher {
   void ForgetState() override { state_is_new_ = true; }
 
   absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
-    entry_ = &entry;
+    ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
+    if (is_capturing_) device_->AbandonCapture();  // a step that was cancelled
+    is_capturing_ = false;
     if (state_is_new_) {
       ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
       state_is_new_ = false;
@@ -80,10 +86,14 @@ class CudaLauncher : public Launcher {
       if (int64_t bytes = BytesAt(*input, dims); bytes > 0)
         ASHLAR_RETURN_IF_ERROR(
             device_->CopyIn(arena_ + input->offset, host_.arena + input->offset, bytes));
-    if (wait_for_each_) return absl::OkStatus();
+    if (wait_for_each_) return device_->Mark(/*end=*/false);
     key_ = {&entry, dims};
     auto known = graphs_.find(key_);
-    replayed_ = known == graphs_.end() ? nullptr : known->second;
+    replayed_ = nullptr;
+    if (known != graphs_.end()) {
+      replayed_ = known->second.exec;
+      known->second.last_use = ++step_;
+    }
     is_capturing_ = !replayed_;
     return is_capturing_ ? device_->BeginCapture() : absl::OkStatus();
   }
@@ -91,19 +101,13 @@ class CudaLauncher : public Launcher {
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
     if (replayed_) return absl::OkStatus();
     const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
-    unsigned grid[3] = {1, 1, 1};
-    for (size_t d = 0; d < code.grid.size(); ++d) {
-      int64_t blocks = Evaluate(*code.grid[d], prepared.extents.data());
-      if (blocks == 0) return absl::OkStatus();  // nothing to do
-      grid[d] = static_cast<unsigned>(blocks);
-    }
-    // Addresses and then extents, eight bytes each.
-    size_t buffers = prepared.buffers.size(), extents = prepared.schema->extents.size();
-    std::vector<int64_t> parameters(buffers + extents);
-    std::memcpy(parameters.data(), prepared.buffers.data(), buffers * 8);
-    std::memcpy(parameters.data() + buffers, prepared.extents.data(), extents * 8);
+    uint32_t grid[3];
+    if (!EvaluateGrid(code, prepared, grid)) return absl::OkStatus();
+    std::vector<char> parameters = MakeParameters(code, prepared);
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
-    absl::Status status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
+    absl::Status status = EncodeMaps(code, prepared, parameters.data(), what);
+    if (status.ok())
+      status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
     if (status.ok() && wait_for_each_) status = device_->Synchronize(what);
     if (!status.ok() && is_capturing_) {
       device_->AbandonCapture();
@@ -117,22 +121,54 @@ class CudaLauncher : public Launcher {
     if (is_capturing_) {
       is_capturing_ = false;
       ASHLAR_ASSIGN_OR_RETURN(replayed_, device_->EndCapture());
-      if (graphs_.size() == kMaxGraphs) {
-        device_->Forget(graphs_.begin()->second);
-        graphs_.erase(graphs_.begin());
-      }
-      graphs_[key_] = replayed_;
+      if (graphs_.size() == kMaxGraphs) DropOldest();
+      graphs_[key_] = {replayed_, ++step_};
     }
-    if (replayed_) ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    if (replayed_) {
+      ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/false));
+      ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    }
+    ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/true));
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/false));
     for (const auto& output : entry.outputs)
       if (int64_t bytes = BytesAt(*output, dims); bytes > 0)
         ASHLAR_RETURN_IF_ERROR(
             device_->CopyOut(host_.arena + output->offset, arena_ + output->offset, bytes));
-    return device_->Synchronize(what);
+    ASHLAR_RETURN_IF_ERROR(device_->Synchronize(what));
+    ASHLAR_ASSIGN_OR_RETURN(device_ms_, device_->MillisecondsBetweenMarks());
+    return absl::OkStatus();
   }
 
+  double device_ms() const override { return device_ms_; }
+
  private:
+  absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
+                          std::string_view what) {
+    for (const auto& map : code.tensor_maps) {
+      cuda::Matrix matrix;
+      matrix.data = reinterpret_cast<DevicePointer>(prepared.buffers[map->operand]);
+      matrix.is_f16 = map->dtype == fb::DType::F16;
+      matrix.rows = Evaluate(*map->rows, prepared.extents.data());
+      matrix.columns = map->columns;
+      matrix.row_bytes = map->row_bytes;
+      matrix.box_rows = map->box_rows;
+      matrix.box_columns = map->box_columns;
+      cuda::TensorMap encoded;
+      ASHLAR_RETURN_IF_ERROR(device_->Encode(matrix, &encoded, what));
+      std::memcpy(to, &encoded, sizeof encoded);
+      to += sizeof encoded;
+    }
+    return absl::OkStatus();
+  }
+
+  void DropOldest() {
+    auto oldest = std::min_element(
+        graphs_.begin(), graphs_.end(),
+        [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; });
+    device_->Forget(oldest->second.exec);
+    graphs_.erase(oldest);
+  }
+
   // Counters are few bytes, and both sides look at them: the host before a step, kernels in it.
   absl::Status CopyCounters(bool in) {
     for (const auto& state : program_.metadata().states) {
@@ -154,12 +190,17 @@ class CudaLauncher : public Launcher {
   bool state_is_new_ = true;
 
   using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
-  std::map<Key, CUgraphExec_st*> graphs_;
+  struct Graph {
+    CUgraphExec_st* exec;
+    int64_t last_use;
+  };
+  std::map<Key, Graph> graphs_;
+  int64_t step_ = 0;
   // Of the step that runs.
-  const fb::EntryT* entry_ = nullptr;
   Key key_;
   CUgraphExec_st* replayed_ = nullptr;
   bool is_capturing_ = false;
+  double device_ms_ = -1;
 };
 
 }  // namespace

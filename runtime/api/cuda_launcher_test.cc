@@ -4,10 +4,13 @@
 // up (runtime/device/cuda/testing/fake_cuda.cc says what that can show and what not).
 #include "runtime/api/cuda_launcher.h"
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "runtime/api/session.h"
 #include "runtime/base/status.h"
@@ -133,7 +136,10 @@ TEST_F(CudaLauncherTest, RunsSteps) {
     auto session = Open();
     ASSERT_TRUE(session.ok()) << session.status();
     // A new graph, another for other extents, the first again.
-    for (int64_t n : {5, 100, 5}) EXPECT_EQ(Message(Step(**session, n)), "") << n;
+    for (int64_t n : {5, 100, 5}) {
+      EXPECT_EQ(Message(Step(**session, n)), "") << n;
+      EXPECT_EQ((*session)->last_device_ms(), 0.25);
+    }
     // Counters are the device's, and the host knows them.
     EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("'count' 3 + 1, its limit is 3"));
     ASSERT_TRUE((*session)->SetCounter("count", 2).ok());
@@ -166,6 +172,84 @@ TEST_F(CudaLauncherTest, GoesOnAfterARefusedLaunch) {
   EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("cuLaunchKernel of add (layer.add)"));
   unsetenv("FAKE_CUDA_FAIL");
   EXPECT_EQ(Message(Step(**session, 5)), "");
+}
+
+TEST_F(CudaLauncherTest, RefusalsAreNotTheDevicesFailure) {
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  // Launch out of resources, stream capture invalidated: the context is whole.
+  for (const char* refusal : {"cuLaunchKernel=701", "cuGraphInstantiateWithFlags=901"}) {
+    setenv("FAKE_CUDA_FAIL", refusal, 1);
+    EXPECT_THAT(Message(Step(**session, 5)), ::testing::Not(HasSubstr("the device has failed")));
+    unsetenv("FAKE_CUDA_FAIL");
+    (*session)->Reset();
+    EXPECT_EQ(Message(Step(**session, 5)), "");
+  }
+}
+
+TEST_F(CudaLauncherTest, GoesOnAfterACancelledStep) {
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  RunOptions options;
+  options.deadline = std::chrono::steady_clock::now();
+  std::vector<float> x(5);
+  std::vector<Tensor> outputs;
+  // The graph's recording has begun when the deadline is looked at.
+  EXPECT_EQ((*session)->Run("step", {{"x", DType::kF32, {5}, x.data()}}, &outputs, options).code(),
+            absl::StatusCode::kDeadlineExceeded);
+  (*session)->Reset();
+  EXPECT_EQ(Message(Step(**session, 5)), "");
+}
+
+TEST_F(CudaLauncherTest, ServesThreadsThatTakeTurns) {
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  std::thread([&] {
+    EXPECT_EQ(Message(Step(**session, 5)), "");
+    session->reset();
+  }).join();
+}
+
+TEST_F(CudaLauncherTest, KeepsTheGraphsThatAreUsed) {
+  auto session = Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  void* fake = dlopen(ASHLAR_FAKE_CUDA, RTLD_NOW | RTLD_NOLOAD);
+  ASSERT_TRUE(fake);
+  auto* count = reinterpret_cast<int (*)()>(dlsym(fake, "fakeInstantiatedGraphs"));
+  const int before = count();
+  auto step = [&](int64_t n) {
+    ASSERT_TRUE((*session)->SetCounter("count", 0).ok());
+    ASSERT_EQ(Message(Step(**session, n)), "");
+  };
+  // A decoder's step between prompts of 99 lengths: recorded once.
+  for (int64_t n = 2; n <= 100; ++n) {
+    step(1);
+    step(n);
+  }
+  EXPECT_EQ(count() - before, 100);
+  dlclose(fake);
+}
+
+TEST_F(CudaLauncherTest, EncodesTensorMaps) {
+  fb::ProgramT program = MakeProgram();
+  fb::DeviceKernelT& code = *program.device_images[0]->kernels[0];
+  code.symbol = "mapped";
+  auto map = std::make_unique<fb::TensorMapT>();
+  map->operand = 0;
+  map->rows = MakeExtent({0}, 1, 32);
+  map->columns = 8;
+  map->row_bytes = 16;
+  map->box_rows = 64;
+  map->box_columns = 8;
+  map->dtype = fb::DType::BF16;
+  code.tensor_maps.push_back(std::move(map));
+  auto session = Open(program);
+  ASSERT_TRUE(session.ok()) << session.status();
+  for (int64_t n : {5, 100}) EXPECT_EQ(Message(Step(**session, n)), "") << n;
+  (*session)->Reset();
+  setenv("FAKE_CUDA_FAIL", "cuTensorMapEncodeTiled=1", 1);
+  EXPECT_THAT(Message(Step(**session, 7)),
+              HasSubstr("cuTensorMapEncodeTiled for add (layer.add) on device 0"));
 }
 
 TEST_F(CudaLauncherTest, SaysWhatWouldWork) {

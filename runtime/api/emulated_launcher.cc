@@ -5,8 +5,7 @@
 
 #ifdef ASHLAR_WITH_EMULATOR
 
-#include <cstring>
-
+#include "runtime/api/device_parameters.h"
 #include "runtime/device/cpu/executable_image.h"
 #include "runtime/device/emulator/emulator_abi.h"
 #include "runtime/device/emulator/launch.h"
@@ -32,21 +31,18 @@ class EmulatedLauncher : public Launcher {
     emulator::Launch launch;
     launch.kernel = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
     launch.function = image_->Entry<emulator::KernelFunction>(code.offset + code.entry);
-    for (size_t d = 0; d < code.grid.size(); ++d) {
-      int64_t blocks = Evaluate(*code.grid[d], prepared.extents.data());
-      if (blocks == 0) return absl::OkStatus();  // nothing to do
-      launch.grid[d] = static_cast<uint32_t>(blocks);
-    }
+    if (!EvaluateGrid(code, prepared, launch.grid)) return absl::OkStatus();
     launch.threads = code.threads;
     launch.shared_bytes = code.shared_bytes;
-    AddParameters(prepared, &launch);
+    AddParameters(code, prepared, &launch);
     return emulator_.Run(launch);
   }
 
  private:
-  // The addresses of the operands, which the emulator fills in, and the extents.
-  static void AddParameters(const PreparedLaunch& prepared, emulator::Launch* launch) {
-    size_t inputs = 0, outputs = 0, extents = prepared.schema->extents.size();
+  // The parameters, and where in them the emulator finds addresses and tensor maps.
+  static void AddParameters(const fb::DeviceKernelT& code, const PreparedLaunch& prepared,
+                            emulator::Launch* launch) {
+    size_t inputs = 0, outputs = 0;
     for (size_t i = 0; i < prepared.buffers.size(); ++i) {
       fb::Access access = prepared.kernel->operands[i];
       emulator::Operand operand;
@@ -56,12 +52,21 @@ class EmulatedLauncher : public Launcher {
       operand.data = prepared.buffers[i];
       operand.bytes = prepared.schema->operands[i]->bytes;
       operand.access = ToAccess(access);
-      operand.parameter_offset = i * sizeof(void*);
+      operand.parameter_offset = AddressOffset(code, i);
       launch->operands.push_back(std::move(operand));
     }
-    launch->parameters.resize((prepared.buffers.size() + extents) * 8);
-    std::memcpy(launch->parameters.data() + prepared.buffers.size() * 8, prepared.extents.data(),
-                extents * 8);
+    launch->parameters = MakeParameters(code, prepared);
+    for (const auto& map : code.tensor_maps) {
+      emulator::TensorMapParameter parameter;
+      parameter.parameter_offset = launch->tensor_maps.size() * kTensorMapBytes;
+      parameter.operand = map->operand;
+      parameter.rows = Evaluate(*map->rows, prepared.extents.data());
+      parameter.columns = map->columns;
+      parameter.row_stride = map->row_bytes;
+      parameter.box_rows = map->box_rows;
+      parameter.box_columns = map->box_columns;
+      launch->tensor_maps.push_back(parameter);
+    }
   }
 
   const fb::DeviceImageT& layout_;

@@ -53,6 +53,9 @@ class Launcher {
   // Runs the launch to its end. An error is the kernel's, or the device's, and names both the
   // kernel and the layer. Where it traces workers, their parts go to the tracer, if there is one.
   virtual absl::Status Run(PreparedLaunch& launch, Tracer* tracer) = 0;
+  // The time of the last step's launches on the device, by its own clock, without copies of inputs
+  // and outputs; negative where there is none.
+  virtual double device_ms() const { return -1; }
   virtual bool traces_workers() const { return false; }
 };
 

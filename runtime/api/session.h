@@ -145,6 +145,10 @@ class Session {
   const std::vector<LaunchTime>& times(int entry) const { return entries_[entry]->times(); }
   void ClearTimes();
 
+  // How long the kernels of the last step took by the device's clock, without the copies of inputs
+  // and outputs; negative on the CPU and the emulator.
+  double last_device_ms() const { return launcher_->device_ms(); }
+
   // The extents of the last step that ran, one per dim of the program.
   const std::vector<int64_t>& last_dims() const { return dims_; }
 

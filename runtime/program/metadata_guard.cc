@@ -54,7 +54,10 @@ class Guard {
   bool Item(const fb::Image* i) {
     return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
   }
-  bool Item(const fb::DeviceKernel* k) { return Text(k->symbol()) && Each(k->grid()); }
+  bool Item(const fb::TensorMap* m) { return m->rows() && Item(m->rows()); }
+  bool Item(const fb::DeviceKernel* k) {
+    return Text(k->symbol()) && Each(k->grid()) && Each(k->tensor_maps());
+  }
   bool Item(const fb::DeviceImage* i) { return Text(i->arch()) && Each(i->kernels()); }
   bool Item(const fb::Kernel* k) {
     return Text(k->name()) && Texts(k->ops()) && Scalars(k->operands()) && Each(k->grid());

@@ -122,12 +122,27 @@ class EntryVerifier {
     }
     for (const auto& image : program_.device_images) {
       const auto& grid = image->kernels[launch.kernel]->grid;
+      for (const auto& map : image->kernels[launch.kernel]->tensor_maps)
+        ASHLAR_RETURN_IF_ERROR(TensorMap(launch, *map, extents));
       for (size_t d = 0; d < grid.size(); ++d)
         if (int64_t blocks; !CheckedEvaluate(*grid[d], extents, &blocks) || blocks > kMaxBlocks[d])
           return DataLoss("the grid of kernel '", kernel.name, "' for ", Printable(image->arch),
                           " overflows at the bound");
     }
     return Work(launch);
+  }
+
+  // What a tensor map describes lies in its operand.
+  absl::Status TensorMap(const fb::LaunchT& launch, const fb::TensorMapT& map,
+                         const std::vector<int64_t>& extents) {
+    const fb::OperandT& operand = *launch.operands[map.operand];
+    int64_t rows, bytes;
+    if (!CheckedEvaluate(*map.rows, extents, &rows) ||
+        !CheckedMul(rows, static_cast<int64_t>(map.row_bytes), &bytes) ||
+        static_cast<uint64_t>(bytes) > operand.bytes || operand.offset % 16 != 0)
+      return DataLoss("a tensor map describes more than operand ", map.operand, "'s ",
+                      operand.bytes, " bytes, or does not begin at a multiple of 16");
+    return absl::OkStatus();
   }
 
   absl::Status Work(const fb::LaunchT& launch) {

@@ -84,6 +84,27 @@ absl::Status VerifyImages(const fb::ProgramT& program, uint64_t code_bytes) {
   return absl::OkStatus();
 }
 
+absl::Status VerifyTensorMap(const fb::KernelT& kernel, const fb::TensorMapT& map) {
+  std::vector<int64_t> ones(kernel.extents, 1);
+  int64_t unused;
+  if (map.operand >= kernel.operands.size() || kernel.operands[map.operand] != fb::Access::Read)
+    return DataLoss("a tensor map of operand ", map.operand, " of ", kernel.operands.size(),
+                    ", which the kernel does not read only");
+  if (!map.rows || !CheckedEvaluate(*map.rows, ones, &unused))
+    return DataLoss("a tensor map with a malformed number of rows");
+  constexpr uint64_t kMaxColumns = uint64_t{1} << 32;
+  if (map.columns == 0 || map.columns > kMaxColumns || map.row_bytes % 16 != 0 ||
+      map.row_bytes < 2 * map.columns || map.row_bytes > 2 * kMaxColumns || map.box_rows == 0 ||
+      map.box_rows > 256 || map.box_columns == 0 || map.box_columns > 64 ||
+      map.box_columns % 8 != 0)
+    return DataLoss("a tensor map of ", map.columns, " columns in rows of ", map.row_bytes,
+                    " bytes, boxes of ", map.box_rows, " x ", map.box_columns,
+                    ", breaks a limit of the copy engine");
+  if (map.dtype != fb::DType::BF16 && map.dtype != fb::DType::F16)
+    return DataLoss("a tensor map of elements that are not of 16 bits");
+  return absl::OkStatus();
+}
+
 absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKernelT& code,
                                 const fb::DeviceImageT& image) {
   if (code.size == 0 || !RangeFits(code.offset, code.size, image.size))
@@ -100,6 +121,7 @@ absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKerne
   int64_t unused;
   for (const auto& extent : code.grid)
     if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss("malformed extent in its grid");
+  for (const auto& map : code.tensor_maps) ASHLAR_RETURN_IF_ERROR(VerifyTensorMap(kernel, *map));
   return absl::OkStatus();
 }
 

@@ -109,6 +109,28 @@ TEST(VerifyProgram, DeviceImages) {
                 for (int d = 0; d < 3; ++d) i.kernels[0]->grid.push_back(MakeExtent({}, 1));
               }),
               HasSubstr("a grid of 4 dimensions"));
+  // A tensor map of the first operand that kernel 0 only reads, right and then not.
+  auto mapped = [&](const std::function<void(fb::TensorMapT&)>& change) {
+    return error([&](fb::DeviceImageT& i) {
+      auto map = std::make_unique<fb::TensorMapT>();
+      map->rows = MakeExtent({}, 1);
+      map->columns = map->box_columns = 8;
+      map->row_bytes = 16;
+      map->box_rows = 64;
+      map->dtype = fb::DType::BF16;
+      change(*map);
+      i.kernels[0]->tensor_maps.push_back(std::move(map));
+    });
+  };
+  EXPECT_EQ(mapped([](auto&) {}), "");
+  EXPECT_THAT(mapped([](auto& m) { m.operand = 99; }), HasSubstr("a tensor map of operand 99"));
+  EXPECT_THAT(mapped([](auto& m) { m.rows->dims.push_back(9); }), HasSubstr("number of rows"));
+  EXPECT_THAT(mapped([](auto& m) { m.row_bytes = 24; }), HasSubstr("a limit of the copy engine"));
+  EXPECT_THAT(mapped([](auto& m) { m.columns = 9; }), HasSubstr("a limit of the copy engine"));
+  EXPECT_THAT(mapped([](auto& m) { m.box_rows = 257; }), HasSubstr("a limit of the copy engine"));
+  EXPECT_THAT(mapped([](auto& m) { m.dtype = fb::DType::F32; }), HasSubstr("16 bits"));
+  EXPECT_THAT(mapped([](auto& m) { m.rows->scale = 1 << 20; }),
+              HasSubstr("a tensor map describes more than operand 0"));
   EXPECT_THAT(ErrorAfter([](fb::ProgramT& p) {
                 p.device_images.push_back(std::make_unique<fb::DeviceImageT>());
               }),

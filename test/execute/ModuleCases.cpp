@@ -136,6 +136,28 @@ std::vector<ModuleCase> getModuleCases() {
        "return %r, %l : tensor<?x?x6x7xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x6xf32, "
        "#graph.dims<[batch, seq, _]>>",
        3},
+      {"CachesOfTwoWidthsAtOnce",
+       "graph.state cache session @k : !graph.cache<1x20x1x64xf32>\n"
+       "graph.state cache session @v : !graph.cache<1x20x1x4xf32>\n"
+       "graph.state counter session @n : tensor<1xi64>",
+       "(%q: tensor<1x9x1x64xf32> {graph.name = \"q\"}, "
+       "%y: tensor<1x9x1x4xf32> {graph.name = \"y\"}) -> "
+       "(tensor<1x9x1x4xf32> {graph.name = \"r\"})",
+       "%k = graph.read @k : !graph.cache<1x20x1x64xf32>\n"
+       "%v = graph.read @v : !graph.cache<1x20x1x4xf32>\n"
+       "%n = graph.read @n : tensor<1xi64>\n"
+       "%k1 = graph.cache_append %k, %q, %n : !graph.cache<1x20x1x64xf32>, "
+       "tensor<1x9x1x64xf32>, tensor<1xi64>\n"
+       "%v1 = graph.cache_append %v, %y, %n : !graph.cache<1x20x1x4xf32>, "
+       "tensor<1x9x1x4xf32>, tensor<1xi64>\n"
+       "%c = graph.constant dense<9> : tensor<1xi64>\n"
+       "%u = graph.add %n, %c : tensor<1xi64>, tensor<1xi64>\n"
+       "%r, %l = graph.attention %q, %k1, %v1 offsets %n lengths %u scale 0.1 causal : "
+       "tensor<1x9x1x64xf32>, !graph.cache<1x20x1x64xf32>, !graph.cache<1x20x1x4xf32> offsets "
+       "tensor<1xi64> lengths tensor<1xi64>\n"
+       "graph.write %k1, @k : !graph.cache<1x20x1x64xf32>\n"
+       "graph.write %v1, @v : !graph.cache<1x20x1x4xf32>\n"
+       "return %r : tensor<1x9x1x4xf32>"},
       {"MaskIsTransposed", "",
        "(%x: tensor<?x?x2x5xf32, #graph.dims<[batch, seq, _, _]>> {graph.name = \"x\"}, "
        "%m: tensor<?x?xi64, #graph.dims<[seq, batch]>> {graph.name = \"m\"}) -> "

@@ -9,6 +9,8 @@
 #include "dialects/Program/Program.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cpu/thread_pool.h"
+#include "runtime/memory/weight_packer.h"
 #include "runtime/program/artifact_writer.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -44,15 +46,41 @@ static Backend toBackend(const cpu::CpuModel &model) {
 }
 
 /// The emulator, where kernels can be compiled for it and it can run them.
-static void addEmulator(std::vector<Backend> &backends) {
+static void addEmulator(std::vector<Backend> &backends, const std::string &arch = "emulator") {
 #ifdef ASHLAR_WITH_EMULATOR
-  auto target = cuda::CudaTarget::create({"emulator"}, /*threads=*/2);
+  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2);
   if (!target.ok()) {
     ADD_FAILURE() << target.status();
     return;
   }
-  backends.push_back({"cuda-emulator", "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
+  backends.push_back({"cuda-" + arch, "cuda-emulator", *std::move(target), /*roundsLeft=*/true});
 #endif
+}
+
+/// The backend of CaseWriter.h, in place of all others; nothing where no cases are exported.
+static std::vector<Backend> getExporter() {
+  std::vector<Backend> backends;
+#ifdef ASHLAR_WITH_EMULATOR
+  std::vector<std::string> archs = CaseWriter::getArchs();
+  if (archs.empty())
+    return backends;
+  archs.insert(archs.begin(), "emulator_90a");
+  auto target = cuda::CudaTarget::create(archs, /*threads=*/2);
+  if (!target.ok())
+    ADD_FAILURE() << target.status();
+  else
+    backends.push_back({"cuda-emulator_90a", "cuda-emulator", *std::move(target), true});
+#endif
+  return backends;
+}
+
+std::vector<Backend> getEmulators() {
+  std::vector<Backend> backends = getExporter();
+  if (!backends.empty())
+    return backends;
+  addEmulator(backends);
+  addEmulator(backends, "emulator_90a");
+  return backends;
 }
 
 std::vector<Backend> getCpuBackends() {
@@ -63,7 +91,9 @@ std::vector<Backend> getCpuBackends() {
 }
 
 std::vector<Backend> getRoundingBackends() {
-  std::vector<Backend> backends;
+  std::vector<Backend> backends = getExporter();
+  if (!backends.empty())
+    return backends;
   for (const cpu::CpuModel &model :
        selectRunnable({cpu::kEmulatedCpus[0], cpu::kEmulatedCpus[1], "native"}))
     if (model.bf16 != cpu::Bf16Product::Widen)
@@ -73,6 +103,8 @@ std::vector<Backend> getRoundingBackends() {
 }
 
 std::vector<Backend> getBackends() {
+  if (std::vector<Backend> exporter = getExporter(); !exporter.empty())
+    return exporter;
   std::vector<Backend> backends = getCpuBackends();
   addEmulator(backends);
   return backends;
@@ -97,6 +129,8 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
+  if (target.roundsLeftOperands())
+    addNarrowingPipeline(manager);
   if (failed(manager.run(module)))
     return "fusion failed";
   if (failed(lowerToProgram(module, target, {})))
@@ -121,8 +155,16 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
   contents.program.weight_directory = source.directory;
   contents.program.random_seed = source.seed;
   contents.program.checkpoint_hash = checkpoint ? checkpoint->HeaderHash() : 0;
+  WeightsStream stream;
+  if (checkpoint && !CaseWriter::getArchs().empty()) { // a case takes its weights along
+    contents.program.weight_source = fb::WeightSource::Embedded;
+    stream = [&](const ByteSink &sink) {
+      ThreadPool pool(1);
+      return PackWeights(contents.program, *CheckpointSource(checkpoint), pool, sink);
+    };
+  }
   absl::Status written =
-      WriteArtifact(path.str(), contents.program, contents.code, contents.constants);
+      WriteArtifact(path.str(), contents.program, contents.code, contents.constants, stream);
   return written.ok() ? "" : written.ToString();
 }
 
@@ -142,6 +184,7 @@ std::unique_ptr<CompiledModule> CompiledModule::create(ModuleOp module, const Ba
     ADD_FAILURE() << backend.name << ": " << error;
     return nullptr;
   }
+  compiled->writer = CaseWriter::create(compiled->path, widenTolerance(0, backend, module) > 0);
   auto program = Program::Load(compiled->path);
   if (!program.ok()) {
     ADD_FAILURE() << program.status();
@@ -237,6 +280,8 @@ std::optional<std::vector<NamedArray>> CompiledModule::run(StringRef entry,
     ADD_FAILURE() << status;
     return std::nullopt;
   }
+  if (writer)
+    writer->addStep(entry, tensors, outputs);
   std::vector<NamedArray> results;
   for (const Tensor &output : outputs)
     results.push_back({output.name, std::make_shared<const Array>(toArray(context, output))});

@@ -10,6 +10,7 @@
 #include "codegen/CUDA/CudaTarget.h"
 #include "compiler/Interpreter/Interpreter.h"
 #include "runtime/api/session.h"
+#include "test/lib/CaseWriter.h"
 
 #include <optional>
 
@@ -44,6 +45,9 @@ struct ParameterSource {
   uint64_t seed = 1;     // a seed
 };
 
+/// The emulator with the kernels that every GPU runs, and with those of sm_90a.
+std::vector<Backend> getEmulators();
+
 /// A module compiled for one backend, in a session.
 class CompiledModule {
 public:
@@ -64,6 +68,7 @@ private:
   mlir::MLIRContext *context = nullptr;
   std::string path; // of the artifact, deleted at the end
   std::unique_ptr<Session> session;
+  std::unique_ptr<CaseWriter> writer; // where cases are exported
 };
 
 /// An f32 result of sums of `length` products agrees with exact arithmetic to this, relative to the

@@ -39,6 +39,7 @@ std::vector<Command> RuntimeCommands() {
           {"inspect", "show what an artifact holds, plans and costs", InspectMain},
           {"bench", "measure an entry against the machine's peaks", BenchMain},
           {"machine", "measure what the cost model knows of this machine", MachineMain},
+          {"check", "run cases that were made elsewhere, and compare", CheckMain},
           {"doctor", "say what this machine offers, and what is missing", DoctorMain},
           {"explain", "explain an error code", ExplainMain}};
 }

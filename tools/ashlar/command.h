@@ -32,6 +32,7 @@ int GenerateMain(const Arguments& args);
 int InspectMain(const Arguments& args);
 int MachineMain(const Arguments& args);
 int BenchMain(const Arguments& args);
+int CheckMain(const Arguments& args);
 int DoctorMain(const Arguments& args);
 int ExplainMain(const Arguments& args);
 

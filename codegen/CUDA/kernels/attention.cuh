@@ -9,7 +9,7 @@
 #pragma once
 
 #include "fragments.h"
-#include "softmax.cuh"
+#include "online_softmax.cuh"
 #include "tiles.cuh"
 
 namespace ashlar {

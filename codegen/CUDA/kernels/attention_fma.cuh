@@ -8,8 +8,8 @@
 // generated kernel. Operations: 2 x rows x keys x (width + value width) a key head.
 #pragma once
 
+#include "online_softmax.cuh"
 #include "reduce.cuh"
-#include "softmax.cuh"
 
 namespace ashlar {
 

@@ -25,9 +25,9 @@
 //                 d += a b; fragments.h says which element a register holds
 //   sm_90a        mbarrier_init, mbarrier_init_fence, mbarrier_arrive, mbarrier_arrive_expect,
 //                 mbarrier_wait (barrier, parity); tma_load_2d (shared, map, column, row, barrier);
-//                 fence_async_proxy; wgmma_fence, wgmma_m64k16<N>(d, a, b, accumulate) over bf16
-//                 with swizzled descriptors, wgmma_commit, wgmma_wait<Pending>; wgmma_touch before
-//                 d is read
+//                 fence_async_proxy; wgmma_fence, wgmma_m64k16<N>(d, a, b, accumulate, T()) over
+//                 bf16 or f16 with swizzled descriptors, wgmma_commit, wgmma_wait<Pending>;
+//                 wgmma_touch before d is read
 #pragma once
 
 #ifdef ASHLAR_EMULATOR
@@ -77,11 +77,13 @@ ASHLAR_DEVICE uint32 pack(float low, float high) {
   return uint32(round_to<T>(low).bits) | uint32(round_to<T>(high).bits) << 16;
 }
 
-/// The wgmma descriptor of a K-major tile of bf16 whose rows are 64 elements in 128 bytes, swizzled
-/// by 128 bytes, and which begins at a multiple of 1024 bytes; `element` (a multiple of 16, under
-/// 64) is where along K the product begins. Rows of a group of eight follow each other: the next
-/// group is 1024 bytes on (PTX ISA, "Matrix Descriptor Format").
-ASHLAR_DEVICE uint64 swizzled_descriptor(const bf16 *tile, int element) {
+/// The wgmma descriptor of a K-major tile of 16-bit elements whose rows are 64 elements in 128
+/// bytes, swizzled by 128 bytes, and which begins at a multiple of 1024 bytes; `element` (a
+/// multiple of 16, under 64) is where along K the product begins. Rows of a group of eight follow
+/// each other: the next group is 1024 bytes on (PTX ISA, "Matrix Descriptor Format").
+template <typename T>
+ASHLAR_DEVICE uint64 swizzled_descriptor(const T *tile, int element) {
+  static_assert(sizeof(T) == 2, "16-bit elements");
   uint64 start = (shared_address(tile) + element * 2) & 0x3ffff;
   return start >> 4 | uint64(1) << 16 | uint64(1024 >> 4) << 32 | uint64(1) << 62;
 }

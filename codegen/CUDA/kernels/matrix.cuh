@@ -23,6 +23,20 @@ struct Matrix {
   }
 };
 
+/// The tile that a block of a grid (tiles of rows, tiles of columns) computes. Blocks that run at
+/// the same time take tiles of a few rows and a few columns, so that what they read stays in the
+/// cache: groups of 16 tiles of rows, and in a group column by column.
+struct TileOfBlock {
+  int32 row, column;
+};
+ASHLAR_DEVICE TileOfBlock tile_of_block() {
+  constexpr int64 kGroup = 16;
+  const int64 at = int64(block_y()) * grid_x() + block_x(), of_group = kGroup * grid_y();
+  const int64 first = at / of_group * kGroup, rows = minimum(grid_x() - first, kGroup);
+  return {static_cast<int32>(first + at % of_group % rows),
+          static_cast<int32>(at % of_group / rows)};
+}
+
 /// x = elements [k, k + N) of a row, zeros from `depth` on.
 template <int N, typename Left>
 ASHLAR_DEVICE void load_row(float (&x)[N], const Left &left, int32 row, int32 k, int32 depth) {

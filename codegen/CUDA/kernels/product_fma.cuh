@@ -61,13 +61,14 @@ struct TilePieces {
   }
 };
 
-/// The grid is (tiles of columns, tiles of rows). `epilogue(row, column, product)` gets kLanes
+/// The grid is (tiles of rows, tiles of columns). `epilogue(row, column, product)` gets kLanes
 /// neighbours of each product.
 template <typename Shape, typename Left, typename Weights, typename Epilogue>
 ASHLAR_DEVICE void product_fma(const Left &left, const Weights (&weights)[Shape::kProducts],
                                int32 rows, int32 columns, int32 depth, Epilogue epilogue) {
   auto &space = shared<typename Shape::Shared>();
-  const int row0 = block_y() * Shape::kM, column0 = block_x() * Shape::kN;
+  const TileOfBlock tile = tile_of_block();
+  const int row0 = tile.row * Shape::kM, column0 = tile.column * Shape::kN;
   const int my_column = thread_index() % (Shape::kN / 4) * 4;
   const int my_row = thread_index() / (Shape::kN / 4) * 4;
   TilePieces<Shape::kM, Shape::kK, Shape::kThreads> a;

@@ -1,28 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Products of one left operand with one or more 16-bit weights on the tensor cores (mma.sync, float
-// accumulators). The left operand is rounded to the weights' type on its way into shared memory,
-// which cp.async fills with the weights one step ahead. Operations: 2 m n k a product.
+// accumulators). Tiles lie in a ring of `Stages` in shared memory, which cp.async fills ahead. A
+// left operand that is a matrix of the weights' type takes the same way; any other passes through
+// registers, where it is rounded to the weights' type. Operations: 2 m n k a product.
 #pragma once
 
+#include "epilogue.cuh"
 #include "fragments.h"
 #include "matrix.cuh"
 #include "tiles.cuh"
 
 namespace ashlar {
 
-template <typename Element, int TileM, int TileN, int WarpRows, int WarpColumns, int ProductCount,
-          int LaneCount>
+template <typename Element, int TileM, int TileN, int TileK, int WarpRows, int WarpColumns,
+          int ProductCount, int StageCount, int LaneCount>
 struct MmaProductShape {
   using T = Element;
-  static constexpr int kM = TileM, kN = TileN, kK = 32, kProducts = ProductCount;
-  static constexpr int kLanes = LaneCount; // neighbours that the epilogue takes at once: 1 or 2
+  static constexpr int kM = TileM, kN = TileN, kK = TileK, kProducts = ProductCount;
+  static constexpr int kStages = StageCount;
+  static constexpr int kLanes = LaneCount; // neighbours that the epilogue takes at once: 1 or 4
   static constexpr int kWarpsN = WarpColumns, kThreads = WarpRows * WarpColumns * 32;
   static constexpr int kWarpM = kM / WarpRows, kWarpN = kN / WarpColumns;
   static_assert(kWarpM % 16 == 0 && kWarpN % 16 == 0, "a warp's tile is made of 16 x 16 blocks");
-  struct Shared {
-    Tile<T, kM, kK> a[2];
-    Tile<T, kN, kK> b[2][kProducts];
+  static_assert(kStages >= 2, "one stage is read while others are filled");
+  struct Stages {
+    Tile<T, kM, kK> a[kStages];
+    Tile<T, kN, kK> b[kStages][kProducts];
+  };
+  // The results take the place of the tiles.
+  struct Results {
+    EpilogueSpace<kProducts, kWarpN> warps[kThreads / 32];
+  };
+  union Shared {
+    Stages stages;
+    Results results;
   };
 };
 
@@ -59,25 +71,92 @@ struct LeftPieces {
   }
 };
 
-/// The grid is (tiles of columns, tiles of rows). `epilogue(row, column, product)` gets kLanes
+/// How the left operand comes into a tile: begin() of a step, and end() when the step before has
+/// been multiplied, into a tile that nobody reads.
+template <typename Shape, typename Left>
+struct LeftLoader {
+  const Left &left;
+  LeftPieces<Shape> pieces;
+  template <typename TileType>
+  ASHLAR_DEVICE void begin(TileType &, int32 row0, int32 rows, int32 k0, int32 depth) {
+    pieces.fetch(left, row0, rows, k0, depth);
+  }
+  template <typename TileType>
+  ASHLAR_DEVICE void end(TileType &tile) const {
+    pieces.put(tile);
+  }
+};
+template <typename Shape>
+struct LeftLoader<Shape, Matrix<typename Shape::T, true>> {
+  const Matrix<typename Shape::T, true> &left;
+  template <typename TileType>
+  ASHLAR_DEVICE void begin(TileType &tile, int32 row0, int32 rows, int32 k0, int32 depth) {
+    load_tile<Shape::kThreads>(tile, left.data, left.stride, row0, rows, k0, depth);
+  }
+  template <typename TileType>
+  ASHLAR_DEVICE void end(TileType &) const {}
+};
+
+/// d += a b for the warp's part of a step's tiles.
+template <typename Shape, int BlocksM, int BlocksN>
+ASHLAR_DEVICE void multiply_tiles(float (&d)[Shape::kProducts][BlocksM][BlocksN][4],
+                                  typename Shape::Stages &stages, int slot, int warp_row,
+                                  int warp_column) {
+  using T = typename Shape::T;
+#pragma unroll
+  for (int k = 0; k < Shape::kK; k += 16) {
+    uint32 a[BlocksM][4];
+#pragma unroll
+    for (int i = 0; i < BlocksM; ++i)
+      ldmatrix_x4(a[i], stages.a[slot].at(warp_row + 16 * i + LdmatrixA::row(lane()),
+                                          k + LdmatrixA::col(lane())));
+#pragma unroll
+    for (int p = 0; p < Shape::kProducts; ++p)
+#pragma unroll
+      for (int j = 0; j < BlocksN; j += 2) {
+        uint32 pair[4];
+        ldmatrix_x4(pair, stages.b[slot][p].at(warp_column + 8 * j + LdmatrixB::n(lane()),
+                                               k + LdmatrixB::k(lane())));
+        uint32 first[2] = {pair[0], pair[1]}, second[2] = {pair[2], pair[3]};
+#pragma unroll
+        for (int i = 0; i < BlocksM; ++i) {
+          mma_m16n8k16(d[p][i][j], a[i], first, T());
+          mma_m16n8k16(d[p][i][j + 1], a[i], second, T());
+        }
+      }
+  }
+}
+
+/// The grid is (tiles of rows, tiles of columns). `epilogue(row, column, product)` gets kLanes
 /// neighbours of each product.
 template <typename Shape, typename Left, bool Aligned, typename Epilogue>
 ASHLAR_DEVICE void
 product_mma(const Left &left, const Matrix<typename Shape::T, Aligned> (&weights)[Shape::kProducts],
             int32 rows, int32 columns, int32 depth, Epilogue epilogue) {
-  using T = typename Shape::T;
   constexpr int kBlocksM = Shape::kWarpM / 16, kBlocksN = Shape::kWarpN / 8;
+  constexpr int kAhead = Shape::kStages - 1;
   auto &space = shared<typename Shape::Shared>();
-  const int row0 = block_y() * Shape::kM, column0 = block_x() * Shape::kN;
+  auto &stages = space.stages;
+  const TileOfBlock tile = tile_of_block();
+  const int32 row0 = tile.row * Shape::kM, column0 = tile.column * Shape::kN;
   const int warp_row = warp() / Shape::kWarpsN * Shape::kWarpM;
   const int warp_column = warp() % Shape::kWarpsN * Shape::kWarpN;
-  LeftPieces<Shape> pieces;
-  auto load_weights = [&](int step) {
+  const int steps = (depth + Shape::kK - 1) / Shape::kK;
+  LeftLoader<Shape, Left> loader{left};
+  auto begin = [&](int step) {
+    if (step < steps) {
+      int slot = step % Shape::kStages, k0 = step * Shape::kK;
 #pragma unroll
-    for (int p = 0; p < Shape::kProducts; ++p)
-      load_tile<Shape::kThreads>(space.b[step % 2][p], weights[p].data, weights[p].stride, column0,
-                                 columns, step * Shape::kK, depth);
-    copy_async_commit();
+      for (int p = 0; p < Shape::kProducts; ++p)
+        load_tile<Shape::kThreads>(stages.b[slot][p], weights[p].data, weights[p].stride, column0,
+                                   columns, k0, depth);
+      loader.begin(stages.a[slot], row0, rows, k0, depth);
+    }
+    copy_async_commit(); // also where there is nothing, so that the groups' number tells the step
+  };
+  auto end = [&](int step) {
+    if (step < steps)
+      loader.end(stages.a[step % Shape::kStages]);
   };
 
   float d[Shape::kProducts][kBlocksM][kBlocksN][4];
@@ -90,59 +169,36 @@ product_mma(const Left &left, const Matrix<typename Shape::T, Aligned> (&weights
 #pragma unroll
         for (int r = 0; r < 4; ++r)
           d[p][i][j][r] = 0.0f;
-  const int steps = (depth + Shape::kK - 1) / Shape::kK;
-  load_weights(0);
-  pieces.fetch(left, row0, rows, 0, depth);
-  pieces.put(space.a[0]);
-  for (int step = 0; step < steps; ++step) {
-    copy_async_wait<0>();
-    block_sync(); // the step's tiles are there, and those of the step before are read
-    if (step + 1 < steps) {
-      load_weights(step + 1);
-      pieces.fetch(left, row0, rows, (step + 1) * Shape::kK, depth);
-    }
 #pragma unroll
-    for (int k = 0; k < Shape::kK; k += 16) {
-      uint32 a[kBlocksM][4];
-#pragma unroll
-      for (int i = 0; i < kBlocksM; ++i)
-        ldmatrix_x4(a[i], space.a[step % 2].at(warp_row + 16 * i + LdmatrixA::row(lane()),
-                                               k + LdmatrixA::col(lane())));
-#pragma unroll
-      for (int p = 0; p < Shape::kProducts; ++p)
-#pragma unroll
-        for (int j = 0; j < kBlocksN; j += 2) {
-          uint32 pair[4];
-          ldmatrix_x4(pair, space.b[step % 2][p].at(warp_column + 8 * j + LdmatrixB::n(lane()),
-                                                    k + LdmatrixB::k(lane())));
-          uint32 first[2] = {pair[0], pair[1]}, second[2] = {pair[2], pair[3]};
-#pragma unroll
-          for (int i = 0; i < kBlocksM; ++i) {
-            mma_m16n8k16(d[p][i][j], a[i], first, T());
-            mma_m16n8k16(d[p][i][j + 1], a[i], second, T());
-          }
-        }
-    }
-    if (step + 1 < steps)
-      pieces.put(space.a[(step + 1) % 2]);
+  for (int step = 0; step < kAhead; ++step) {
+    begin(step);
+    end(step);
   }
+  for (int step = 0; step < steps; ++step) {
+    copy_async_wait<kAhead - 1>();
+    block_sync(); // the step's tiles are there, and those of the step before are read
+    begin(step + kAhead);
+    multiply_tiles<Shape>(d, stages, step % Shape::kStages, warp_row, warp_column);
+    end(step + kAhead);
+  }
+  copy_async_wait<0>();
+  block_sync(); // all have read the last tiles
 #pragma unroll
   for (int i = 0; i < kBlocksM; ++i)
+    warp_epilogue<Shape::kLanes>(
+        space.results.warps[warp()], row0 + warp_row + 16 * i, rows, column0 + warp_column, columns,
+        [&](auto &to) {
 #pragma unroll
-    for (int j = 0; j < kBlocksN; ++j)
+          for (int p = 0; p < Shape::kProducts; ++p)
 #pragma unroll
-      for (int r = 0; r < 4; r += Shape::kLanes) {
-        float product[Shape::kProducts][Shape::kLanes];
+            for (int j = 0; j < kBlocksN; ++j)
 #pragma unroll
-        for (int p = 0; p < Shape::kProducts; ++p)
-#pragma unroll
-          for (int l = 0; l < Shape::kLanes; ++l)
-            product[p][l] = d[p][i][j][r + l];
-        int row = row0 + warp_row + 16 * i + MmaD::row(lane(), r);
-        int column = column0 + warp_column + 8 * j + MmaD::col(lane(), r);
-        if (row < rows && column < columns)
-          epilogue(row, column, product);
-      }
+              for (int r = 0; r < 4; r += 2)
+                store_vector<float, 2>(
+                    &to.element[p][MmaD::row(lane(), r)][8 * j + MmaD::col(lane(), r)],
+                    {d[p][i][j][r], d[p][i][j][r + 1]});
+        },
+        epilogue);
 }
 
 } // namespace ashlar

@@ -55,7 +55,7 @@ ASHLAR_KERNEL(through_copy, 128, Parameters, p) {
   if (p.fault != 4) wgmma_fence();
   for (int k = 0; k < 64; k += 16)
     wgmma_m64k16<64>(d, swizzled_descriptor(space.tile, k), swizzled_descriptor(space.tile, k),
-                     k > 0);
+                     k > 0, bf16());
   wgmma_commit();
   if (p.fault == 5) {
     block_sync();
@@ -81,7 +81,7 @@ ASHLAR_KERNEL(through_stores, 128, Parameters, p) {
   wgmma_fence();
   for (int k = 0; k < 64; k += 16)
     wgmma_m64k16<64>(d, swizzled_descriptor(space.tile, k), swizzled_descriptor(space.tile, k),
-                     k > 0);
+                     k > 0, bf16());
   wgmma_commit();
   wgmma_wait<0>();
   wgmma_touch(d);

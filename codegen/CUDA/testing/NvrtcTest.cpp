@@ -28,7 +28,7 @@ protected:
     ASSERT_TRUE(result.ok()) << Message(result.status());
     EXPECT_EQ(result->cubin.substr(1, 3), "ELF");
     const std::string all = text;
-    const std::regex declaration(R"(ASHLAR_SHARED\((\w+),)");
+    const std::regex declaration(R"((?:^|\n)(?:ASHLAR_SHARED|PRODUCT)\((\w+),)");
     for (std::sregex_iterator match(all.begin(), all.end(), declaration), end; match != end;
          ++match)
       EXPECT_NE(result->cubin.find((*match)[1].str() + "_shared"), std::string::npos)
@@ -48,18 +48,14 @@ protected:
 };
 
 TEST_F(NvrtcTest, CompilesForAmpere) {
-  expectCompiles(kRowKernels, "sm_80", 6);
-  expectCompiles(kElementwiseKernels, "sm_80", 3);
-  expectCompiles(kMatmulKernels, "sm_80", 3);
+  expectCompiles(kProductKernels, "sm_80", 5);
   expectCompiles(kAttentionKernels, "sm_80", 3);
 }
 
 TEST_F(NvrtcTest, CompilesForHopper) {
-  expectCompiles(kRowKernels, "sm_90a", 6);
-  expectCompiles(kElementwiseKernels, "sm_90a", 3);
-  expectCompiles(kMatmulKernels, "sm_90a", 3);
+  expectCompiles(kProductKernels, "sm_90a", 5);
   expectCompiles(kAttentionKernels, "sm_90a", 3);
-  expectCompiles(kHopperKernels, "sm_90a", 3);
+  expectCompiles(kHopperKernels, "sm_90a", 4);
 }
 
 TEST_F(NvrtcTest, ReportsTheCompilersMessage) {

@@ -10,9 +10,17 @@
 namespace ashlar::cuda {
 namespace {
 
-// From 700 on (illegal address, launch failure, ...) the context is lost; before are mistakes of
-// the caller, which leave it whole.
-constexpr int kFirstSticky = 700;
+// After these the context is lost (cuda.h, "the context ... must be destroyed", and what the
+// hardware cannot correct); all others are mistakes of the caller, which leave it whole.
+bool IsSticky(int error) {
+  constexpr int kSticky[] = {
+      214, 220,  // memory, NVLink: uncorrectable
+      700, 702,  // illegal address, launch timeout
+      710, 714, 715, 716,
+      717, 718, 719,  // assert, stack, instruction, address, ..., launch failure
+  };
+  return std::find(std::begin(kSticky), std::end(kSticky), error) != std::end(kSticky);
+}
 
 // "sm_90a" as 90 and whether it is for that device only; -1 for what is no such name.
 int ParseArch(std::string_view arch, bool* exact) {
@@ -71,7 +79,9 @@ absl::Status Device::Prepare(int ordinal) {
   name_ = StrCat("device ", ordinal, " (", name, ", sm_", major_, minor_, ")");
   ASHLAR_RETURN_IF_ERROR(
       Check(driver_->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
-  ASHLAR_RETURN_IF_ERROR(Check(driver_->cuCtxSetCurrent(context_), "cuCtxSetCurrent"));
+  ASHLAR_RETURN_IF_ERROR(MakeCurrent());
+  for (CUevent_st*& mark : marks_)
+    ASHLAR_RETURN_IF_ERROR(Check(driver_->cuEventCreate(&mark, 0), "cuEventCreate"));
   return Check(driver_->cuStreamCreate(&stream_, kStreamNonBlocking), "cuStreamCreate");
 }
 
@@ -84,6 +94,8 @@ Device::~Device() {
   if (context_) release(driver_->cuCtxSetCurrent(context_), "cuCtxSetCurrent");
   for (CUmod_st* module : modules_) release(driver_->cuModuleUnload(module), "cuModuleUnload");
   for (DevicePointer memory : allocations_) release(driver_->cuMemFree_v2(memory), "cuMemFree");
+  for (CUevent_st* mark : marks_)
+    if (mark) release(driver_->cuEventDestroy_v2(mark), "cuEventDestroy");
   if (stream_) release(driver_->cuStreamDestroy_v2(stream_), "cuStreamDestroy");
   if (context_)
     release(driver_->cuDevicePrimaryCtxRelease_v2(device_), "cuDevicePrimaryCtxRelease");
@@ -93,9 +105,12 @@ absl::Status Device::Check(int error, std::string_view what) {
   if (!sticky_.ok()) return sticky_;
   if (error == 0) return absl::OkStatus();
   absl::Status status = driver_->ToStatus(error, StrCat(what, " on ", name_));
-  if (error >= kFirstSticky)
-    sticky_ = Annotate(status, "the device has failed and its session is over");
+  if (IsSticky(error)) sticky_ = Annotate(status, "the device has failed and its session is over");
   return sticky_.ok() ? status : sticky_;
+}
+
+absl::Status Device::MakeCurrent() {
+  return Check(driver_->cuCtxSetCurrent(context_), "cuCtxSetCurrent");
 }
 
 absl::StatusOr<DevicePointer> Device::Allocate(size_t bytes, std::string_view what) {
@@ -171,7 +186,18 @@ absl::Status Device::CopyOut(void* to, DevicePointer from, size_t bytes) {
 }
 
 absl::Status Device::Clear(DevicePointer to, size_t bytes) {
+  if (bytes == 0) return absl::OkStatus();  // `to` may lie behind the allocation
   return Check(driver_->cuMemsetD8Async(to, 0, bytes, stream_), "cuMemsetD8Async");
+}
+
+absl::Status Device::Encode(const Matrix& matrix, TensorMap* map, std::string_view what) {
+  const unsigned long long sizes[] = {matrix.columns, matrix.rows}, strides[] = {matrix.row_bytes};
+  const unsigned box[] = {matrix.box_columns, matrix.box_rows}, steps[] = {1, 1};
+  return Check(driver_->cuTensorMapEncodeTiled(map, matrix.is_f16 ? kTensorMapF16 : kTensorMapBf16,
+                                               2, reinterpret_cast<void*>(matrix.data), sizes,
+                                               strides, box, steps, kTensorMapNoInterleave,
+                                               kTensorMapSwizzle128, kTensorMapPromote256, 0),
+               StrCat("cuTensorMapEncodeTiled for ", what));
 }
 
 absl::Status Device::Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
@@ -185,6 +211,17 @@ absl::Status Device::Launch(size_t kernel, const unsigned (&grid)[3], void* para
 
 absl::Status Device::Synchronize(std::string_view what) {
   return Check(driver_->cuStreamSynchronize(stream_), StrCat("cuStreamSynchronize after ", what));
+}
+
+absl::Status Device::Mark(bool end) {
+  return Check(driver_->cuEventRecord(marks_[end], stream_), "cuEventRecord");
+}
+
+absl::StatusOr<double> Device::MillisecondsBetweenMarks() {
+  float milliseconds = 0;
+  ASHLAR_RETURN_IF_ERROR(Check(driver_->cuEventElapsedTime(&milliseconds, marks_[0], marks_[1]),
+                               "cuEventElapsedTime"));
+  return milliseconds;
 }
 
 absl::Status Device::BeginCapture() {

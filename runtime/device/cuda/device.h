@@ -20,7 +20,19 @@ namespace ashlar::cuda {
 absl::StatusOr<int> ChooseCubins(const std::vector<std::unique_ptr<fb::DeviceImageT>>& images,
                                  int major, int minor);
 
-// Used by one thread at a time.
+// What the copy engine needs to know of a matrix of 16-bit elements, and the driver's description
+// of it (cuTensorMapEncodeTiled): 128-byte swizzle, zeros beyond its edges.
+struct Matrix {
+  DevicePointer data = 0;
+  bool is_f16 = false;  // or bf16
+  uint64_t rows = 0, columns = 0, row_bytes = 0;
+  uint32_t box_rows = 0, box_columns = 0;
+};
+struct alignas(64) TensorMap {
+  char opaque[128];
+};
+
+// Used by one thread at a time, which calls MakeCurrent first: contexts are current by thread.
 class Device {
  public:
   static absl::StatusOr<std::unique_ptr<Device>> Open(int ordinal);
@@ -32,6 +44,8 @@ class Device {
   const std::string& name() const { return name_; }
   int major() const { return major_; }
   int minor() const { return minor_; }
+
+  absl::Status MakeCurrent();
 
   // Freed with the device.
   absl::StatusOr<DevicePointer> Allocate(size_t bytes, std::string_view what);
@@ -46,9 +60,14 @@ class Device {
   absl::Status CopyIn(DevicePointer to, const void* from, size_t bytes);
   absl::Status CopyOut(void* to, DevicePointer from, size_t bytes);
   absl::Status Clear(DevicePointer to, size_t bytes);
+  absl::Status Encode(const Matrix& matrix, TensorMap* map, std::string_view what);
   absl::Status Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
                       std::string_view what);
   absl::Status Synchronize(std::string_view what);
+
+  // Marks a place in the stream; once the stream was waited for, the time between the two.
+  absl::Status Mark(bool end);
+  absl::StatusOr<double> MillisecondsBetweenMarks();
 
   // Launches between the two become a graph that can be replayed.
   absl::Status BeginCapture();
@@ -67,6 +86,7 @@ class Device {
   std::string name_;
   CUctx_st* context_ = nullptr;
   CUstream_st* stream_ = nullptr;
+  CUevent_st* marks_[2] = {};
   std::vector<DevicePointer> allocations_;
   std::vector<CUmod_st*> modules_;
   struct Kernel {

@@ -58,11 +58,15 @@ using DevicePointer = unsigned long long;
   F(cuEventDestroy_v2, CUevent_st* event)                                                        \
   F(cuEventRecord, CUevent_st* event, CUstream_st* stream)                                       \
   F(cuEventSynchronize, CUevent_st* event)                                                       \
+  F(cuEventElapsedTime, float* milliseconds, CUevent_st* begin, CUevent_st* end)                 \
   F(cuGraphInstantiateWithFlags, CUgraphExec_st** exec, CUgraph_st* graph,                       \
     unsigned long long flags)                                                                    \
   F(cuGraphDestroy, CUgraph_st* graph)                                                           \
   F(cuGraphExecDestroy, CUgraphExec_st* exec)                                                    \
   F(cuGraphLaunch, CUgraphExec_st* exec, CUstream_st* stream)                                    \
+  F(cuTensorMapEncodeTiled, void* map, int type, unsigned rank, void* address,                   \
+    const unsigned long long* sizes, const unsigned long long* strides, const unsigned* box,     \
+    const unsigned* steps, int interleave, int swizzle, int promotion, int fill)                 \
   F(cuLaunchKernel, CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,      \
     unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,                 \
     CUstream_st* stream, void** parameters, void** extra)
@@ -72,6 +76,8 @@ inline constexpr int kComputeCapabilityMajor = 75, kComputeCapabilityMinor = 76;
 inline constexpr int kMaxDynamicSharedBytes = 8;                                  // of a function
 inline constexpr int kCaptureThreadLocal = 1;
 inline constexpr unsigned kStreamNonBlocking = 1, kEventDisableTiming = 2;
+inline constexpr int kTensorMapF16 = 6, kTensorMapBf16 = 9;  // element types
+inline constexpr int kTensorMapNoInterleave = 0, kTensorMapSwizzle128 = 3, kTensorMapPromote256 = 3;
 
 // The library, with every function above as a member that returns 0 or an error.
 class Driver {

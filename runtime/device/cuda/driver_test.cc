@@ -42,6 +42,11 @@ static_assert(kMaxDynamicSharedBytes == CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZ
 static_assert(kCaptureThreadLocal == CU_STREAM_CAPTURE_MODE_THREAD_LOCAL);
 static_assert(kStreamNonBlocking == CU_STREAM_NON_BLOCKING);
 static_assert(kEventDisableTiming == CU_EVENT_DISABLE_TIMING);
+static_assert(kTensorMapF16 == CU_TENSOR_MAP_DATA_TYPE_FLOAT16);
+static_assert(kTensorMapBf16 == CU_TENSOR_MAP_DATA_TYPE_BFLOAT16);
+static_assert(kTensorMapNoInterleave == CU_TENSOR_MAP_INTERLEAVE_NONE);
+static_assert(kTensorMapSwizzle128 == CU_TENSOR_MAP_SWIZZLE_128B);
+static_assert(kTensorMapPromote256 == CU_TENSOR_MAP_L2_PROMOTION_L2_256B);
 
 TEST(Driver, SaysWhatToInstall) {
   setenv("ASHLAR_CUDA_DRIVER", "/no/such/libcuda.so", 1);

@@ -114,10 +114,11 @@ void TmaLoad(Thread* thread, void* shared, const void* map, int column, int row,
 void FenceAsyncProxy(Thread* thread) { BlockOf(thread).FenceAsyncProxy(FiberOf(thread)); }
 void WgmmaFence(Thread* thread) { FiberOf(thread).wgmma_fenced = true; }
 void Wgmma(Thread* thread, float* accumulators, unsigned n, unsigned long long a,
-           unsigned long long b, unsigned accumulate) {
-  BlockOf(thread).Wgmma(FiberOf(thread),
-                        {Block::WgmmaCall::Kind::kMultiply, n, a, b, accumulate != 0, accumulators},
-                        ASHLAR_CALLER);
+           unsigned long long b, unsigned accumulate, unsigned is_f16) {
+  BlockOf(thread).Wgmma(
+      FiberOf(thread),
+      {Block::WgmmaCall::Kind::kMultiply, n, a, b, accumulate != 0, is_f16 != 0, accumulators},
+      ASHLAR_CALLER);
 }
 void WgmmaCommit(Thread* thread) {
   BlockOf(thread).Wgmma(FiberOf(thread), {Block::WgmmaCall::Kind::kCommit}, ASHLAR_CALLER);

@@ -93,6 +93,7 @@ class Block {
     unsigned n;  // columns, or pending groups
     uint64_t a, b;
     bool accumulate;
+    bool is_f16;  // or bf16
     float* accumulators;
   };
   void Wgmma(Fiber& fiber, const WgmmaCall& call, const void* pc);

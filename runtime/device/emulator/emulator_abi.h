@@ -9,7 +9,7 @@
 
 namespace ashlar::emulator {
 
-inline constexpr unsigned kAbiVersion = 1;
+inline constexpr unsigned kAbiVersion = 2;
 inline constexpr unsigned long kStackBytes = 64 * 1024;
 
 struct Thread;
@@ -77,7 +77,7 @@ struct Api {
 
   void (*wgmma_fence)(Thread*);
   void (*wgmma)(Thread*, float* accumulators, unsigned n, unsigned long long a,
-                unsigned long long b, unsigned accumulate);
+                unsigned long long b, unsigned accumulate, unsigned is_f16);
   void (*wgmma_commit)(Thread*);
   void (*wgmma_wait)(Thread*, unsigned pending_groups);
 

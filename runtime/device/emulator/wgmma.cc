@@ -47,7 +47,7 @@ void Block::Wgmma(Fiber& fiber, const WgmmaCall& call, const void* pc) {
   if (!group.posted.empty()) {
     const auto& [other, first] = group.posted.front();
     if (first.kind != call.kind || first.n != call.n || first.a != call.a || first.b != call.b ||
-        first.accumulate != call.accumulate)
+        first.accumulate != call.accumulate || first.is_f16 != call.is_f16)
       Fail(fiber,
            StrCat("makes another wgmma call than thread ", other->thread->index, " (divergence)"),
            pc);
@@ -132,10 +132,10 @@ void Block::Retire(Fiber& fiber, Warpgroup& group, const Multiplication& multipl
              StrCat("waits for a wgmma whose operand at offset ", tile->offsets[i],
                     " of shared memory was overwritten before the wait"),
              pc);
-  auto element = [](const Tiles& tile, unsigned row, unsigned k) {
+  auto element = [&](const Tiles& tile, unsigned row, unsigned k) {
     uint16_t bits;
     std::memcpy(&bits, &tile.bytes[row * 32 + k * 2], 2);
-    return FloatFromBf16(bits);
+    return call.is_f16 ? FloatFromF16(bits) : FloatFromBf16(bits);
   };
   std::vector<float> a(kRows * kDepth), b(call.n * kDepth);
   for (size_t i = 0; i < a.size(); ++i) a[i] = element(multiplication.a, i / kDepth, i % kDepth);

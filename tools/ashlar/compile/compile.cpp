@@ -122,10 +122,10 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
 }
 
 /// Prints what the code is made of: device code's text, or a CPU's assembly.
-LogicalResult printCode(const Target& target, ModuleOp module) {
+LogicalResult printCode(const Target& target, const CompileOptions& options, ModuleOp module) {
   auto kernels = getKernelBodies(module);
   if (auto* cuda = dynamic_cast<const cuda::CudaTarget*>(&target))
-    return cuda->printText(kernels, llvm::outs());
+    return cuda->printText(kernels, options.archs.front(), llvm::outs());
   return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
 }
 
@@ -153,13 +153,14 @@ int compile(const CompileOptions& options, const Target& target) {
   progress("fuse");
   PassManager manager(&context);
   addFusionPipeline(manager, options.machineFile);
+  if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
   if (failed(manager.run(*module))) return kFailed;
   if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
   if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
   if (options.emit == "assembly" || options.emit == "cuda")
-    return failed(printCode(target, *module)) ? kFailed : kOk;
+    return failed(printCode(target, options, *module)) ? kFailed : kOk;
   progress("generate code");
   auto images = target.compile(getKernelBodies(*module));
   if (failed(images)) return kFailed;
@@ -214,8 +215,8 @@ int CompileMain(const Arguments& args) {
       &cpus);
   parser.Add("--target", "cpu|cuda", "what the code is made for (default: cpu)", &targetName);
   parser.Add("--cuda-arch", "ARCH,...",
-             "GPUs, with --target cuda: sm_80, sm_90a, ...; emulator: host code that\n"
-             "`ashlar run --device cuda-emulator` checks (default: sm_80,sm_90a)",
+             "GPUs, with --target cuda: sm_80, sm_90a, ...; emulator, emulator_90a: host code\n"
+             "that `ashlar run --device cuda-emulator` checks (default: sm_80,sm_90a)",
              &archs);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
              &options.embedWeights);
@@ -267,9 +268,10 @@ int CompileMain(const Arguments& args) {
   options.lowering.memoryLimit = limit;
   options.lowering.threads = threads > 0 ? threads : AvailableCores();
   if (!options.isCuda) return compile(options, cpu::CpuTarget(options.models));
-  if (!options.emit.empty()) options.archs.clear();  // nothing is compiled
+  // Where a stage is printed nothing is compiled.
   auto target =
-      cuda::CudaTarget::create(options.archs, static_cast<unsigned>(options.lowering.threads));
+      cuda::CudaTarget::create(options.emit.empty() ? options.archs : std::vector<std::string>(),
+                               static_cast<unsigned>(options.lowering.threads));
   return target.ok() ? compile(options, **target) : Fail(target.status());
 }
 

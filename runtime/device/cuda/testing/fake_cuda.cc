@@ -6,6 +6,7 @@
 // concurrency or of time, so a test on it says that the calls are made in a right order with right
 // arguments, and no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -38,7 +39,9 @@ constexpr int kInvalidValue = 1, kNotFound = 500, kNotReady = 201;
 
 std::map<DevicePointer, size_t> g_memory;
 Work* g_capture = nullptr;
-int g_context = 0;
+int g_contexts = 0;                      // that are retained
+thread_local bool g_is_current = false;  // as the driver has it: by thread
+int g_instantiated = 0;
 
 int Injected(const char* call) {
   const char* fail = std::getenv("FAKE_CUDA_FAIL");
@@ -71,7 +74,7 @@ int Submit(std::function<void()> work) {
   if (int error = Injected(#name)) return error
 #define BEGIN_IN_CONTEXT(name) \
   BEGIN(name);                 \
-  if (g_context == 0) return kNotReady
+  if (!g_is_current) return kNotReady
 
 extern "C" {
 
@@ -107,15 +110,16 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
   return 0;
 }
 int cuDevicePrimaryCtxRetain(CUctx_st** context, int) {
-  *context = reinterpret_cast<CUctx_st*>(&g_context);
+  *context = reinterpret_cast<CUctx_st*>(&g_contexts);
+  ++g_contexts;
   return 0;
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
-  g_context = 0;
+  --g_contexts;
   return g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
 }
 int cuCtxSetCurrent(CUctx_st*) {
-  g_context = 1;
+  g_is_current = true;
   return 0;
 }
 int cuModuleLoadData(CUmod_st** module, const void*) {
@@ -129,7 +133,8 @@ int cuModuleUnload(CUmod_st* module) {
 }
 int cuModuleGetFunction(CUfunc_st** function, CUmod_st*, const char* name) {
   BEGIN_IN_CONTEXT(cuModuleGetFunction);
-  static std::map<std::string, CUfunc_st> functions = {{"add", {"add"}}, {"count", {"count"}}};
+  static std::map<std::string, CUfunc_st> functions = {
+      {"add", {"add"}}, {"count", {"count"}}, {"mapped", {"mapped"}}};
   auto known = functions.find(name);
   if (known == functions.end()) return kNotFound;
   *function = &known->second;
@@ -174,6 +179,7 @@ int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st
   return 0;
 }
 int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuMemsetD8Async);
   char* place = Find(to, count);
   if (!place || g_capture) return kInvalidValue;
   std::memset(place, value, count);
@@ -212,11 +218,17 @@ int cuEventDestroy_v2(CUevent_st* event) {
   delete event;
   return 0;
 }
-int cuEventRecord(CUevent_st*, CUstream_st*) { return 0; }
+int cuEventRecord(CUevent_st*, CUstream_st*) { return g_capture ? kInvalidValue : 0; }
 int cuEventSynchronize(CUevent_st*) { return 0; }
+int cuEventElapsedTime(float* milliseconds, CUevent_st* begin, CUevent_st* end) {
+  BEGIN_IN_CONTEXT(cuEventElapsedTime);
+  *milliseconds = 0.25f;
+  return begin && end ? 0 : kInvalidValue;
+}
 int cuGraphInstantiateWithFlags(CUgraphExec_st** exec, CUgraph_st* graph, unsigned long long) {
   BEGIN_IN_CONTEXT(cuGraphInstantiateWithFlags);
   *exec = new CUgraphExec_st{graph->work};
+  ++g_instantiated;
   return 0;
 }
 int cuGraphDestroy(CUgraph_st* graph) {
@@ -234,8 +246,24 @@ int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st*) {
   return 0;
 }
 
-// add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements. count(state):
-// ++*state.
+// What it was told, as text: a kernel of sm_90a is none that this driver knows.
+int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address,
+                           const unsigned long long* sizes, const unsigned long long* strides,
+                           const unsigned* box, const unsigned* steps, int, int swizzle, int, int) {
+  BEGIN_IN_CONTEXT(cuTensorMapEncodeTiled);
+  if (reinterpret_cast<uintptr_t>(map) % 64 != 0 || rank != 2 || strides[0] % 16 != 0 ||
+      steps[0] != 1 || steps[1] != 1 || swizzle != ashlar::cuda::kTensorMapSwizzle128 ||
+      !Find(reinterpret_cast<DevicePointer>(address), sizes[1] * strides[0]))
+    return kInvalidValue;
+  std::snprintf(static_cast<char*>(map), 128, "%d: %llu x %llu, rows of %llu bytes, boxes %u x %u",
+                type, sizes[1], sizes[0], strides[0], box[1], box[0]);
+  return 0;
+}
+
+int fakeInstantiatedGraphs() { return g_instantiated; }
+
+// add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
+// map in front. count(state): ++*state.
 int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                    unsigned block_x, unsigned block_y, unsigned block_z, unsigned, CUstream_st*,
                    void** parameters, void** extra) {
@@ -247,6 +275,10 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   if (function->name == "count") {
     auto* counter = reinterpret_cast<int64_t*>(Find(block[0], 8));
     return counter ? Submit([counter] { ++*counter; }) : kInvalidValue;
+  }
+  if (function->name == "mapped") {  // as add, behind a map of x
+    if (std::strncmp(static_cast<const char*>(parameters[0]), "9: ", 3) != 0) return kInvalidValue;
+    block += 16;
   }
   uint64_t n = block[3];
   auto* x = reinterpret_cast<const float*>(Find(block[0], n * 4));

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Transforms/Passes.h"
+#include "dialects/Graph/Graph.h"
+#include "dialects/Graph/GraphPaths.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+#define GEN_PASS_DEF_NARROWOPERANDSPASS
+#include "compiler/Transforms/Passes.h.inc"
+
+using namespace graph;
+
+namespace {
+
+RankedTensorType withElement(Type type, Type element) {
+  auto tensor = cast<RankedTensorType>(type);
+  return RankedTensorType::get(tensor.getShape(), element, tensor.getEncoding());
+}
+
+Type getElement(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
+
+/// The 16-bit type of the weights of every product that the argument is the left operand of, by way
+/// of views or as it is; null where it has any other reader.
+Type getRoundedType(Value value) {
+  Type rounded;
+  for (OpOperand &use : value.getUses()) {
+    Type type;
+    if (auto product = dyn_cast<MatmulOp>(use.getOwner())) {
+      Type weight = getElement(product.getB());
+      bool is16 = weight.isBF16() || weight.isF16();
+      type = use.getOperandNumber() == 0 && is16 && isa<BlockArgument>(product.getB()) ? weight
+                                                                                       : Type();
+    } else if (isa<ReshapeOp, TransposeOp, SliceOp>(use.getOwner())) {
+      type = getRoundedType(use.getOwner()->getResult(0));
+    }
+    if (!type || (rounded && type != rounded))
+      return nullptr;
+    rounded = type;
+  }
+  return rounded;
+}
+
+/// Makes `value` one of 16-bit elements; its readers, views and products, follow, the products
+/// behind one cast.
+void narrow(Value value, Type element) {
+  value.setType(withElement(value.getType(), element));
+  CastOp widened;
+  OpBuilder builder(value.getContext());
+  builder.setInsertionPointAfterValue(value);
+  for (OpOperand &use : llvm::make_early_inc_range(value.getUses())) {
+    Operation *user = use.getOwner();
+    if (!isa<MatmulOp>(user)) {
+      narrow(user->getResult(0), element);
+      continue;
+    }
+    if (!widened)
+      widened = CastOp::create(builder, value.getLoc(),
+                               withElement(value.getType(), builder.getF32Type()), value);
+    use.set(widened);
+  }
+}
+
+/// The uses of a kernel's result that round it, all to `element`.
+SmallVector<OpOperand *> getRoundingUses(Value result, Type &element) {
+  SmallVector<OpOperand *> uses;
+  for (OpOperand &use : result.getUses()) {
+    auto reader = dyn_cast<FusedOp>(use.getOwner());
+    if (!reader)
+      continue;
+    Type rounded = getRoundedType(reader.getBlock().getArgument(use.getOperandNumber()));
+    if (!rounded || (element && rounded != element))
+      continue;
+    element = rounded;
+    uses.push_back(&use);
+  }
+  return uses;
+}
+
+/// A kernel with one more result, which takes the place of `fused`.
+FusedOp addResult(FusedOp fused, Value value) {
+  fused.getYield()->insertOperands(fused.getYield()->getNumOperands(), value);
+  SmallVector<Type> types(fused.getResultTypes());
+  types.push_back(value.getType());
+  OpBuilder builder(fused);
+  auto wider = FusedOp::create(builder, fused.getLoc(), types, fused.getName(), fused.getInputs());
+  wider.getBody().takeBody(fused.getBody());
+  fused.replaceAllUsesWith(wider.getResults().drop_back());
+  fused.erase();
+  return wider;
+}
+
+struct NarrowOperands : impl::NarrowOperandsPassBase<NarrowOperands> {
+  using NarrowOperandsPassBase::NarrowOperandsPassBase;
+
+  void runOnOperation() override {
+    PathTable paths(getOperation());
+    for (FusedOp fused : llvm::make_early_inc_range(getOperation().getOps<FusedOp>()))
+      for (unsigned i = 0, count = fused.getNumResults(); i < count; ++i)
+        if (auto type = dyn_cast<RankedTensorType>(fused.getResult(i).getType());
+            type && type.getElementType().isF32())
+          fused = narrowResult(fused, i, paths);
+  }
+
+  static FusedOp narrowResult(FusedOp fused, unsigned index, PathTable &paths) {
+    Value result = fused.getResult(index);
+    Type element;
+    SmallVector<OpOperand *> uses = getRoundingUses(result, element);
+    if (uses.empty())
+      return fused;
+    Operation *yield = fused.getYield();
+    Value wide = yield->getOperand(index);
+    OpBuilder builder(yield);
+    std::string path = paths.take((getPath(wide.getLoc()) + ".rounded").str());
+    Value rounded = CastOp::create(builder, withPath(wide.getLoc(), path),
+                                   withElement(wide.getType(), element), wide);
+    Value replacement = result;
+    if (uses.size() == static_cast<size_t>(llvm::range_size(result.getUses()))) {
+      yield->setOperand(index, rounded);
+      result.setType(rounded.getType());
+    } else {
+      fused = addResult(fused, rounded);
+      replacement = fused.getResults().back();
+    }
+    for (OpOperand *use : uses) {
+      BlockArgument argument =
+          cast<FusedOp>(use->getOwner()).getBlock().getArgument(use->getOperandNumber());
+      use->set(replacement);
+      narrow(argument, element);
+    }
+    return fused;
+  }
+};
+
+} // namespace
+} // namespace ashlar
