@@ -48,8 +48,8 @@ def WritePlanPass : Pass<"ashlar-write-plan", "::mlir::ModuleOp"> {
     w {dist.sharding = #dist.sharding<@mesh, [{tp}, {} ]>}   =>   a line `w [{tp}, {} ]` in the file
     ```
 
-    Every tensor with a path that is cut, states first, then each function's in its order; --ashlar-pin-sharding reads
-    it. A path that two functions share is written as the first has it. Test: write-plan.mlir.
+    Every tensor with a path and a sharding, states first, then each function's in its order; --ashlar-pin-sharding
+    reads it. A path that two functions share is written as the first has it. Test: write-plan.mlir.
   }];
   let options = [
     Option<"plan", "plan", "std::string", "\"\"", "the file">,

@@ -2,8 +2,8 @@
 //
 // Rebuilds each function on one rank's part of every tensor.
 
-#include "compiler/Distribution/Choice.h"
-#include "compiler/Distribution/OpPartition.h"
+#include "compiler/Distribution/Partition/Choice.h"
+#include "compiler/Distribution/Partition/OpPartition.h"
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Shardings.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -183,6 +183,14 @@ private:
                                << ", but it lies as " << toString(from, mesh)
                                << "; a cache stays where it is: pin its state to that";
     }
+    if (!to.partial.empty() &&
+        (from.reduction != to.reduction || !llvm::all_of(to.partial, [&](const Axis &axis) {
+           return llvm::is_contained(from.partial, axis);
+         })))
+      return op->emitOpError() << "cannot give " << what << " as " << toString(to, mesh)
+                               << ": it lies as " << toString(from, mesh)
+                               << ", and no collective makes summands of a whole; pin a tensor as "
+                                  "partial only where a reduced dimension is cut so";
     Sharding at = from;
     Location loc = whole.getLoc();
     StringRef path = graph::getPath(loc);

@@ -11,8 +11,8 @@
 // want the same; and memory is that of tensors, without the buffers of collectives. Whole axes are
 // cut by only; what is pinned stays.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
-#define ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H
 
 #include "mlir/IR/BuiltinOps.h"
 
