@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/Pipelines.h"
 
+#include "compiler/Distribution/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -24,6 +25,26 @@ void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
   manager.addNestedPass<func::FuncOp>(createFusePass(FusePassOptions{machineFile}));
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
+}
+
+void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
+  // Plans speak of values by their paths.
+  manager.addNestedPass<func::FuncOp>(createNameValuesPass());
+  manager.addPass(
+      createPinShardingPass({options.plan, options.mesh, options.topology,
+                             /*conventions=*/options.plan.empty() && !options.isAutomatic}));
+  if (options.isAutomatic) {
+    PlanShardingPassOptions planning;
+    planning.memory = options.memory;
+    planning.report = options.report;
+    manager.addPass(createPlanShardingPass(planning));
+  }
+  // What the solver chooses is closed; this fills in what it has not been asked for.
+  manager.addPass(createPropagateShardingPass());
+  manager.addPass(createPartitionPass({options.report, /*forPrograms=*/true}));
+  // A value that two ops bring to one place by the same slice is brought there once.
+  manager.addPass(createCSEPass());
+  manager.addPass(createVerifyCollectivesPass());
 }
 
 void registerPipelines() {

@@ -16,9 +16,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/api/bound_program.h"
+#include "runtime/api/crew.h"
 #include "runtime/api/entry_plan.h"
 #include "runtime/api/run_options.h"
 #include "runtime/api/tensor.h"
+#include "runtime/communicator/communicator.h"
 #include "runtime/device/cpu/executor.h"
 #include "runtime/memory/memory_pool.h"
 #include "runtime/memory/memory_region.h"
@@ -39,6 +41,9 @@ struct SessionOptions {
   std::shared_ptr<MemoryPool> memory_pool;
   // Measure each launch (times()).
   bool profile = false;
+  // Of a program that is bound for one of several ranks: the others. Where all are bound, they are
+  // threads of this process, which share `threads` between them.
+  std::shared_ptr<Communicator> communicator;
 };
 
 // Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped
@@ -63,6 +68,10 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights;
 // a step takes nothing, neither from the system nor from the heap, once each entry in use has run
 // once with the same `outputs`.
+//
+// Ranks: a program for several is run by all of them, which take and give whole tensors alike. A
+// step that one refuses, all refuse. What fails in the middle of a step, as when a rank has left,
+// ends the session: every further step gives that error.
 //
 // Cost: Create takes some microseconds where the program is bound and the memory comes from a pool
 // or is the caller's, so that a session may serve one request.
@@ -120,6 +129,13 @@ class Session {
  private:
   Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
           const SessionOptions& options);
+  absl::Status AddPeers(const SessionOptions& options);
+  absl::Status JoinRanks(const SessionOptions& options);
+  absl::Status RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                       std::vector<Tensor>* outputs, const RunOptions& options);
+  absl::Status Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs);
+  // Whether all ranks are about to make the step.
+  absl::Status Agree(const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
   absl::Status MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
@@ -137,6 +153,10 @@ class Session {
   uint64_t scratch_stride_ = 0;
   std::unique_ptr<Launcher> launcher_;
   std::vector<std::unique_ptr<EntryPlan>> entries_;
+  std::shared_ptr<Communicator> communicator_;  // null: one rank
+  std::vector<int> everyone_;
+  std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads
+  std::unique_ptr<Crew> crew_;
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
 };
 

@@ -69,7 +69,9 @@ llvm::Expected<Plan> parsePlan(StringRef text) {
     size_t end = line.find_first_of(" \t");
     if (end == StringRef::npos)
       return errorAt(number, "expected a sharding behind '" + line + "'");
-    PlanLine made{number, line.take_front(end).str(), {}, 0};
+    PlanLine made;
+    made.number = number;
+    made.pattern = line.take_front(end).str();
     StringRef rest = line.drop_front(end).trim();
     auto [sharding, priority] = rest.split(" priority ");
     if (!priority.empty() && priority.trim().getAsInteger(10, made.priority))
@@ -151,6 +153,8 @@ public:
       return success();
     auto tensor = dyn_cast<RankedTensorType>(type);
     size_t rank = tensor ? tensor.getRank() : 4;
+    if (line->sharding.dims.size() != rank && line->isOptional)
+      return success();
     if (line->sharding.dims.size() != rank)
       return (emitError(module.getLoc())
               << file << ":" << line->number << ": has " << line->sharding.dims.size()
@@ -173,7 +177,7 @@ public:
 
   LogicalResult checkAllUsed() {
     for (auto [line, isUsed] : llvm::zip(plan.lines, used))
-      if (!isUsed)
+      if (!isUsed && !line.isOptional)
         return module.emitError() << file << ":" << line.number << ": no tensor has a path like '"
                                   << line.pattern << "', or earlier lines take all of them";
     return success();

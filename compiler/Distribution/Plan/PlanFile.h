@@ -25,6 +25,7 @@ struct PlanLine {
   std::string pattern;
   dist::Sharding sharding;
   int64_t priority = 0;
+  bool isOptional = false; // may match nothing, or tensors of another rank
 };
 
 struct Plan {
