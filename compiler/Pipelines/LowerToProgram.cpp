@@ -304,35 +304,46 @@ void EntryLowering::createOutput(unsigned index, Value value) {
                             builder.getI64IntegerAttr(getBoundBytes(value)));
 }
 
+/// The reading of a counter that an append's lengths are: itself, or, where ranks append other rows
+/// than they count, what those are sliced or gathered from. Every rank checks what it counts.
+static ReadOp getCounterRead(Value lengths) {
+  if (Operation *op = lengths.getDefiningOp();
+      isa_and_nonnull<dist::AllSliceOp, dist::AllGatherOp>(op))
+    lengths = op->getOperand(0);
+  auto copy = lengths.getDefiningOp<FusedOp>(); // what is exchanged lies in the arena
+  if (copy && copy.getInputs().size() == 1 && copy.getResults().size() == 1 &&
+      copy.getInputs().front().getType() == lengths.getType())
+    lengths = copy.getInputs().front();
+  return lengths.getDefiningOp<ReadOp>();
+}
+
 /// Appends must stay inside their caches: a limit on the counter that gives their positions.
 LogicalResult EntryLowering::createLimits() {
   llvm::DenseSet<Attribute> seen;
-  WalkResult result =
-      function.walk(
-          [&](CacheAppendOp append) {
-            auto argument = dyn_cast<BlockArgument>(append.getLengths());
-            auto fused = dyn_cast<FusedOp>(append->getParentOp());
-            auto read = argument && fused
-                            ? fused.getInputs()[argument.getArgNumber()].getDefiningOp<ReadOp>()
-                            : ReadOp();
-            if (!read) {
-              append.emitOpError()
-                  << "needs lengths that are read from a state, so that the runtime can check them";
-              return WalkResult::interrupt();
-            }
-            Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
-            auto state = weights.getState(read.getStateAttr(), "", read);
-            if (failed(state))
-              return WalkResult::interrupt();
-            int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
-            auto rows = toExtentAttr(module.getContext(), dims[0]),
-                 add = toExtentAttr(module.getContext(), dims[1]);
-            auto limit = builder.getI64IntegerAttr(positions);
-            if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
-              program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(),
-                                       rows, add, positions);
-            return WalkResult::advance();
-          });
+  WalkResult result = function.walk([&](CacheAppendOp append) {
+    auto argument = dyn_cast<BlockArgument>(append.getLengths());
+    auto fused = dyn_cast<FusedOp>(append->getParentOp());
+    ReadOp read =
+        argument && fused ? getCounterRead(fused.getInputs()[argument.getArgNumber()]) : ReadOp();
+    if (!read) {
+      append.emitOpError()
+          << "needs lengths that are read from a state, so that the runtime can check them";
+      return WalkResult::interrupt();
+    }
+    Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
+    auto state = weights.getState(read.getStateAttr(), "", read);
+    if (failed(state))
+      return WalkResult::interrupt();
+    int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
+    Dim counted = getDims(cast<RankedTensorType>(read.getResult().getType()))[0];
+    auto rows = toExtentAttr(module.getContext(), counted),
+         add = toExtentAttr(module.getContext(), dims[1]);
+    auto limit = builder.getI64IntegerAttr(positions);
+    if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
+      program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(), rows,
+                               add, positions);
+    return WalkResult::advance();
+  });
   return failure(result.wasInterrupted());
 }
 

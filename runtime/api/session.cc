@@ -87,7 +87,8 @@ absl::Status Session::JoinRanks(const SessionOptions& options) {
 }
 
 absl::Status Session::AddPeers(const SessionOptions& options) {
-  auto ends = MakeLoopback(static_cast<int>(everyone_.size()));
+  auto ends = MakeLoopback(static_cast<int>(everyone_.size()),
+                           options.deadline.count() > 0 ? options.deadline : kRankDeadline);
   SessionOptions own = options;
   own.buffer = nullptr;  // the caller's is rank 0's
   own.executor = nullptr;
@@ -206,6 +207,9 @@ absl::Status Session::Agree(const absl::Status& prepared) {
   call.input = call.output = &refused;
   call.count = 1;
   call.where = "the beginning of a step";
+  // Processes bind their weights each by itself, which may take one much longer than another.
+  if (!has_met_ && communicator_->name() != "loopback") call.deadline = std::chrono::minutes(10);
+  has_met_ = true;
   ASHLAR_RETURN_IF_ERROR(communicator_->Run(call));
   if (refused == 0 || !prepared.ok()) return prepared;
   return FailedPrecondition("another rank has refused the step");

@@ -8,6 +8,7 @@
 //   absl::Status status = (*session)->Run("forward", inputs, &outputs);
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ struct SessionOptions {
   // Of a program that is bound for one of several ranks: the others. Where all are bound, they are
   // threads of this process, which share `threads` between them.
   std::shared_ptr<Communicator> communicator;
+  // How long one of such threads may show no sign of life; 0: kRankDeadline.
+  std::chrono::milliseconds deadline{0};
 };
 
 // Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped
@@ -155,6 +158,7 @@ class Session {
   std::vector<std::unique_ptr<EntryPlan>> entries_;
   std::shared_ptr<Communicator> communicator_;  // null: one rank
   std::vector<int> everyone_;
+  bool has_met_ = false;
   std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads
   std::unique_ptr<Crew> crew_;
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may

@@ -68,6 +68,9 @@ struct Collective {
   std::chrono::milliseconds deadline{0};
 };
 
+// How long ranks wait for one that shows no sign of life, where nobody says otherwise.
+inline constexpr std::chrono::milliseconds kRankDeadline{4000};
+
 // A call that is under way. Waited for once, in any order; started by the thread that waits.
 using CollectiveTicket = int64_t;
 

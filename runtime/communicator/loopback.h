@@ -18,6 +18,6 @@ namespace ashlar {
 // Returns the ends of `ranks` ranks, one for each thread. A rank without a sign of life for
 // `deadline` is late; one whose end is destroyed has left.
 std::vector<std::unique_ptr<Communicator>> MakeLoopback(
-    int ranks, std::chrono::milliseconds deadline = std::chrono::milliseconds(4000));
+    int ranks, std::chrono::milliseconds deadline = kRankDeadline);
 
 }  // namespace ashlar

@@ -22,7 +22,7 @@ namespace ashlar {
 // errors. NotFound where there is no MPI, FailedPrecondition where it was not mpirun that started
 // the process.
 absl::StatusOr<std::unique_ptr<Communicator>> JoinMpi(
-    std::chrono::milliseconds deadline = std::chrono::milliseconds(4000));
+    std::chrono::milliseconds deadline = kRankDeadline);
 
 // From now on SIGTERM, by which mpirun ends the processes that are left when one has died, writes
 // to stderr what this rank was waiting for. A process has one handler, so this is the program's

@@ -180,6 +180,7 @@ int BenchMain(const Arguments& args) {
   request.trace.AddTo(options);
   request.session.AddDeviceTo(options);
   request.session.AddCacheTo(options);
+  request.session.AddRanksTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;
   if (seq >= 0) request.dims["seq"] = seq;

@@ -166,6 +166,7 @@ int GenerateMain(const Arguments& args) {
   trace.AddTo(options);
   request.AddDeviceTo(options);
   request.AddCacheTo(options);
+  request.AddRanksTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (ids.empty() == text.empty())
     return options.UsageError("one of --prompt and --prompt-ids is wanted");
@@ -196,7 +197,7 @@ int GenerateMain(const Arguments& args) {
   if (absl::Status finished = printer.Finish(); status.ok()) status = finished;
   if (absl::Status traced = trace.Finish(); status.ok()) status = traced;
   if (!status.ok()) return Fail(status);
-  Print(report, prompt->size());
+  if (!IsFollower()) Print(report, prompt->size());
   return kOk;
 }
 

@@ -7,6 +7,7 @@
 
 #include "runtime/base/mapped_file.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/workload.h"
 
 #ifdef ASHLAR_WITH_COMPILER
 namespace ashlar {
@@ -36,5 +37,7 @@ int main(int argc, char** argv) {
                   {"compile", "compile a Hugging Face directory to an artifact", CompileMain});
   InterpretHook() = InterpretMain;
 #endif
-  return Dispatch(commands, Arguments(argv + 1, argv + argc));
+  int code = Dispatch(commands, Arguments(argv + 1, argv + argc));
+  LeaveRanks();  // errors have been printed
+  return code;
 }
