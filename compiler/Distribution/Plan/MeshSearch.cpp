@@ -2,6 +2,7 @@
 
 #include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Distribution/Plan/PlanFile.h"
+#include "dialects/Dist/Dist.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -13,6 +14,7 @@ namespace ashlar::distribution {
 FailureOr<std::vector<MeshChoice>> searchMesh(ModuleOp module, int64_t ranks,
                                               llvm::StringRef topology,
                                               const AutoPlanOptions &options) {
+  module.getContext()->loadDialect<dist::DistDialect>();
   std::vector<MeshChoice> choices;
   std::vector<Diagnostic> errors;
   for (int64_t tp = 1; tp <= ranks; ++tp) {
