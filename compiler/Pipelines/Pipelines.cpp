@@ -27,7 +27,7 @@ void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 
-void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
+void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &options) {
   // Plans speak of values by their paths.
   manager.addNestedPass<func::FuncOp>(createNameValuesPass());
   manager.addPass(
@@ -41,6 +41,10 @@ void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &
   }
   // What the solver chooses is closed; this fills in what it has not been asked for.
   manager.addPass(createPropagateShardingPass());
+}
+
+void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
+  addAnnotationPipeline(manager, options);
   manager.addPass(createPartitionPass({options.report, /*forPrograms=*/true}));
   // A value that two ops bring to one place by the same slice is brought there once.
   manager.addPass(createCSEPass());

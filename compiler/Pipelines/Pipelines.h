@@ -25,6 +25,10 @@ struct DistributionOptions {
   bool isDistributed() const { return !plan.empty() || !mesh.empty(); }
 };
 
+/// Gives an imported module its mesh and its tensors their shardings: the first half of what
+/// follows.
+void addAnnotationPipeline(mlir::OpPassManager &manager, const DistributionOptions &options);
+
 /// Brings an imported module to one rank's program, which takes and gives whole tensors; before
 /// fusion, so that kernels see local shapes. Where there is neither a plan nor automation, the
 /// names of the mesh's axes say what is cut (compiler/Distribution/Plan/Conventions.h).

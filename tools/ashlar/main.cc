@@ -13,6 +13,7 @@
 namespace ashlar {
 int CompileMain(const Arguments& args);
 int InterpretMain(const Arguments& args);
+int PlanMain(const Arguments& args);
 }  // namespace ashlar
 #endif
 
@@ -35,6 +36,8 @@ int main(int argc, char** argv) {
 #ifdef ASHLAR_WITH_COMPILER
   commands.insert(commands.begin(),
                   {"compile", "compile a Hugging Face directory to an artifact", CompileMain});
+  commands.insert(commands.begin() + 1,
+                  {"plan", "plan a model for several devices, and say what it takes", PlanMain});
   InterpretHook() = InterpretMain;
 #endif
   int code = Dispatch(commands, Arguments(argv + 1, argv + argc));
