@@ -54,6 +54,12 @@ for browser in ("chromium", "chromium-browser", "google-chrome"):
         config.substitutions.append(("%chromium", browser))
         break
 
+# Ranks as processes. Several share a core here, and containers run tests as root.
+if shutil.which("mpirun"):
+    config.available_features.add("mpirun")
+    config.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    config.substitutions.append(("%mpirun", "timeout -k 1 60 mpirun --oversubscribe --bind-to none"))
+
 # Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
 if os.path.isdir(config.shared_data):
     config.available_features.add("shared-data")

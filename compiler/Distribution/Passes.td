@@ -19,7 +19,11 @@ def PinShardingPass : Pass<"ashlar-pin-sharding", "::mlir::ModuleOp"> {
     PlanFile.h describes the text. The same attributes may be written in IR by hand. A line that matches nothing is an
     error. Tests: pin-sharding.mlir, pin-sharding-invalid.mlir.
   }];
-  let options = [Option<"plan", "plan", "std::string", "\"\"", "the plan's file">];
+  let options = [
+    Option<"plan", "plan", "std::string", "\"\"", "the plan's file; none: the mesh alone">,
+    Option<"mesh", "mesh", "std::string", "\"\"", "axes in place of a plan's: dp=2,tp=4">,
+    Option<"topology", "topology", "std::string", "\"host\"", "what that mesh is on">,
+    Option<"conventions", "conventions", "bool", "false", "pin what the names of its axes mean (Conventions.h)">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
 
@@ -48,8 +52,8 @@ def WritePlanPass : Pass<"ashlar-write-plan", "::mlir::ModuleOp"> {
     w {dist.sharding = #dist.sharding<@mesh, [{tp}, {} ]>}   =>   a line `w [{tp}, {} ]` in the file
     ```
 
-    Every tensor with a path that is cut, states first, then each function's in its order; --ashlar-pin-sharding reads
-    it. A path that two functions share is written as the first has it. Test: write-plan.mlir.
+    Every tensor with a path and a sharding, states first, then each function's in its order; --ashlar-pin-sharding
+    reads it. A path that two functions share is written as the first has it. Test: write-plan.mlir.
   }];
   let options = [
     Option<"plan", "plan", "std::string", "\"\"", "the file">,
@@ -89,7 +93,11 @@ def PartitionPass : Pass<"ashlar-partition", "::mlir::ModuleOp"> {
     sharding, and those that nothing can cut, are computed on every rank. Runs before fusion. Tests: partition.mlir,
     partition-layers.mlir, partition-invalid.mlir; what comes out is executed by test/execute/PartitionTest.cpp.
   }];
-  let options = [Option<"report", "report", "bool", "true", "report collectives as remarks">];
+  let options = [
+    Option<"report", "report", "bool", "true", "report collectives as remarks">,
+    Option<"forPrograms", "for-programs", "bool", "false",
+           "make what can be lowered and called like one device: whole arguments and results (each rank takes its part of "
+           "the ones, and the others are gathered), and states cut unevenly along their first dimension only">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
 

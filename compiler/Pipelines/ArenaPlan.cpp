@@ -5,13 +5,17 @@
 namespace ashlar {
 
 void ArenaPlan::define(mlir::Value value, int64_t bytes, int64_t step) {
-  indices[value] = problem.buffers.size();
+  indices[value] = defineWorkspace(bytes, step);
+}
+
+size_t ArenaPlan::defineWorkspace(int64_t bytes, int64_t step) {
   planner::Buffer buffer;
   buffer.lower = step;
   buffer.upper = step + 1;
   buffer.size = std::max<int64_t>(bytes, 1);
   buffer.alignment = 64;
   problem.buffers.push_back(buffer);
+  return problem.buffers.size() - 1;
 }
 
 void ArenaPlan::use(mlir::Value value, int64_t step) {

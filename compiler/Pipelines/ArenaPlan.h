@@ -17,6 +17,8 @@ class ArenaPlan {
 public:
   /// A value of `bytes` at its bound, written at `step`.
   void define(mlir::Value value, int64_t bytes, int64_t step);
+  /// Bytes that are in use at `step` only; returns their number.
+  size_t defineWorkspace(int64_t bytes, int64_t step);
   /// A value that is read at `step`.
   void use(mlir::Value value, int64_t step);
 
@@ -24,6 +26,7 @@ public:
   absl::Status plan();
 
   int64_t getOffset(mlir::Value value) const { return result.offsets[indices.lookup(value)]; }
+  int64_t getWorkspaceOffset(size_t number) const { return result.offsets[number]; }
   bool contains(mlir::Value value) const { return indices.count(value); }
   int64_t getPeak() const { return result.peak; }
   int64_t getLowerBound() const { return result.lowerBound; }

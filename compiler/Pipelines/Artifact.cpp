@@ -63,7 +63,15 @@ private:
     return indices;
   }
 
+  static std::vector<fb::Cut> toCuts(ArrayRef<int64_t> pairs) {
+    std::vector<fb::Cut> cuts;
+    for (size_t i = 0; i + 1 < pairs.size(); i += 2)
+      cuts.emplace_back(static_cast<uint32_t>(pairs[i]), static_cast<uint32_t>(pairs[i + 1]));
+    return cuts;
+  }
+
   void addDims();
+  void addMesh();
   void addImages(const std::vector<CodeImage> &images);
   void addDeviceImage(const CodeImage &code, uint64_t offset);
   void addKernels();
@@ -74,7 +82,9 @@ private:
   template <typename Op>
   std::unique_ptr<fb::ValueT> toValue(Op op);
   std::unique_ptr<fb::ValueT> toInput(program::InputOp op);
+  static std::unique_ptr<fb::OperandT> toOperand(program::OperandAttr attr);
   std::unique_ptr<fb::LaunchT> toLaunch(program::LaunchOp op);
+  std::unique_ptr<fb::CollectiveT> toCollective(program::CollectiveOp op);
 
   ModuleOp module;
   const StoredType &storedType;
@@ -90,8 +100,22 @@ void ArtifactBuilder::addDims() {
     dim->name = op.getSymName().str();
     dim->minimum = op.getMinimum();
     dim->maximum = op.getMaximum();
+    if (auto whole = op.getWhole())
+      dim->whole = std::make_unique<fb::ExtentT>(toExtent(*whole, dims));
+    if (auto cuts = op.getCuts())
+      dim->cuts = toCuts(*cuts);
     contents.program.dims.push_back(std::move(dim));
   }
+}
+
+void ArtifactBuilder::addMesh() {
+  for (auto op : module.getOps<program::MeshOp>())
+    for (auto [name, size] : llvm::zip(op.getNames().getAsRange<StringAttr>(), op.getSizes())) {
+      auto axis = std::make_unique<fb::MeshAxisT>();
+      axis->name = name.str();
+      axis->size = static_cast<uint32_t>(size);
+      contents.program.mesh.push_back(std::move(axis));
+    }
 }
 
 void ArtifactBuilder::addImages(const std::vector<CodeImage> &images) {
@@ -176,7 +200,8 @@ void ArtifactBuilder::addWeights() {
     weight->shape.assign(op.getShape().begin(), op.getShape().end());
     weight->offset = op.getOffset();
     weight->bytes = op.getBytes();
-    for (auto attr : op.getParts().getAsRange<program::PartAttr>()) {
+    ArrayAttr shards = op.getShardsAttr();
+    for (auto [index, attr] : llvm::enumerate(op.getParts().getAsRange<program::PartAttr>())) {
       auto part = std::make_unique<fb::WeightPartT>();
       part->tensor = attr.getTensor().str();
       part->dtype = storedType(part->tensor, toDType(attr.getElementType()));
@@ -184,6 +209,12 @@ void ArtifactBuilder::addWeights() {
       part->transposed = attr.getTransposed();
       part->init = static_cast<fb::Init>(attr.getInit());
       part->scale = attr.getStddev().getValueAsDouble();
+      if (auto shard =
+              shards ? dyn_cast<program::ShardAttr>(shards[index]) : program::ShardAttr()) {
+        part->whole.assign(shard.getWhole().begin(), shard.getWhole().end());
+        part->cut_dims.assign(shard.getDims().begin(), shard.getDims().end());
+        part->cuts = toCuts(shard.getCuts());
+      }
       weight->parts.push_back(std::move(part));
     }
     contents.program.weights.push_back(std::move(weight));
@@ -255,17 +286,54 @@ std::unique_ptr<fb::ValueT> ArtifactBuilder::toInput(program::InputOp op) {
   return value;
 }
 
+std::unique_ptr<fb::OperandT> ArtifactBuilder::toOperand(program::OperandAttr attr) {
+  auto operand = std::make_unique<fb::OperandT>();
+  operand->space = static_cast<fb::Space>(attr.getSpace());
+  operand->offset = attr.getOffset();
+  operand->bytes = attr.getBytes();
+  return operand;
+}
+
+/// The file and line that a location ends in, ` (FILE:LINE)`, or nothing.
+static std::string getSource(Location loc) {
+  std::string text;
+  loc->walk([&](Location inner) {
+    auto file = dyn_cast<FileLineColLoc>(inner);
+    if (!file || !text.empty())
+      return WalkResult::advance();
+    text = (" (" + file.getFilename().getValue() + ":" + Twine(file.getLine()) + ")").str();
+    return WalkResult::interrupt();
+  });
+  return text;
+}
+
+std::unique_ptr<fb::CollectiveT> ArtifactBuilder::toCollective(program::CollectiveOp op) {
+  auto collective = std::make_unique<fb::CollectiveT>();
+  collective->op = static_cast<fb::CollectiveOp>(op.getKind());
+  collective->reduction = static_cast<fb::ReductionKind>(op.getReduction());
+  collective->dtype = toDType(op.getElementType());
+  collective->cuts = toCuts(op.getCuts());
+  collective->axis = static_cast<uint32_t>(op.getAxis());
+  collective->join = static_cast<uint32_t>(op.getJoin());
+  if (auto input = op.getInput())
+    collective->input = toOperand(*input);
+  collective->output = toOperand(op.getOutput());
+  if (auto workspace = op.getWorkspace())
+    collective->workspace = toOperand(*workspace);
+  collective->input_shape = toExtents(op.getInputShape(), dims);
+  collective->output_shape = toExtents(op.getOutputShape(), dims);
+  if (auto whole = op.getWhole())
+    collective->whole = std::make_unique<fb::ExtentT>(toExtent(*whole, dims));
+  collective->where = graph::getPath(op.getLoc()).str() + getSource(op.getLoc());
+  return collective;
+}
+
 std::unique_ptr<fb::LaunchT> ArtifactBuilder::toLaunch(program::LaunchOp op) {
   auto launch = std::make_unique<fb::LaunchT>();
   launch->kernel = kernels.lookup(op.getKernel());
   launch->path = graph::getPath(op.getLoc()).str();
-  for (auto attr : op.getOperands().getAsRange<program::OperandAttr>()) {
-    auto operand = std::make_unique<fb::OperandT>();
-    operand->space = static_cast<fb::Space>(attr.getSpace());
-    operand->offset = attr.getOffset();
-    operand->bytes = attr.getBytes();
-    launch->operands.push_back(std::move(operand));
-  }
+  for (auto attr : op.getOperands().getAsRange<program::OperandAttr>())
+    launch->operands.push_back(toOperand(attr));
   launch->extents = toExtents(op.getExtents(), dims);
   for (auto attr : op.getWork().getAsRange<program::WorkAttr>()) {
     auto work = std::make_unique<fb::WorkT>();
@@ -288,7 +356,10 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
       entry->outputs.push_back(toValue(output));
     else if (auto launch = dyn_cast<program::LaunchOp>(inner))
       entry->launches.push_back(toLaunch(launch));
-    else if (auto limit = dyn_cast<program::LimitOp>(inner)) {
+    else if (auto collective = dyn_cast<program::CollectiveOp>(inner)) {
+      entry->collectives.push_back(toCollective(collective));
+      entry->collectives.back()->before = static_cast<uint32_t>(entry->launches.size());
+    } else if (auto limit = dyn_cast<program::LimitOp>(inner)) {
       auto record = std::make_unique<fb::CounterLimitT>();
       record->state = states.lookup(limit.getState());
       record->rows = std::make_unique<fb::ExtentT>(toExtent(limit.getRows(), dims));
@@ -302,6 +373,7 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
 
 ArtifactContents ArtifactBuilder::build(const std::vector<CodeImage> &images) {
   addDims();
+  addMesh();
   addImages(images);
   addKernels();
   addWeights();

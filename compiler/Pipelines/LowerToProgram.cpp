@@ -4,6 +4,7 @@
 
 #include "compiler/Pipelines/ArenaPlan.h"
 #include "compiler/Pipelines/CacheUse.h"
+#include "compiler/Pipelines/Collectives.h"
 #include "compiler/Pipelines/KernelTable.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Pipelines/WeightTable.h"
@@ -36,6 +37,7 @@ private:
   /// What the launch does, by kind; `operands` are its places.
   ArrayAttr getWork(FusedOp fused, ArrayRef<Attribute> operands);
   LogicalResult createLaunch(FusedOp fused);
+  LogicalResult createCollective(Operation *op);
   FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
   FailureOr<OperandAttr> getOutput(Value result);
   void createInput(BlockArgument argument);
@@ -58,6 +60,7 @@ private:
   WeightTable &weights;
   OpBuilder builder;
   ArenaPlan arena;
+  llvm::DenseMap<Operation *, size_t> workspaces; // of collectives that have one
 };
 
 /// The write of a value to a state, or null.
@@ -103,6 +106,12 @@ LogicalResult EntryLowering::checkDims() {
   };
   for (BlockArgument argument : function.getArguments())
     forEachName(argument.getType(), [&](StringAttr name) { given.insert(name); });
+  for (auto dim : module.getOps<graph::DimOp>()) // a rank's part of a dimension follows from it
+    if (auto local = dim->getAttrOfType<dist::LocalDimAttr>(dist::kLocalAttr)) {
+      auto whole = dyn_cast<FlatSymbolRefAttr>(local.getWhole());
+      if (!whole || given.contains(whole.getAttr()))
+        given.insert(dim.getSymNameAttr());
+    }
   WalkResult result = function.walk([&](Operation *op) {
     StringAttr missing;
     for (Type type : op->getResultTypes())
@@ -131,13 +140,18 @@ LogicalResult EntryLowering::planArena() {
   int64_t step = 0;
   for (BlockArgument argument : function.getArguments())
     arena.define(argument, getBoundBytes(argument), 0);
-  for (auto fused : function.getOps<FusedOp>()) {
+  for (Operation &op : function.getBody().front()) {
+    if (!isa<FusedOp>(op) && !isRankOp(&op))
+      continue;
     ++step;
-    for (Value input : fused.getInputs())
+    for (Value input : op.getOperands())
       if (arena.contains(input))
         arena.use(input, step);
-    for (Value result : fused.getResults())
-      if (!isa<CacheType>(result.getType()) && !getWrite(result))
+    if (int64_t bytes =
+            getWorkspaceBytes(&op, [&](StringAttr dim) { return getBound(module, dim); }))
+      workspaces[&op] = arena.defineWorkspace(bytes, step);
+    for (Value result : op.getResults())
+      if (isa<RankedTensorType>(result.getType()) && !getWrite(result))
         arena.define(result, getBoundBytes(result), step);
   }
   for (Value value : function.getBody().front().getTerminator()->getOperands())
@@ -240,6 +254,26 @@ LogicalResult EntryLowering::createLaunch(FusedOp fused) {
   return success();
 }
 
+LogicalResult EntryLowering::createCollective(Operation *op) {
+  auto place = [&](Value value) {
+    return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(value),
+                            getBoundBytes(value));
+  };
+  OperandAttr input, output, workspace;
+  if (op->getNumOperands() > 0) {
+    if (!arena.contains(op->getOperand(0)))
+      return op->emitOpError() << "takes what does not lie in the arena; run ashlar-fuse before";
+    input = place(op->getOperand(0));
+  }
+  if (op->getNumResults() == 1 && arena.contains(op->getResult(0)))
+    output = place(op->getResult(0));
+  if (auto found = workspaces.find(op); found != workspaces.end())
+    workspace = OperandAttr::get(
+        module.getContext(), Space::Arena, arena.getWorkspaceOffset(found->second),
+        getWorkspaceBytes(op, [&](StringAttr dim) { return getBound(module, dim); }));
+  return ashlar::createCollective(builder, op, input, output, workspace);
+}
+
 ArrayAttr EntryLowering::getShape(Value value) {
   SmallVector<Attribute> shape;
   for (const Dim &dim : getDims(cast<RankedTensorType>(value.getType())))
@@ -273,35 +307,46 @@ void EntryLowering::createOutput(unsigned index, Value value) {
                             builder.getI64IntegerAttr(getBoundBytes(value)));
 }
 
+/// The reading of a counter that an append's lengths are: itself, or, where ranks append other rows
+/// than they count, what those are sliced or gathered from. Every rank checks what it counts.
+static ReadOp getCounterRead(Value lengths) {
+  if (Operation *op = lengths.getDefiningOp();
+      isa_and_nonnull<dist::AllSliceOp, dist::AllGatherOp>(op))
+    lengths = op->getOperand(0);
+  auto copy = lengths.getDefiningOp<FusedOp>(); // what is exchanged lies in the arena
+  if (copy && copy.getInputs().size() == 1 && copy.getResults().size() == 1 &&
+      copy.getInputs().front().getType() == lengths.getType())
+    lengths = copy.getInputs().front();
+  return lengths.getDefiningOp<ReadOp>();
+}
+
 /// Appends must stay inside their caches: a limit on the counter that gives their positions.
 LogicalResult EntryLowering::createLimits() {
   llvm::DenseSet<Attribute> seen;
-  WalkResult result =
-      function.walk(
-          [&](CacheAppendOp append) {
-            auto argument = dyn_cast<BlockArgument>(append.getLengths());
-            auto fused = dyn_cast<FusedOp>(append->getParentOp());
-            auto read = argument && fused
-                            ? fused.getInputs()[argument.getArgNumber()].getDefiningOp<ReadOp>()
-                            : ReadOp();
-            if (!read) {
-              append.emitOpError()
-                  << "needs lengths that are read from a state, so that the runtime can check them";
-              return WalkResult::interrupt();
-            }
-            Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
-            auto state = weights.getState(read.getStateAttr(), "", read);
-            if (failed(state))
-              return WalkResult::interrupt();
-            int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
-            auto rows = toExtentAttr(module.getContext(), dims[0]),
-                 add = toExtentAttr(module.getContext(), dims[1]);
-            auto limit = builder.getI64IntegerAttr(positions);
-            if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
-              program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(),
-                                       rows, add, positions);
-            return WalkResult::advance();
-          });
+  WalkResult result = function.walk([&](CacheAppendOp append) {
+    auto argument = dyn_cast<BlockArgument>(append.getLengths());
+    auto fused = dyn_cast<FusedOp>(append->getParentOp());
+    ReadOp read =
+        argument && fused ? getCounterRead(fused.getInputs()[argument.getArgNumber()]) : ReadOp();
+    if (!read) {
+      append.emitOpError()
+          << "needs lengths that are read from a state, so that the runtime can check them";
+      return WalkResult::interrupt();
+    }
+    Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
+    auto state = weights.getState(read.getStateAttr(), "", read);
+    if (failed(state))
+      return WalkResult::interrupt();
+    int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
+    Dim counted = getDims(cast<RankedTensorType>(read.getResult().getType()))[0];
+    auto rows = toExtentAttr(module.getContext(), counted),
+         add = toExtentAttr(module.getContext(), dims[1]);
+    auto limit = builder.getI64IntegerAttr(positions);
+    if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
+      program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(), rows,
+                               add, positions);
+    return WalkResult::advance();
+  });
   return failure(result.wasInterrupted());
 }
 
@@ -316,6 +361,9 @@ LogicalResult EntryLowering::lower() {
   for (Operation &op : function.getBody().front()) {
     if (auto fused = dyn_cast<FusedOp>(op)) {
       if (failed(createLaunch(fused)))
+        return failure();
+    } else if (isRankOp(&op)) {
+      if (failed(createCollective(&op)))
         return failure();
     } else if (!isa<ReadOp, WriteOp, ConstantOp, ConcatOp, func::ReturnOp>(op)) {
       return op.emitOpError() << "is in no fused region; run ashlar-fuse before";
@@ -367,11 +415,9 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target,
       return failure();
   // Declarations of the graph dialect have done their service.
   for (auto dim : llvm::make_early_inc_range(module.getOps<graph::DimOp>())) {
-    OpBuilder builder(dim);
-    program::DimOp::create(builder, dim.getLoc(), dim.getSymName(), dim.getMinimum(),
-                           dim.getMaximum());
-    dim.erase();
+    lowerDim(dim);
   }
+  lowerMesh(module);
   for (auto state : llvm::make_early_inc_range(module.getOps<graph::StateOp>()))
     state.erase();
   if (failed(program::verifyProgram(module)))

@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/Pipelines.h"
 
+#include "compiler/Distribution/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -29,6 +30,30 @@ void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
 void addNarrowingPipeline(OpPassManager &manager) {
   // Behind fusion: only what one kernel hands to another is stored at all.
   manager.addNestedPass<func::FuncOp>(createNarrowOperandsPass());
+}
+
+void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &options) {
+  // Plans speak of values by their paths.
+  manager.addNestedPass<func::FuncOp>(createNameValuesPass());
+  manager.addPass(
+      createPinShardingPass({options.plan, options.mesh, options.topology,
+                             /*conventions=*/options.plan.empty() && !options.isAutomatic}));
+  if (options.isAutomatic) {
+    PlanShardingPassOptions planning;
+    planning.memory = options.memory;
+    planning.report = options.report;
+    manager.addPass(createPlanShardingPass(planning));
+  }
+  // What the solver chooses is closed; this fills in what it has not been asked for.
+  manager.addPass(createPropagateShardingPass());
+}
+
+void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
+  addAnnotationPipeline(manager, options);
+  manager.addPass(createPartitionPass({options.report, /*forPrograms=*/true}));
+  // A value that two ops bring to one place by the same slice is brought there once.
+  manager.addPass(createCSEPass());
+  manager.addPass(createVerifyCollectivesPass());
 }
 
 void registerPipelines() {

@@ -18,6 +18,25 @@ void addFusionPipeline(mlir::OpPassManager &manager, const std::string &machineF
 /// For targets that round left operands of products (Target::roundsLeftOperands); after fusion.
 void addNarrowingPipeline(mlir::OpPassManager &manager);
 
+/// Where an imported module's tensors lie on a mesh of ranks, and who decides it.
+struct DistributionOptions {
+  std::string plan;                    // a file (compiler/Distribution/Plan/PlanFile.h), or nothing
+  std::string mesh, topology = "host"; // `dp=2,tp=4`, in place of a plan's
+  bool isAutomatic = false; // the solver chooses what is not pinned; else it is propagated
+  int64_t memory = 0;       // bytes per rank that an automatic plan may take; 0: any
+  bool report = false;      // each collective as a remark
+  bool isDistributed() const { return !plan.empty() || !mesh.empty(); }
+};
+
+/// Gives an imported module its mesh and its tensors their shardings: the first half of what
+/// follows.
+void addAnnotationPipeline(mlir::OpPassManager &manager, const DistributionOptions &options);
+
+/// Brings an imported module to one rank's program, which takes and gives whole tensors; before
+/// fusion, so that kernels see local shapes. Where there is neither a plan nor automation, the
+/// names of the mesh's axes say what is cut (compiler/Distribution/Plan/Conventions.h).
+void addDistributionPipeline(mlir::OpPassManager &manager, const DistributionOptions &options);
+
 /// Registers the pipelines by name: `ashlar-fusion-pipeline`.
 void registerPipelines();
 

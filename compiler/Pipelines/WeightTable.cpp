@@ -3,6 +3,7 @@
 #include "compiler/Pipelines/WeightTable.h"
 
 #include "codegen/Target.h"
+#include "compiler/Pipelines/Collectives.h"
 #include "compiler/Transforms/Weights.h"
 
 using namespace mlir;
@@ -98,7 +99,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
     elements =
         llvm::alignTo(shape[1], kPanelWidth) * (isBf16 ? llvm::alignTo(shape[0], 2) : shape[0]);
   }
-  SmallVector<Attribute> partAttrs;
+  SmallVector<Attribute> partAttrs, shards;
+  bool isCut = false;
   for (StateOp part : parts) {
     auto partType = cast<RankedTensorType>(part.getType());
     auto init = part.getInit();
@@ -110,6 +112,9 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
         module.getContext(), builder.getStringAttr(part.getTensorName()),
         stored ? stored.getValue() : partType.getElementType(), partType.getShape(), transposed,
         start, builder.getF64FloatAttr(stddev)));
+    program::ShardAttr shard = getShard(part);
+    isCut |= bool(shard);
+    shards.push_back(shard ? Attribute(shard) : builder.getUnitAttr());
   }
   OperandAttr operand = place(Space::Weights, weightBytes, elements * elementBytes);
   std::string name = parts.front().getSymName().str();
@@ -118,7 +123,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   name += panels ? (transposed ? ".panels" : ".panels_kn") : turned ? ".transposed" : ".plain";
   program::WeightOp::create(builder, parts.front().getLoc(), getUnusedName(module, name),
                             type.getElementType(), kind, shape, operand.getOffset(),
-                            operand.getBytes(), builder.getArrayAttr(partAttrs));
+                            operand.getBytes(), builder.getArrayAttr(partAttrs),
+                            isCut ? builder.getArrayAttr(shards) : ArrayAttr());
   weights[key] = operand;
   return operand;
 }

@@ -5,6 +5,7 @@
 #include "compiler/Transforms/FusionGroups.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Weights.h"
+#include "dialects/Dist/Dist.h"
 #include "dialects/Graph/GraphPaths.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -163,7 +164,7 @@ struct Fuse : impl::FusePassBase<Fuse> {
     if (!function->hasAttr(kEntryAttr))
       return;
     for (Operation &op : function.getBody().front().without_terminator())
-      if (!isa<GraphDialect>(op.getDialect())) {
+      if (!isa<GraphDialect, dist::DistDialect>(op.getDialect())) {
         op.emitOpError() << "is no graph op, and no kernel can be made of it; write entry points "
                             "in ops of the graph dialect";
         return signalPassFailure();
@@ -188,6 +189,14 @@ struct Fuse : impl::FusePassBase<Fuse> {
       if (!isa<CacheType>(write.getValue().getType()) && !isComputed(write.getValue(), none))
         insertCopy(write->getOpOperand(0), writes.front(), paths);
     }
+    // Ranks exchange what lies in the arena.
+    for (Operation &op : llvm::make_early_inc_range(function.getBody().front()))
+      if (isa<dist::DistDialect>(op.getDialect()))
+        for (OpOperand &use : op.getOpOperands())
+          if (use.get().getDefiningOp() && !isComputed(use.get(), none) &&
+              (!none.isFree(use.get().getDefiningOp()) ||
+               isa<ConstantOp>(use.get().getDefiningOp())))
+            insertCopy(use, &op, paths);
     llvm::DenseSet<Value> seen;
     for (OpOperand &use : terminator->getOpOperands())
       if (!isComputed(use.get(), none) || !seen.insert(use.get()).second)

@@ -4,6 +4,7 @@
 
 #include "compiler/CostModel/Roofline.h"
 #include "compiler/Transforms/Weights.h"
+#include "dialects/Dist/Dist.h"
 
 using namespace mlir;
 
@@ -133,12 +134,13 @@ void FusionGroups::forceOperandsOfAttention() {
   }
 }
 
-/// A region that stands there already reads its inputs from memory.
+/// A region that stands there already reads its inputs from memory, and so do collectives.
 void FusionGroups::forceOperandsOfRegions() {
-  for (auto fused : function.getOps<FusedOp>())
-    for (Value input : fused.getInputs())
-      if (Operation *op = input.getDefiningOp(); op && isFree(op) && !isa<ConstantOp>(op))
-        forced.insert(op);
+  for (Operation &reader : function.getBody().front())
+    if (isa<FusedOp>(reader) || isa<dist::DistDialect>(reader.getDialect()))
+      for (Value input : reader.getOperands())
+        if (Operation *op = input.getDefiningOp(); op && isFree(op) && !isa<ConstantOp>(op))
+          forced.insert(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -329,7 +331,8 @@ void FusionGroups::formAppends() {
 void FusionGroups::formRows() {
   SmallVector<Operation *> ops;
   for (Operation &op : function.getBody().front())
-    ops.push_back(&op);
+    if (!isa<dist::DistDialect>(op.getDialect())) // the runtime's
+      ops.push_back(&op);
   for (Operation *op : ops) {
     if (isAssigned(op) || isFree(op) ||
         isa<ReadOp, WriteOp, ConstantOp, FusedOp, func::ReturnOp>(op))

@@ -2,8 +2,7 @@
 //
 // The dialect, and the checks of attributes that other dialects' ops carry.
 
-#include "dialects/Dist/Dist.h"
-#include "dialects/Graph/Graph.h"
+#include "dialects/Dist/LocalTypes.h"
 
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/Hashing.h"
@@ -71,6 +70,29 @@ static LogicalResult verifySharding(Operation *op, StringRef what, Attribute att
   return success();
 }
 
+static LogicalResult verifyPriority(Operation *op, Attribute attribute) {
+  if (isa<IntegerAttr>(attribute))
+    return success();
+  return op->emitOpError() << "'" << kPinnedAttr << "' is a priority, a number, found "
+                           << attribute;
+}
+
+/// A state that holds a part keeps the largest part of each dimension.
+static LogicalResult verifyGlobalType(graph::StateOp state, Attribute attribute) {
+  auto whole = dyn_cast<TypeAttr>(attribute);
+  auto sharding = state->getAttrOfType<ShardingAttr>(kShardingAttr);
+  if (!whole || !sharding)
+    return state.emitOpError() << "'" << kGlobalTypeAttr << "' is a type, beside a sharding";
+  MeshOp mesh = lookUpMesh(state, sharding.getMesh());
+  if (!mesh || failed(verifySharding(state, "the state", sharding, whole.getValue())))
+    return failure();
+  Type stored = LocalTypes(mesh).getStored(whole.getValue(), getSharding(sharding, mesh.getMesh()));
+  if (stored == state.getType())
+    return success();
+  return state.emitOpError() << "is " << state.getType() << ", but of " << whole.getValue()
+                             << " a rank keeps " << stored;
+}
+
 static LogicalResult verifyRanks(Operation *op, Attribute attribute) {
   auto ranks = dyn_cast<DenseI64ArrayAttr>(attribute);
   auto module = op->getParentOfType<ModuleOp>();
@@ -103,9 +125,7 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
       return op->emitOpError() << "carries '" << name << "', which belongs to a graph.state";
     if (name == kShardingAttr)
       return verifySharding(op, "the state", attribute.getValue(), state.getType());
-    return isa<TypeAttr>(attribute.getValue())
-               ? success()
-               : LogicalResult(op->emitOpError() << "'" << name << "' is a type");
+    return verifyGlobalType(state, attribute.getValue());
   }
   if (name == kLocalAttr) {
     auto local = dyn_cast<LocalDimAttr>(attribute.getValue());
@@ -121,7 +141,7 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
   if (name == kRanksAttr)
     return verifyRanks(op, attribute.getValue());
   if (name == kPinnedAttr)
-    return success();
+    return verifyPriority(op, attribute.getValue());
   return op->emitOpError() << "attribute '" << name << "' is unknown to the dist dialect";
 }
 
@@ -130,7 +150,7 @@ static LogicalResult verifySignatureAttribute(Operation *op, StringRef what, uns
   StringRef name = attribute.getName().getValue();
   std::string where = (what + " #" + Twine(index)).str();
   if (name == kPinnedAttr)
-    return success();
+    return verifyPriority(op, attribute.getValue());
   if (name != kShardingAttr)
     return op->emitOpError() << where << ": attribute '" << name
                              << "' is unknown to the dist dialect";

@@ -63,8 +63,9 @@ LogicalResult MeshOp::verify() {
                          << " latencies; one of each per axis, and at least one axis";
   int64_t ranks = 1;
   for (size_t i = 0; i < rank; ++i) {
-    if (getSizes()[i] < 1 || !(getBandwidth()[i] > 0) || !(getLatency()[i] >= 0) ||
-        llvm::MulOverflow(ranks, getSizes()[i], ranks))
+    if (getSizes()[i] >= 1 && llvm::MulOverflow(ranks, getSizes()[i], ranks))
+      return emitOpError() << "has more ranks than 64 bits count";
+    if (getSizes()[i] < 1 || !(getBandwidth()[i] > 0) || !(getLatency()[i] >= 0))
       return emitOpError() << "axis " << getNames()[i] << " of size " << getSizes()[i]
                            << ": sizes and bandwidths are positive, latencies not negative";
     for (size_t j = 0; j < i; ++j)
@@ -106,6 +107,35 @@ static FailureOr<int64_t> verifyAxes(Operation *op, FlatSymbolRefAttr name, Axes
   return getParts(sharding.dims[0].axes);
 }
 
+/// What a dimension is a part of, and by which axes; of itself where it is whole.
+static std::pair<Dim, Axes> getOrigin(Operation *op, const Dim &dim, const Mesh &mesh) {
+  auto declared = dim.isNumber() ? graph::DimOp()
+                                 : SymbolTable::lookupNearestSymbolFrom<graph::DimOp>(op, dim.name);
+  auto local = declared ? declared->getAttrOfType<LocalDimAttr>(kLocalAttr) : LocalDimAttr();
+  if (!local)
+    return {dim, {}};
+  auto number = dyn_cast<IntegerAttr>(local.getWhole());
+  return {number ? Dim::number(number.getInt())
+                 : Dim::named(cast<FlatSymbolRefAttr>(local.getWhole()).getAttr()),
+          getAxes(local.getAxes(), mesh)};
+}
+
+/// Whether a named part of a dimension is declared (dist.local) as what the op's axes leave of it.
+static bool isPart(Operation *op, const Dim &part, const Dim &whole) {
+  auto name = op->getAttrOfType<FlatSymbolRefAttr>("mesh");
+  Mesh mesh = SymbolTable::lookupNearestSymbolFrom<MeshOp>(op, name).getMesh();
+  auto [partOf, partAxes] = getOrigin(op, part, mesh);
+  auto [wholeOf, wholeAxes] = getOrigin(op, whole, mesh);
+  Axes expected = wholeAxes;
+  expected.append(getAxes(op->getAttrOfType<AxesAttr>("axes"), mesh));
+  if (partAxes == merge(expected) && partOf == wholeOf)
+    return true;
+  // What divides evenly is a number, of which the axes before are not kept.
+  Axes own = getAxes(op->getAttrOfType<AxesAttr>("axes"), mesh);
+  return whole.isNumber() && partOf.isNumber() &&
+         partOf.size * getParts(own) == whole.size * getParts(partAxes);
+}
+
 /// Checks that the result is a tensor like the operand but for the dimensions in `changed`, where a
 /// number grows (is gathered) or shrinks (is cut) by the number of parts.
 static LogicalResult verifyShapes(Operation *op, RankedTensorType from, RankedTensorType to,
@@ -141,6 +171,8 @@ static LogicalResult verifyShapes(Operation *op, RankedTensorType from, RankedTe
                                 : parts > 1 || whole == part;
     if (!fits)
       return fail("a part of a dimension is a number that divides it, or a name");
+    if (!part.isNumber() && parts > 1 && !isPart(op, part, whole))
+      return fail("the part's name is not declared as a part of the other dimension by these axes");
   }
   return success();
 }
@@ -220,6 +252,8 @@ LogicalResult WaitOp::verify() {
   if (getPending().getType().getResult() != getResult().getType())
     return emitOpError() << "waits for " << getPending().getType() << ", which gives no "
                          << getResult().getType();
+  if (!getPending().getDefiningOp<CollectiveOpInterface>())
+    return emitOpError() << "waits for what no collective of this function has started";
   return success();
 }
 

@@ -41,6 +41,9 @@ public:
     for (size_t rank = 0; rank < ranks.size(); ++rank)
       if (!ranks[rank].hasEnded())
         return reportStandstill(rank);
+    for (const auto &[group, queue] : queues)
+      if (!queue.empty())
+        return reportUnmet(group, queue.front());
     return success();
   }
 
@@ -116,21 +119,54 @@ private:
     if (a == b)
       return true;
     bool messages = (isa<SendOp>(a) && isa<RecvOp>(b)) || (isa<RecvOp>(a) && isa<SendOp>(b));
-    auto elementType = [](Operation *op) {
-      auto collective = cast<CollectiveOpInterface>(op);
-      Value input = collective.getInput();
-      auto type = input ? cast<RankedTensorType>(input.getType()) : collective.getOutputType();
-      return std::pair(type.getElementType(), type.getRank());
-    };
-    return elementType(a) == elementType(b) &&
+    return haveEqualTensors(a, b) &&
            (messages || (a->getName() == b->getName() &&
                          a->getPropertiesAsAttribute() == b->getPropertiesAsAttribute()));
   }
 
+  /// Whether what two ranks give (or get, where they give nothing) are parts of one tensor: numbers
+  /// differ only along the dimension that is joined.
+  static bool haveEqualTensors(Operation *a, Operation *b) {
+    auto getTensor = [](Operation *op) {
+      auto collective = cast<CollectiveOpInterface>(op);
+      Value input = collective.getInput();
+      return input ? cast<RankedTensorType>(input.getType()) : collective.getOutputType();
+    };
+    RankedTensorType mine = getTensor(a), other = getTensor(b);
+    if (mine.getElementType() != other.getElementType() || mine.getRank() != other.getRank())
+      return false;
+    int64_t joined = -1;
+    if (auto gather = dyn_cast<AllGatherOp>(a))
+      joined = static_cast<int64_t>(gather.getAxis());
+    if (auto exchange = dyn_cast<AllToAllOp>(a))
+      joined = static_cast<int64_t>(exchange.getJoin());
+    for (int64_t dim = 0; dim < mine.getRank(); ++dim)
+      if (dim != joined && !mine.isDynamicDim(dim) && !other.isDynamicDim(dim) &&
+          mine.getDimSize(dim) != other.getDimSize(dim))
+        return false;
+    return true;
+  }
+
+  /// All ranks have ended, but not all of a group have issued this (a start that is never waited
+  /// for lets its rank go on).
+  LogicalResult reportUnmet(const Group &group, ArrayRef<Operation *> issued) {
+    size_t one = llvm::find_if(issued, [](Operation *op) { return op; }) - issued.begin();
+    size_t none = llvm::find(issued, nullptr) - issued.begin();
+    InFlightDiagnostic error = issued[one]->emitError()
+                               << "rank " << group[one] << " issues '" << issued[one]->getName()
+                               << "' here, and rank " << group[none] << " of its group never does";
+    error.attachNote(ranks[group[none]].end->getLoc())
+        << "rank " << group[none] << " ends here without it";
+    return failure();
+  }
+
   LogicalResult reportMismatch(int64_t rank, Operation *op, int64_t other, Operation *issued) {
-    InFlightDiagnostic error = op->emitError() << "rank " << rank << " issues '" << op->getName()
-                                               << "' here, where rank " << other
-                                               << " of its group issues another collective";
+    bool sameOp = op->getName() == issued->getName() &&
+                  op->getPropertiesAsAttribute() == issued->getPropertiesAsAttribute();
+    InFlightDiagnostic error =
+        op->emitError() << "rank " << rank << " issues '" << op->getName() << "' here, where rank "
+                        << other << " of its group issues "
+                        << (sameOp ? "it for another shape or element type" : "another collective");
     error.attachNote(issued->getLoc())
         << "rank " << other << " issues '" << issued->getName() << "' here";
     error.attachNote() << "ranks of a group issue the same collectives in the same order";

@@ -65,21 +65,18 @@ int64_t Mesh::getRankCount() const {
   return count;
 }
 
-int64_t Mesh::getStride(size_t axis) const {
-  int64_t stride = 1;
-  for (size_t i = axis + 1; i < axes.size(); ++i)
+int64_t Mesh::getStride(const Axis &axis) const {
+  const MeshAxis *whole = find(axis.name);
+  int64_t stride = whole->size / (axis.pre * axis.size);
+  for (size_t i = whole - axes.data() + 1; i < axes.size(); ++i)
     stride *= axes[i].size;
   return stride;
 }
 
 int64_t Mesh::getIndex(int64_t rank, llvm::ArrayRef<Axis> along) const {
   int64_t index = 0;
-  for (const Axis &axis : along) {
-    const MeshAxis *whole = find(axis.name);
-    int64_t coordinate = rank / getStride(whole - axes.data()) % whole->size;
-    int64_t post = whole->size / (axis.pre * axis.size);
-    index = index * axis.size + coordinate / post % axis.size;
-  }
+  for (const Axis &axis : along)
+    index = index * axis.size + rank / getStride(axis) % axis.size;
   return index;
 }
 
@@ -88,10 +85,8 @@ std::vector<int64_t> Mesh::getGroup(int64_t rank, llvm::ArrayRef<Axis> along) co
   std::vector<int64_t> group(count);
   for (int64_t member = 0; member < count; ++member) {
     int64_t other = rank, rest = member;
-    for (size_t i = along.size(); i-- > 0;) {
-      const Axis &axis = along[i];
-      const MeshAxis *whole = find(axis.name);
-      int64_t stride = getStride(whole - axes.data()) * (whole->size / (axis.pre * axis.size));
+    for (const Axis &axis : llvm::reverse(along)) {
+      int64_t stride = getStride(axis);
       other += (rest % axis.size - other / stride % axis.size) * stride;
       rest /= axis.size;
     }

@@ -74,6 +74,9 @@ struct Mesh {
   Axis getWhole(llvm::StringRef name) const;
   bool isWhole(const Axis &axis) const;
   int64_t getRankCount() const;
+  /// How far apart in number neighbours along an axis, or a part of one, are: a rank's index along it
+  /// is rank / stride % size.
+  int64_t getStride(const Axis &axis) const;
   /// The rank's place along a list of axes, the first one major.
   int64_t getIndex(int64_t rank, llvm::ArrayRef<Axis> axes) const;
   /// The ranks that differ from `rank` along these axes only, in the order of their index.
@@ -84,9 +87,6 @@ struct Mesh {
   std::string toString(const Axis &axis) const;
   /// `tp, dp:(1)2`
   std::string toString(llvm::ArrayRef<Axis> axes) const;
-
-private:
-  int64_t getStride(size_t axis) const;
 };
 
 /// A mesh of these axes on a known topology. Ranks are placed in order, so that the last axes lie

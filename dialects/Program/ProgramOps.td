@@ -58,6 +58,14 @@ def Program_Init : Program_Enum<"Init", "what stands in for a tensor without a c
   I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"Zeros", 1, "zeros">, I32EnumAttrCase<"Ones", 2, "ones">,
   I32EnumAttrCase<"Normal", 3, "normal">]>;
 
+def Program_CollectiveKind : Program_Enum<"CollectiveKind", "what ranks do together, or where their numbers differ", [
+  I32EnumAttrCase<"AllReduce", 0, "all_reduce">, I32EnumAttrCase<"ReduceScatter", 1, "reduce_scatter">,
+  I32EnumAttrCase<"AllGather", 2, "all_gather">, I32EnumAttrCase<"AllToAll", 3, "all_to_all">,
+  I32EnumAttrCase<"Slice", 4, "slice">, I32EnumAttrCase<"Origin", 5, "origin">]>;
+
+def Program_Reduction : Program_Enum<"Reduction", "how elements are combined", [
+  I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">]>;
+
 class Program_Attr<string name, string attrMnemonic> : AttrDef<Program_Dialect, name> {
   let mnemonic = attrMnemonic;
 }
@@ -104,6 +112,17 @@ def Program_PartAttr : Program_Attr<"Part", "part"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def Program_ShardAttr : Program_Attr<"Shard", "shard"> {
+  let summary = "the tensor of which a weight's part holds a rank's part";
+  let description = [{
+    `#program.shard<whole = [61, 64], dims = [0], cuts = [1, 4]>`: dimension dims[i] is cut by the pair i of `cuts`
+    (stride, size), one after the other; a part of a dimension that does not divide is padded with zeros.
+  }];
+  let parameters = (ins ArrayRefParameter<"int64_t">:$whole, ArrayRefParameter<"int64_t">:$dims,
+                        ArrayRefParameter<"int64_t">:$cuts);
+  let assemblyFormat = "`<` `whole` `=` `[` $whole `]` `,` `dims` `=` `[` $dims `]` `,` `cuts` `=` `[` $cuts `]` `>`";
+}
+
 def Program_Extents : TypedArrayAttrBase<Program_ExtentAttr, "extents">;
 def Program_WorkList : TypedArrayAttrBase<Program_WorkAttr, "work">;
 def Program_Operands : TypedArrayAttrBase<Program_OperandAttr, "operands">;
@@ -117,16 +136,30 @@ class Program_Op<string mnemonic, list<Trait> traits = []> : Op<Program_Dialect,
 
 def Program_DimOp : Program_Op<"dim", [Symbol]> {
   let summary = "a named dimension of a step";
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$minimum, I64Attr:$maximum);
-  let assemblyFormat = "$sym_name `from` $minimum `to` $maximum attr-dict";
+  let description = [{
+    With `part of`, what a rank holds of an extent. Here as everywhere in the dialect, `cuts` are pairs (stride, size),
+    major first: a rank's index along one is rank / stride % size.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$minimum, I64Attr:$maximum,
+                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<DenseI64ArrayAttr>:$cuts);
+  let assemblyFormat = "$sym_name `from` $minimum `to` $maximum (`part` `of` $whole^ `cuts` $cuts)? attr-dict";
+}
+
+def Program_MeshOp : Program_Op<"mesh"> {
+  let summary = "the ranks that run the program together: named axes and their sizes, the last one fastest";
+  let arguments = (ins StrArrayAttr:$names, DenseI64ArrayAttr:$sizes);
+  let assemblyFormat = "$names $sizes attr-dict";
 }
 
 def Program_WeightOp : Program_Op<"weight", [Symbol]> {
   let summary = "bytes of the weights region and the tensors that they are made of";
-  let description = "shape is the tensor's, or [K, N] of panels before padding. Parts follow each other along N, or dimension 0.";
+  let description = "shape is the tensor's, or [K, N] of panels before padding. Parts follow each other along N, or dimension 0; `shards` has a #program.shard, or unit, for each.";
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, Program_Layout:$layout,
-                       DenseI64ArrayAttr:$shape, I64Attr:$offset, I64Attr:$bytes, Program_Parts:$parts);
-  let assemblyFormat = "$sym_name $element_type $layout $shape `at` $offset `bytes` $bytes $parts attr-dict";
+                       DenseI64ArrayAttr:$shape, I64Attr:$offset, I64Attr:$bytes, Program_Parts:$parts,
+                       OptionalAttr<ArrayAttr>:$shards);
+  let assemblyFormat = [{
+    $sym_name $element_type $layout $shape `at` $offset `bytes` $bytes $parts (`shards` $shards^)? attr-dict
+  }];
   let hasVerifier = 1;
 }
 
@@ -183,6 +216,25 @@ def Program_LaunchOp : Program_Op<"launch", [HasParent<"EntryOp">]> {
   let arguments = (ins FlatSymbolRefAttr:$kernel, Program_Operands:$operands, Program_Extents:$extents,
                        Program_WorkList:$work);
   let assemblyFormat = "$kernel $operands `extents` $extents `work` $work attr-dict";
+}
+
+def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
+  let summary = "what ranks do together at this place among the launches";
+  let description = [{
+    The group are the ranks that differ in the indices along `cuts` only. `axis` is cut or joined, by all_to_all `axis` is
+    cut and `join` joined; shapes are this rank's, `whole` the extent of which `origin` writes where the rank's part
+    begins. Parts that are no run of bytes are packed in `workspace`. The location is the value and where it comes from.
+  }];
+  let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
+                       DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,
+                       OptionalAttr<Program_OperandAttr>:$input, Program_OperandAttr:$output,
+                       OptionalAttr<Program_OperandAttr>:$workspace,
+                       Program_Extents:$input_shape, Program_Extents:$output_shape,
+                       OptionalAttr<Program_ExtentAttr>:$whole);
+  let assemblyFormat = [{
+    $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? `to` $output
+    (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? attr-dict
+  }];
 }
 
 def Program_LimitOp : Program_Op<"limit", [HasParent<"EntryOp">]> {

@@ -123,6 +123,32 @@ LogicalResult verifyLaunch(LaunchOp launch, KernelOp kernel, const SpaceSizes &s
   return success();
 }
 
+LogicalResult verifyCollective(CollectiveOp collective, int64_t arenaBytes, ArenaContents &arena) {
+  auto check = [&](std::optional<OperandAttr> operand, StringRef what) -> LogicalResult {
+    if (!operand || (operand->getSpace() == Space::Arena && operand->getOffset() >= 0 &&
+                     operand->getOffset() <= arenaBytes - operand->getBytes()))
+      return success();
+    return collective.emitOpError()
+           << what << " " << *operand << " lies outside the arena of " << arenaBytes << " bytes";
+  };
+  std::optional<OperandAttr> input = collective.getInput(), workspace = collective.getWorkspace();
+  OperandAttr output = collective.getOutput();
+  if (failed(check(input, "input")) || failed(check(output, "output")) ||
+      failed(check(workspace, "workspace")))
+    return failure();
+  if (collective.getCuts().size() % 2 != 0)
+    return collective.emitOpError() << "takes pairs of a stride and a size";
+  if (input && !arena.holds(input->getOffset(), input->getBytes()))
+    return collective.emitOpError()
+           << "reads arena bytes that nothing wrote, or that were overwritten since";
+  if (workspace)
+    arena.write(workspace->getOffset(), workspace->getBytes(), collective);
+  if (input && !arena.holds(input->getOffset(), input->getBytes()))
+    return collective.emitOpError() << "has a workspace on top of its input";
+  arena.write(output.getOffset(), output.getBytes(), collective);
+  return success();
+}
+
 LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols) {
   sizes[static_cast<size_t>(Space::Arena)] = entry.getArena();
   ArenaContents arena;
@@ -137,6 +163,9 @@ LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols)
         return launch.emitOpError()
                << "runs " << launch.getKernelAttr() << ", which is no program.kernel";
       if (failed(verifyLaunch(launch, kernel, sizes, arena)))
+        return failure();
+    } else if (auto collective = dyn_cast<CollectiveOp>(op)) {
+      if (failed(verifyCollective(collective, entry.getArena(), arena)))
         return failure();
     } else if (auto output = dyn_cast<OutputOp>(op)) {
       if (!arena.holds(output.getOffset(), output.getBytes()))

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/bound_program.h"
 
+#include <algorithm>
+
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/program/cut.h"
 
 namespace ashlar {
 namespace {
@@ -33,8 +36,25 @@ absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
     return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
                            options.threads);
   std::shared_ptr<BoundProgram> bound(new BoundProgram(std::move(program)));
+  const int ranks = RankCount(bound->program_->metadata());
+  if (options.rank >= ranks)
+    return InvalidArgument("rank ", options.rank, " of a program for ", ranks);
+  bound->rank_ = std::max(options.rank, 0);
   ASHLAR_RETURN_IF_ERROR(bound->Prepare(options));
+  if (ranks > 1 && options.rank < 0) ASHLAR_RETURN_IF_ERROR(bound->BindPeers(options));
   return std::shared_ptr<const BoundProgram>(std::move(bound));
+}
+
+absl::Status BoundProgram::BindPeers(const BindOptions& options) {
+  const int ranks = RankCount(program_->metadata());
+  for (int rank = 1; rank < ranks; ++rank) {
+    std::shared_ptr<BoundProgram> peer(new BoundProgram(program_));
+    peer->rank_ = rank;
+    peer->image_ = image_;
+    ASHLAR_RETURN_IF_ERROR(peer->Prepare(options));
+    peers_.push_back(std::move(peer));
+  }
+  return absl::OkStatus();
 }
 
 std::string BoundProgram::code_name() const {
@@ -59,6 +79,7 @@ absl::Status BoundProgram::ChooseCode() {
   if (!image_index.ok())
     return WithCode(ErrorCode::kNoCodeForMachine, Annotate(image_index.status(), program_->path()));
   image_index_ = *image_index;
+  if (image_) return absl::OkStatus();  // another rank's
   ASHLAR_ASSIGN_OR_RETURN(
       image_, ExecutableImage::Create(program_->code().substr(layout().offset, layout().size)));
   return absl::OkStatus();
@@ -67,6 +88,9 @@ absl::Status BoundProgram::ChooseCode() {
 absl::Status BoundProgram::Prepare(const BindOptions& options) {
   const fb::ProgramT& metadata = program_->metadata();
   device_ = options.device;
+  if (device_ != "cpu" && !metadata.mesh.empty())
+    return Unimplemented(program_->path(), " is for ", RankCount(metadata),
+                         " ranks, which run on CPUs so far, not on ", device_);
   ASHLAR_RETURN_IF_ERROR(ChooseCode());
   const bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !options.weights_directory.empty();
@@ -75,8 +99,8 @@ absl::Status BoundProgram::Prepare(const BindOptions& options) {
                                         " MiB of weights; a cache would keep them"));
   std::shared_ptr<Executor> executor = options.executor;
   if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
-  ASHLAR_ASSIGN_OR_RETURN(
-      weights_, Weights::Bind(program_, options.weights_directory, *executor, options.cache));
+  ASHLAR_ASSIGN_OR_RETURN(weights_, Weights::Bind(program_, options.weights_directory, *executor,
+                                                  options.cache, rank_));
   if (options.log) LogCache(weights_->cache(), options.log);
   return absl::OkStatus();
 }

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "runtime/base/log.h"
@@ -26,6 +27,8 @@ struct BindOptions {
   CacheOptions cache;
   // What runs the kernels: "cpu", "cuda" (the first GPU) or "cuda-emulator".
   std::string device = "cpu";
+  // Of a program for several ranks: the one that this process runs; -1: all of them.
+  int rank = -1;
   // Packs the weights; none: threads for the purpose, `threads` of them (0: one per core).
   std::shared_ptr<Executor> executor;
   int threads = 0;
@@ -44,6 +47,9 @@ class BoundProgram {
       std::shared_ptr<const Program> program, const BindOptions& options);
 
   const Program& program() const { return *program_; }
+  int rank() const { return rank_; }
+  // Where this process runs all ranks: the others, rank 1 first.
+  const std::vector<std::shared_ptr<const BoundProgram>>& peers() const { return peers_; }
   const Weights& weights() const { return *weights_; }
   const std::string& device() const { return device_; }
   // For the device "cpu": its machine code, and what the metadata say of it.
@@ -56,9 +62,12 @@ class BoundProgram {
   explicit BoundProgram(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
   absl::Status Prepare(const BindOptions& options);
   absl::Status ChooseCode();
+  absl::Status BindPeers(const BindOptions& options);
 
   std::shared_ptr<const Program> program_;
   std::string device_;
+  int rank_ = 0;
+  std::vector<std::shared_ptr<const BoundProgram>> peers_;
   int image_index_ = 0;
   std::shared_ptr<const ExecutableImage> image_;
   std::shared_ptr<const Weights> weights_;

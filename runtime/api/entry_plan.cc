@@ -29,8 +29,11 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
 
 }  // namespace
 
-EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases)
-    : entry_(entry), inputs_(program, entry) {
+EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases,
+                     int rank, Communicator* communicator)
+    : entry_(entry), inputs_(program, entry, rank), communicator_(communicator) {
+  for (const auto& collective : entry.collectives)
+    collectives_.emplace_back(*collective, rank, bases.arena);
   for (const auto& schema : entry.launches) {
     PreparedLaunch launch;
     launch.index = static_cast<int>(launches_.size());
@@ -41,6 +44,15 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
     launches_.push_back(std::move(launch));
   }
   ClearTimes();
+}
+
+absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>& dims) {
+  for (;
+       next_collective_ < collectives_.size() && collectives_[next_collective_].before() <= launch;
+       ++next_collective_)
+    ASHLAR_RETURN_IF_ERROR(collectives_[next_collective_].Run(dims, communicator_));
+  if (communicator_) communicator_->Tick();
+  return absl::OkStatus();
 }
 
 absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) const {
@@ -61,8 +73,10 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
                             const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
+  next_collective_ = 0;
   for (size_t i = 0; i < launches_.size(); ++i) {
     if (i > 0) ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
+    ASHLAR_RETURN_IF_ERROR(RunCollectives(i, dims));
     PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
     if (profile || options.tracer) begin = Clock::now();
@@ -78,6 +92,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
     time.total_us += us;
     ++time.steps;
   }
+  ASHLAR_RETURN_IF_ERROR(RunCollectives(launches_.size(), dims));
   return launcher.End(entry_, dims);
 }
 

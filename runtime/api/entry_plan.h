@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "runtime/api/collective_step.h"
 #include "runtime/api/input_values.h"
 #include "runtime/api/launcher.h"
 #include "runtime/api/run_options.h"
@@ -24,7 +25,9 @@ struct LaunchTime {
 // One entry of one session; used by one thread at a time. Steps allocate nothing.
 class EntryPlan {
  public:
-  EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases);
+  // `communicator` is null where one rank runs the program.
+  EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases,
+            int rank = 0, Communicator* communicator = nullptr);
 
   const fb::EntryT& entry() const { return entry_; }
   InputValues& inputs() { return inputs_; }
@@ -41,9 +44,15 @@ class EntryPlan {
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }
 
  private:
+  // The collectives before this launch, or at the end.
+  absl::Status RunCollectives(size_t launch, const std::vector<int64_t>& dims);
+
   const fb::EntryT& entry_;
   InputValues inputs_;
   std::vector<PreparedLaunch> launches_;
+  Communicator* communicator_;
+  std::vector<CollectiveStep> collectives_;
+  size_t next_collective_ = 0;
   std::vector<LaunchTime> times_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
+#include "runtime/program/cut.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/extent.h"
 
@@ -35,9 +36,10 @@ void WriteDefault(const fb::ValueT& value, int64_t fill, int64_t count, int64_t 
 
 }  // namespace
 
-InputValues::InputValues(const fb::ProgramT& program, const fb::EntryT& entry)
+InputValues::InputValues(const fb::ProgramT& program, const fb::EntryT& entry, int rank)
     : program_(program),
       entry_(entry),
+      rank_(rank),
       used_(program.dims.size()),
       given_(entry.inputs.size()),
       dim_source_(program.dims.size()) {
@@ -62,6 +64,13 @@ InputValues::InputValues(const fb::ProgramT& program, const fb::EntryT& entry)
     use_one(limit->rows);
     use_one(limit->add);
   }
+  for (const auto& collective : entry.collectives) {
+    use(collective->input_shape);
+    use(collective->output_shape);
+    use_one(collective->whole);
+  }
+  for (size_t d = program.dims.size(); d-- > 0;)
+    if (used_[d]) use_one(program.dims[d]->whole);
 }
 
 absl::Status InputValues::Match(const std::vector<Tensor>& tensors) {
@@ -143,6 +152,12 @@ absl::Status InputValues::Solve(const std::vector<Tensor>& tensors, const char* 
   for (size_t d = 0; d < dims->size(); ++d) {
     if (dim_source_[d] >= 0) continue;
     const fb::DimT& schema = *program_.dims[d];
+    if (schema.whole) {  // of dims before it
+      (*dims)[d] =
+          GetPart(Evaluate(*schema.whole, dims->data()), schema.cuts, PartOf(schema.cuts, rank_))
+              .size;
+      continue;
+    }
     if (used_[d] && schema.minimum != schema.maximum)
       return WithCode(ErrorCode::kBadInputs,
                       InvalidArgument("no input that is given has the dimension '", schema.name,

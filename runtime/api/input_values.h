@@ -16,7 +16,7 @@ namespace ashlar {
 // is constructed.
 class InputValues {
  public:
-  InputValues(const fb::ProgramT& program, const fb::EntryT& entry);
+  InputValues(const fb::ProgramT& program, const fb::EntryT& entry, int rank = 0);
 
   // Matches the tensors with the entry's inputs and finds every dim from their shapes: sets dims[i]
   // for each of program.dims. Dims that no given tensor has take their value if their bounds leave
@@ -42,6 +42,7 @@ class InputValues {
 
   const fb::ProgramT& program_;
   const fb::EntryT& entry_;
+  const int rank_;
   std::vector<bool> used_;       // per dim: the entry needs it
   std::vector<int> given_;       // per input: the tensor's index, -1 when left out
   std::vector<int> dim_source_;  // per dim: the input that gave it, -1 when none has

@@ -12,11 +12,23 @@
 #include "runtime/base/error_code.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/loopback.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/artifact_format.h"
+#include "runtime/program/cut.h"
 #include "runtime/program/extent.h"
 
 namespace ashlar {
+namespace {
+
+// Those of `threads`, or of the machine's cores, for one of several ranks of a process.
+int ThreadsOfRank(int threads, int ranks) {
+  if (ranks == 1) return threads;
+  return std::max(1, (threads > 0 ? threads : AvailableCores()) / ranks);
+}
+
+}  // namespace
 
 MemoryUse PlanMemory(const fb::ProgramT& program, int threads) {
   MemoryUse use;
@@ -49,11 +61,47 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
   if (options.buffer && options.memory_pool)
     return InvalidArgument("a session takes a buffer or a memory pool, not both");
   std::shared_ptr<Executor> executor = options.executor;
-  if (!executor) executor = std::make_shared<ThreadPool>(options.threads);
+  const int ranks = 1 + static_cast<int>(program->peers().size());
+  if (ranks > 1) executor = nullptr;  // each has threads of its own, or they would wait in turn
+  if (!executor) executor = std::make_shared<ThreadPool>(ThreadsOfRank(options.threads, ranks));
   std::unique_ptr<Session> session(new Session(std::move(program), std::move(executor), options));
   ASHLAR_RETURN_IF_ERROR(session->TakeMemory(options));
+  ASHLAR_RETURN_IF_ERROR(session->JoinRanks(options));
   ASHLAR_RETURN_IF_ERROR(session->MakePlans());
   return session;
+}
+
+absl::Status Session::JoinRanks(const SessionOptions& options) {
+  const int ranks = RankCount(program().metadata());
+  communicator_ = options.communicator;
+  for (int rank = 0; rank < ranks; ++rank) everyone_.push_back(rank);
+  if (communicator_ && (communicator_->size() != ranks || communicator_->rank() != bound_->rank()))
+    return InvalidArgument(program().path(), " is for ", ranks, " ranks and bound for rank ",
+                           bound_->rank(), ", found rank ", communicator_->rank(), " of ",
+                           communicator_->size());
+  if (ranks == 1) communicator_ = nullptr;
+  if (ranks == 1 || communicator_) return absl::OkStatus();
+  if (bound_->peers().empty())
+    return FailedPrecondition(program().path(), " is for ", ranks, " ranks, of which rank ",
+                              bound_->rank(), " alone is bound: a session needs a communicator");
+  return AddPeers(options);
+}
+
+absl::Status Session::AddPeers(const SessionOptions& options) {
+  auto ends = MakeLoopback(static_cast<int>(everyone_.size()),
+                           options.deadline.count() > 0 ? options.deadline : kRankDeadline);
+  SessionOptions own = options;
+  own.buffer = nullptr;  // the caller's is rank 0's
+  own.executor = nullptr;
+  own.threads = ThreadsOfRank(options.threads, static_cast<int>(ends.size()));
+  for (size_t i = 0; i < bound_->peers().size(); ++i) {
+    own.communicator = std::move(ends[i + 1]);
+    ASHLAR_ASSIGN_OR_RETURN(auto peer, Create(bound_->peers()[i], own));
+    peers_.push_back(std::move(peer));
+  }
+  communicator_ = std::move(ends[0]);
+  crew_ = std::make_unique<Crew>(static_cast<int>(peers_.size()));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Program> program,
@@ -120,7 +168,8 @@ absl::Status Session::MakePlans() {
     ASHLAR_ASSIGN_OR_RETURN(launcher_, CreateEmulatedLauncher(program(), *executor_));
   }
   for (const auto& entry : metadata.entries)
-    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases)));
+    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases),
+                                                   bound_->rank(), communicator_.get()));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
@@ -136,20 +185,53 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
     return WithCode(ErrorCode::kInterrupted,
                     FailedPrecondition("the last step was stopped halfway: call Reset, or "
                                        "SetCounter with a number of tokens that were complete"));
-  ASHLAR_RETURN_IF_ERROR(
-      plan->inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
-  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan->entry(), next_dims_));
-  ASHLAR_RETURN_IF_ERROR(plan->inputs().Fill(inputs, next_dims_, memory_.data()));
-  ASHLAR_RETURN_IF_ERROR(plan->CheckStop(0, options));
+  if (!crew_) return RunRank(*plan, inputs, outputs, options);
+  RunOptions quiet = options;
+  quiet.tracer = nullptr;
+  return crew_->Run([&] { return RunRank(*plan, inputs, outputs, options); },
+                    [&](int peer) { return peers_[peer]->Run(name, inputs, nullptr, quiet); });
+}
+
+absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                              const RunOptions& options) {
+  ASHLAR_RETURN_IF_ERROR(plan.inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
+  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan.entry(), next_dims_));
+  ASHLAR_RETURN_IF_ERROR(plan.inputs().Fill(inputs, next_dims_, memory_.data()));
+  return plan.CheckStop(0, options);
+}
+
+absl::Status Session::Agree(const absl::Status& prepared) {
+  if (!communicator_) return prepared;
+  int64_t refused = prepared.ok() ? 0 : 1;
+  Collective call;
+  call.dtype = DType::kI64;
+  call.reduction = Reduction::kMax;
+  call.group = &everyone_;
+  call.input = call.output = &refused;
+  call.count = 1;
+  call.where = "the beginning of a step";
+  // Processes bind their weights each by itself, which may take one much longer than another.
+  if (!has_met_ && communicator_->name() != "loopback") call.deadline = std::chrono::minutes(10);
+  has_met_ = true;
+  ASHLAR_RETURN_IF_ERROR(communicator_->Run(call));
+  if (refused == 0 || !prepared.ok()) return prepared;
+  return FailedPrecondition("another rank has refused the step");
+}
+
+absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                              std::vector<Tensor>* outputs, const RunOptions& options) {
+  ASHLAR_RETURN_IF_ERROR(Agree(Prepare(plan, inputs, options)));
   dims_.swap(next_dims_);
-  if (options.tracer) options.tracer->BeginStep(plan->entry(), dims_);
-  absl::Status status = plan->Run(dims_, *launcher_, profile_, options);
+  if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
+  absl::Status status = plan.Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();
+  if (communicator_ && !status.ok())
+    communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
   interrupted_ =
       (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) && planned_.state > 0;
   ASHLAR_RETURN_IF_ERROR(status);
   ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
-  if (outputs) SetOutputs(plan->entry(), outputs);
+  if (outputs) SetOutputs(plan.entry(), outputs);
   return absl::OkStatus();
 }
 
@@ -184,6 +266,7 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
 }
 
 void Session::Reset() {
+  for (const auto& peer : peers_) peer->Reset();
   if (planned_.state > 0) std::memset(state_, 0, planned_.state);
   if (launcher_) launcher_->ForgetState();
   interrupted_ = false;

@@ -8,6 +8,7 @@
 //   absl::Status status = (*session)->Run("forward", inputs, &outputs);
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,9 +17,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "runtime/api/bound_program.h"
+#include "runtime/api/crew.h"
 #include "runtime/api/entry_plan.h"
 #include "runtime/api/run_options.h"
 #include "runtime/api/tensor.h"
+#include "runtime/communicator/communicator.h"
 #include "runtime/device/cpu/executor.h"
 #include "runtime/memory/memory_pool.h"
 #include "runtime/memory/memory_region.h"
@@ -39,6 +42,11 @@ struct SessionOptions {
   std::shared_ptr<MemoryPool> memory_pool;
   // Measure each launch (times()).
   bool profile = false;
+  // Of a program that is bound for one of several ranks: the others. Where all are bound, they are
+  // threads of this process, which share `threads` between them.
+  std::shared_ptr<Communicator> communicator;
+  // How long one of such threads may show no sign of life; 0: kRankDeadline.
+  std::chrono::milliseconds deadline{0};
 };
 
 // Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped
@@ -63,6 +71,10 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights;
 // a step takes nothing, neither from the system nor from the heap, once each entry in use has run
 // once with the same `outputs`.
+//
+// Ranks: a program for several is run by all of them, which take and give whole tensors alike. A
+// step that one refuses, all refuse. What fails in the middle of a step, as when a rank has left,
+// ends the session: every further step gives that error.
 //
 // Cost: Create takes some microseconds where the program is bound and the memory comes from a pool
 // or is the caller's, so that a session may serve one request.
@@ -104,20 +116,26 @@ class Session {
   // counter; 0 without state.
   int64_t sequences() const;
 
-  // Sets the first elements of a counter, one per sequence. Errors as of SetCounter.
+  // Whether the ranks of a program for several share the sequences of a step among them: a sequence
+  // stays where it is only while the number of sequences does.
+  bool shares_sequences() const;
+
+  // Sets the first elements of a counter, one per sequence of the steps to come. Errors as of
+  // SetCounter.
   absl::Status SetCounters(std::string_view state, const std::vector<int64_t>& values);
 
-  // The elements of a counter, one per sequence. NotFound lists the counters.
+  // The elements of a counter, one per sequence. NotFound lists the counters; Unimplemented where
+  // ranks share the sequences.
   absl::StatusOr<std::vector<int64_t>> Counters(std::string_view state) const;
 
   // Makes sequence `to` what sequence `from` is: caches, counters and all. Unimplemented on a
-  // device with memory of its own.
+  // device with memory of its own, and for several ranks.
   absl::Status CopySequence(int64_t from, int64_t to);
 
   // Writes the state to a file, under a temporary name that is then renamed, with a `note` of the
   // caller's beside it. Bytes that are zero take no room. Errors: those of writing;
   // FailedPrecondition after a step that was stopped halfway; Unimplemented on a device with memory
-  // of its own.
+  // of its own, and for several ranks.
   absl::Status SaveState(const std::string& path, std::string_view note = "") const;
 
   // Makes the state what it was when the file was written, by a session of the same program with
@@ -155,10 +173,19 @@ class Session {
  private:
   Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
           const SessionOptions& options);
+  absl::Status AddPeers(const SessionOptions& options);
+  absl::Status JoinRanks(const SessionOptions& options);
+  absl::Status RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                       std::vector<Tensor>* outputs, const RunOptions& options);
+  absl::Status Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                       const RunOptions& options);
+  // Whether all ranks are about to make the step.
+  absl::Status Agree(const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
   absl::Status MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   int64_t CounterLimit(const fb::StateT& state) const;
+  const std::vector<fb::Cut>* SequenceCuts(const fb::StateT& state) const;
   absl::StatusOr<const fb::StateT*> FindCounter(std::string_view name) const;
   absl::Status CheckCounter(const fb::StateT& state, int64_t value) const;
   absl::Status CheckStateIsHere(const char* what) const;
@@ -177,6 +204,11 @@ class Session {
   uint64_t scratch_stride_ = 0;
   std::unique_ptr<Launcher> launcher_;
   std::vector<std::unique_ptr<EntryPlan>> entries_;
+  std::shared_ptr<Communicator> communicator_;  // null: one rank
+  std::vector<int> everyone_;
+  bool has_met_ = false;
+  std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads
+  std::unique_ptr<Crew> crew_;
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
 };
 

@@ -10,6 +10,7 @@
 #include "runtime/base/error_code.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/status.h"
+#include "runtime/program/cut.h"
 
 namespace ashlar {
 namespace {
@@ -48,24 +49,53 @@ absl::Status Session::CheckCounter(const fb::StateT& state, int64_t value) const
                   OutOfRange("'", state.name, "' cannot be ", value, ", only 0..", most));
 }
 
+// How the ranks share the sequences that the counter counts, as the limits on it have them.
+const std::vector<fb::Cut>* Session::SequenceCuts(const fb::StateT& state) const {
+  const fb::ProgramT& metadata = program().metadata();
+  for (const auto& entry : metadata.entries)
+    for (const auto& limit : entry->limits) {
+      if (metadata.states[limit->state].get() != &state) continue;
+      for (uint16_t dim : limit->rows->dims)
+        if (metadata.dims[dim]->whole) return &metadata.dims[dim]->cuts;
+    }
+  return nullptr;
+}
+
+bool Session::shares_sequences() const {
+  for (const auto& state : program().metadata().states)
+    if (SequenceCuts(*state)) return true;
+  return false;
+}
+
 absl::Status Session::SetCounter(std::string_view name, int64_t value) {
   ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
-  return SetCounters(name, std::vector<int64_t>(Elements(*state), value));
+  ASHLAR_RETURN_IF_ERROR(CheckCounter(*state, value));
+  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->SetCounter(name, value));
+  std::fill_n(reinterpret_cast<int64_t*>(state_ + state->offset), Elements(*state), value);
+  interrupted_ = false;
+  return absl::OkStatus();
 }
 
 absl::Status Session::SetCounters(std::string_view name, const std::vector<int64_t>& values) {
   ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
   for (int64_t value : values) ASHLAR_RETURN_IF_ERROR(CheckCounter(*state, value));
-  if (static_cast<int64_t>(values.size()) > Elements(*state))
+  CutRange own{0, static_cast<int64_t>(values.size())};
+  if (const auto* cuts = SequenceCuts(*state))
+    own = GetPart(own.size, *cuts, PartOf(*cuts, bound_->rank()));
+  if (own.size > Elements(*state))
     return WithCode(ErrorCode::kBadCounter, OutOfRange("'", name, "' has ", Elements(*state),
-                                                       " elements, ", values.size(), " are given"));
-  std::copy(values.begin(), values.end(), reinterpret_cast<int64_t*>(state_ + state->offset));
+                                                       " elements, ", own.size, " are given"));
+  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->SetCounters(name, values));
+  std::copy_n(values.begin() + own.begin, own.size,
+              reinterpret_cast<int64_t*>(state_ + state->offset));
   interrupted_ = false;
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<int64_t>> Session::Counters(std::string_view name) const {
   ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
+  if (SequenceCuts(*state))
+    return Unimplemented("reading '", name, "', of which each rank has a part, is not supported");
   const int64_t* data = reinterpret_cast<const int64_t*>(state_ + state->offset);
   return std::vector<int64_t>(data, data + Elements(*state));
 }
@@ -79,8 +109,13 @@ int64_t Session::sequences() const {
   return sequences;
 }
 
-// Kernels on a GPU have the state in its memory; there is no way to it from here yet.
+// Kernels on a GPU have the state in its memory, ranks in theirs; there is no way to it from here
+// yet.
 absl::Status Session::CheckStateIsHere(const char* what) const {
+  if (RankCount(program().metadata()) > 1)
+    return Unimplemented(what,
+                         " is not supported for a program of several ranks, each of which "
+                         "has a part of it; compile without --mesh");
   if (bound_->device() != "cuda") return absl::OkStatus();
   return Unimplemented(what, " is not supported on the device 'cuda'; use 'cpu'");
 }

@@ -90,6 +90,13 @@ size_t DecoderSession::ReusedTokens(const std::vector<int64_t>& prompt) const {
 }
 
 // The counter of the first `rows` sequences; those that there are not have nothing.
+// Steps are as small as they can be, but where ranks share the sequences: there each must stay with
+// the rank that has its cache.
+size_t DecoderSession::BatchOf(size_t rows) const {
+  if (session_->shares_sequences()) rows = tokens_.size();
+  return std::max(rows, static_cast<size_t>(sequences_.least));
+}
+
 absl::Status DecoderSession::SetLengths(size_t rows) {
   lengths_.assign(rows, 0);
   for (size_t i = 0; i < std::min(rows, tokens_.size()); ++i)
@@ -105,7 +112,7 @@ absl::StatusOr<const float*> DecoderSession::Logits() const {
 // The next tokens of the first `rows` prompts, which have some left.
 absl::Status DecoderSession::PrefillChunk(const std::vector<std::vector<int64_t>>& prompts,
                                           size_t rows, const RunOptions& run) {
-  const size_t batch = std::max(rows, static_cast<size_t>(sequences_.least));
+  const size_t batch = BatchOf(rows);
   size_t width = static_cast<size_t>(chunk_.least);
   for (size_t i = 0; i < rows; ++i)
     width = std::max(
@@ -157,7 +164,7 @@ absl::Status DecoderSession::Decode(const std::vector<int64_t>& tokens, const Ru
                                     std::vector<const float*>* logits) {
   size_t rows = tokens.size();
   while (rows > 0 && tokens[rows - 1] < 0) --rows;
-  const size_t batch = std::max(rows, static_cast<size_t>(sequences_.least));
+  const size_t batch = BatchOf(rows);
   for (size_t i = 0; i < tokens.size(); ++i)
     if (tokens[i] < 0) tokens_[i].clear();
   ASHLAR_RETURN_IF_ERROR(SetLengths(batch));

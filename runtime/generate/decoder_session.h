@@ -62,6 +62,7 @@ class DecoderSession {
   absl::StatusOr<Bounds> BoundsOf(const fb::ExtentT& extent) const;
   absl::Status FindLogits(const fb::EntryT& entry);
   size_t ReusedTokens(const std::vector<int64_t>& prompt) const;
+  size_t BatchOf(size_t rows) const;
   absl::Status SetLengths(size_t rows);
   absl::Status PrefillChunk(const std::vector<std::vector<int64_t>>& prompts, size_t rows,
                             const RunOptions& run);

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
+#include "runtime/memory/shard_source.h"
 #include "runtime/memory/weight_packer.h"
 
 namespace ashlar {
@@ -15,12 +16,13 @@ struct Source {
 
 // The source for this program and directory; checkpoints are compared with what was compiled,
 // tensors first, because the name of a tensor says more than a hash.
-absl::StatusOr<Source> MakeSource(const Program& program, const std::string& directory) {
+absl::StatusOr<Source> MakeSource(const Program& program, const std::string& directory, int rank) {
   const fb::ProgramT& metadata = program.metadata();
   Source source;
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Random) {
+    auto whole = RandomSource(metadata.random_seed);
     ASHLAR_ASSIGN_OR_RETURN(source.packer,
-                            WeightPacker::Create(metadata, *RandomSource(metadata.random_seed)));
+                            WeightPacker::Create(metadata, *ShardSource(*whole, rank)));
     return source;
   }
   const std::string& from = directory.empty() ? metadata.weight_directory : directory;
@@ -32,8 +34,9 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
                            " lay elsewhere when it was compiled; name their directory"));
   }
   source.checkpoint = *checkpoint;
+  auto whole = CheckpointSource(*checkpoint);
   ASHLAR_ASSIGN_OR_RETURN(source.packer,
-                          WeightPacker::Create(metadata, *CheckpointSource(*checkpoint)));
+                          WeightPacker::Create(metadata, *ShardSource(*whole, rank)));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
     return WithCode(
         ErrorCode::kOtherCheckpoint,
@@ -53,8 +56,8 @@ absl::StatusOr<std::string> Weights::VerifyCache(const Program& program,
   if ((directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) ||
       metadata.weights_bytes == 0)
     return NotFound(program.path(), " needs no packed weights beside it");
-  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(program, directory));
-  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get());
+  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(program, directory, 0));
+  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get(), 0);
   std::string path = cache_directory + "/" + identity.FileName();
   ASHLAR_RETURN_IF_ERROR(
       MapCachedWeights(path, identity, metadata.weights_bytes, /*verify=*/true).status());
@@ -76,7 +79,8 @@ absl::Status Weights::CheckNotCut() const {
 absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
                                                              Executor& executor,
-                                                             const CacheOptions& options) {
+                                                             const CacheOptions& options,
+                                                             int rank) {
   const fb::ProgramT& metadata = program->metadata();
   std::shared_ptr<Weights> weights(new Weights(program));
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) {
@@ -84,13 +88,13 @@ absl::StatusOr<std::shared_ptr<const Weights>> Weights::Bind(std::shared_ptr<con
     return std::shared_ptr<const Weights>(weights);
   }
   if (metadata.weights_bytes == 0) return std::shared_ptr<const Weights>(weights);
-  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory));
+  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(*program, directory, rank));
   if (options.directory.empty()) {
     ASHLAR_RETURN_IF_ERROR(weights->Pack(*source.packer, executor));
     if (source.checkpoint) ASHLAR_RETURN_IF_ERROR(source.checkpoint->CheckUnchanged());
     return std::shared_ptr<const Weights>(weights);
   }
-  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get());
+  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get(), rank);
   CacheOutcome& outcome = weights->cache_;
   outcome.path = options.directory + "/" + identity.FileName();
   auto map = [&](bool verify) {

@@ -24,11 +24,13 @@ class Weights {
   // InvalidArgument that name the directory or the tensor with what was expected and found;
   // FailedPrecondition when the checkpoint's headers are not those that were compiled. With a
   // cache, packed weights are mapped from there where they are, else stored there; whatever goes
-  // wrong with the cache is no error (cache()).
+  // wrong with the cache is no error (cache()). Of tensors that ranks share it is the part that
+  // `rank` holds; nothing else of them is read.
   static absl::StatusOr<std::shared_ptr<const Weights>> Bind(std::shared_ptr<const Program> program,
                                                              const std::string& directory,
                                                              Executor& executor,
-                                                             const CacheOptions& cache = {});
+                                                             const CacheOptions& cache = {},
+                                                             int rank = 0);
 
   // Reads the packed weights that a cache holds for this program, and compares them with their
   // hash; returns their file. Errors: NotFound where there are none, DataLoss that names the file.

@@ -41,6 +41,10 @@ void AddLayout(const fb::ProgramT& program, std::string& text) {
       text += StrCat("part ", part->tensor.size(), " ", part->tensor, " ",
                      static_cast<int>(part->dtype), " ", ShapeToString(part->shape), " ",
                      part->transposed, " ", static_cast<int>(part->init), " ", part->scale, "\n");
+    for (const auto& part : weight->parts)
+      for (size_t i = 0; i < part->cuts.size(); ++i)
+        text += StrCat("cut ", part->cut_dims[i], " ", part->cuts[i].stride(), " ",
+                       part->cuts[i].size(), " of ", ShapeToString(part->whole), "\n");
   }
 }
 
@@ -52,11 +56,13 @@ std::string Hex(uint64_t value) {
 
 }  // namespace
 
-CacheIdentity CacheIdentity::Of(const fb::ProgramT& program, const Checkpoint* checkpoint) {
+CacheIdentity CacheIdentity::Of(const fb::ProgramT& program, const Checkpoint* checkpoint,
+                                int rank) {
   CacheIdentity identity;
   std::string& text = identity.text_;
   text += StrCat("version ", kVersion, "\n");
   AddLayout(program, text);
+  if (!program.mesh.empty()) text += StrCat("rank ", rank, "\n");
   if (!checkpoint) {
     text += StrCat("seed ", program.random_seed, "\n");
     return identity;

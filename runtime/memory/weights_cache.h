@@ -56,7 +56,7 @@ class CacheIdentity {
  public:
   // `checkpoint` is null for weights from the program's seed. Its files count as they were when
   // they were opened.
-  static CacheIdentity Of(const fb::ProgramT& program, const Checkpoint* checkpoint);
+  static CacheIdentity Of(const fb::ProgramT& program, const Checkpoint* checkpoint, int rank = 0);
 
   std::string FileName() const;  // "<16 hex digits>.weights"
   bool operator==(const CacheIdentity& other) const { return text_ == other.text_; }

@@ -18,7 +18,7 @@ class Guard {
   bool Walk(const fb::Program* p) {
     return Text(p->producer()) && Text(p->weight_directory()) && Each(p->properties()) &&
            Each(p->dims()) && Each(p->images()) && Each(p->kernels()) && Each(p->weights()) &&
-           Each(p->states()) && Each(p->entries()) && Each(p->device_images());
+           Each(p->states()) && Each(p->entries()) && Each(p->device_images()) && Each(p->mesh());
   }
 
  private:
@@ -49,7 +49,13 @@ class Guard {
   }
 
   bool Item(const fb::Property* p) { return Text(p->key()) && Text(p->value()); }
-  bool Item(const fb::Dim* d) { return Text(d->name()); }
+  bool Cuts(const flatbuffers::Vector<const fb::Cut*>* vector) {
+    return !vector || Spend(uint64_t{sizeof(fb::Cut)} * vector->size());
+  }
+  bool Item(const fb::MeshAxis* a) { return Text(a->name()); }
+  bool Item(const fb::Dim* d) {
+    return Text(d->name()) && (!d->whole() || Item(d->whole())) && Cuts(d->cuts());
+  }
   bool Item(const fb::Extent* e) { return Scalars(e->dims()); }
   bool Item(const fb::Image* i) {
     return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
@@ -62,7 +68,10 @@ class Guard {
   bool Item(const fb::Kernel* k) {
     return Text(k->name()) && Texts(k->ops()) && Scalars(k->operands()) && Each(k->grid());
   }
-  bool Item(const fb::WeightPart* p) { return Text(p->tensor()) && Scalars(p->shape()); }
+  bool Item(const fb::WeightPart* p) {
+    return Text(p->tensor()) && Scalars(p->shape()) && Scalars(p->whole()) &&
+           Scalars(p->cut_dims()) && Cuts(p->cuts());
+  }
   bool Item(const fb::Weight* w) {
     return Text(w->name()) && Scalars(w->shape()) && Each(w->parts());
   }
@@ -80,9 +89,13 @@ class Guard {
   bool Item(const fb::CounterLimit* l) {
     return (!l->rows() || Item(l->rows())) && (!l->add() || Item(l->add()));
   }
+  bool Item(const fb::Collective* c) {
+    return Cuts(c->cuts()) && Each(c->input_shape()) && Each(c->output_shape()) &&
+           (!c->whole() || Item(c->whole())) && Text(c->where());
+  }
   bool Item(const fb::Entry* e) {
     return Text(e->name()) && Each(e->inputs()) && Each(e->outputs()) && Each(e->launches()) &&
-           Each(e->limits());
+           Each(e->limits()) && Each(e->collectives());
   }
 
   uint64_t budget_;

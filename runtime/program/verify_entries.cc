@@ -7,6 +7,7 @@
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
 #include "runtime/program/verify_program.h"
+#include "runtime/program/verify_ranks.h"
 
 namespace ashlar {
 namespace {
@@ -29,6 +30,16 @@ class EntryVerifier {
         return Annotate(status, StrCat("launch ", i, " (", Printable(launch.path), ")"));
     }
     for (const auto& limit : entry_.limits) ASHLAR_RETURN_IF_ERROR(Limit(*limit));
+    ASHLAR_RETURN_IF_ERROR(VerifyCollectives(program_, bounds_, entry_));
+    for (const auto& collective : entry_.collectives)
+      for (const auto* shape : {&collective->input_shape, &collective->output_shape})
+        for (const auto& extent : *shape) used_.insert(extent->dims.begin(), extent->dims.end());
+    for (size_t dim = program_.dims.size(); dim-- > 0;)  // parts follow from what they are parts of
+      if (const auto& whole = program_.dims[dim]->whole;
+          whole && used_.count(static_cast<uint16_t>(dim))) {
+        given_.insert(static_cast<uint16_t>(dim));
+        used_.insert(whole->dims.begin(), whole->dims.end());
+      }
     for (uint16_t dim : used_)
       if (!given_.count(dim) && program_.dims[dim]->minimum != program_.dims[dim]->maximum)
         return DataLoss("dimension '", program_.dims[dim]->name,

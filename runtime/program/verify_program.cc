@@ -10,6 +10,7 @@
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/verify_ranks.h"
 
 namespace ashlar {
 namespace {
@@ -261,6 +262,7 @@ absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& size
   ASHLAR_RETURN_IF_ERROR(VerifyDeviceImages(program, sizes.code));
   ASHLAR_RETURN_IF_ERROR(VerifyWeights(program, sizes.constants));
   ASHLAR_RETURN_IF_ERROR(VerifyStates(program));
+  ASHLAR_RETURN_IF_ERROR(VerifyRanks(program, bounds));
   std::set<std::string> names;
   for (const auto& entry : program.entries) {
     if (entry->name.empty() || !names.insert(entry->name).second)

@@ -260,5 +260,104 @@ TEST(Extent, RoundsUp) {
   EXPECT_FALSE(CheckedEvaluate(*MakeExtent({0}, -1), {3}, &out));
 }
 
+// A sum over two ranks of the first bytes of the arena, before the first launch.
+void AddCollective(fb::ProgramT& p) {
+  auto axis = std::make_unique<fb::MeshAxisT>();
+  axis->name = "tp";
+  axis->size = 2;
+  p.mesh.push_back(std::move(axis));
+  auto collective = std::make_unique<fb::CollectiveT>();
+  collective->op = fb::CollectiveOp::AllReduce;
+  collective->cuts.emplace_back(1, 2);
+  collective->input = testing::MakeOperand(fb::Space::Arena, 0, 128);
+  collective->output = testing::MakeOperand(fb::Space::Arena, 128, 128);
+  for (auto* shape : {&collective->input_shape, &collective->output_shape}) {
+    shape->push_back(MakeExtent({0}));  // batch, at most 4
+    shape->push_back(MakeExtent({}, /*scale=*/8));
+  }
+  p.entries[0]->collectives.push_back(std::move(collective));
+}
+
+std::string ErrorAfterCollective(
+    const std::function<void(fb::ProgramT&, fb::CollectiveT&)>& change) {
+  return ErrorAfter([&](fb::ProgramT& p) {
+    AddCollective(p);
+    change(p, *p.entries[0]->collectives[0]);
+  });
+}
+
+TEST(VerifyProgram, Ranks) {
+  EXPECT_EQ(ErrorAfterCollective([](auto&, auto&) {}), "");
+  EXPECT_THAT(ErrorAfterCollective([](auto& p, auto&) { p.mesh[0]->size = 0; }),
+              HasSubstr("mesh axis 'tp' of size 0"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.cuts[0] = fb::Cut(2, 2); }),
+              HasSubstr("a cut of stride 2 and size 2 over 2 ranks"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.cuts.emplace_back(1, 2); }),
+              HasSubstr("cuts overlap"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.before = 1000; }),
+              HasSubstr("before launch 1000 of"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output->offset = UINT64_MAX; }),
+              HasSubstr("output outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output->space = fb::Space::Weights; }),
+              HasSubstr("output outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input->bytes = 64; }),
+              HasSubstr("input of [4, 8] in 64 bytes"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input = nullptr; }),
+              HasSubstr("input outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input_shape[0]->dims[0] = 77; }),
+              HasSubstr("a malformed shape"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output_shape.pop_back(); }),
+              HasSubstr("all_reduce from [4, 8] to [4]"));
+  auto gather = [](fb::CollectiveT& c) {
+    c.op = fb::CollectiveOp::AllGather;
+    c.axis = 1;
+    c.input_shape[1]->scale = 4;
+  };
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c); }),
+              HasSubstr("a workspace of less than 128 bytes"));
+  EXPECT_EQ(ErrorAfterCollective([&](auto&, auto& c) {
+              gather(c);
+              c.workspace = testing::MakeOperand(fb::Space::Arena, 256, 128);
+            }),
+            "");
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c), c.axis = 2; }),
+              HasSubstr("along dimension 2"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c), c.input_shape[1]->scale = 3; }),
+              HasSubstr("dimension 1 of [4, 3] to [4, 8]"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.op = static_cast<fb::CollectiveOp>(9); }),
+              HasSubstr("op 9"));
+}
+
+TEST(VerifyProgram, PartsOfDimensionsAndTensors) {
+  auto add_dim = [](fb::ProgramT& p, int64_t maximum, uint16_t of) {
+    AddCollective(p);
+    auto dim = testing::MakeDim("batch/tp", maximum);
+    dim->minimum = 0;
+    dim->whole = MakeExtent({of});
+    dim->cuts.emplace_back(1, 2);
+    p.dims.push_back(std::move(dim));
+  };
+  EXPECT_EQ(ErrorAfter([&](auto& p) { add_dim(p, 2, 0); }), "");
+  EXPECT_THAT(ErrorAfter([&](auto& p) { add_dim(p, 1, 0); }),
+              HasSubstr("dimension 'batch/tp': its bound is below"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { add_dim(p, 2, 9); }), HasSubstr("'batch/tp': its bound"));
+  auto cut_part = [](fb::ProgramT& p, int64_t rows) {
+    AddCollective(p);
+    fb::WeightPartT& part = *p.weights[0]->parts[0];
+    part.whole = part.shape;
+    part.whole[0] = rows;
+    part.cut_dims = {0};
+    part.cuts.emplace_back(1, 2);
+  };
+  EXPECT_EQ(ErrorAfter([&](auto& p) { cut_part(p, 2 * p.weights[0]->parts[0]->shape[0] - 1); }),
+            "");
+  EXPECT_THAT(ErrorAfter([&](auto& p) { cut_part(p, 3); }), HasSubstr("its largest part of"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) {
+                cut_part(p, 40);
+                p.weights[0]->parts[0]->cut_dims = {5};
+              }),
+              HasSubstr("cuts dimension 5"));
+}
+
 }  // namespace
 }  // namespace ashlar

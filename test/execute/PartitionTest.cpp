@@ -3,9 +3,9 @@
 // The proof of plans: a module is partitioned, run on every rank of its mesh in this process, and
 // compared with the module on one device.
 
-#include "compiler/Distribution/AutoPlan.h"
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/PlanFile.h"
+#include "compiler/Distribution/Plan/AutoPlan.h"
+#include "compiler/Distribution/Plan/PlanFile.h"
 #include "compiler/Distribution/Shardings.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Parameters.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Plan files, read and applied to a small module, whose plan is then written and read again.
-#include "compiler/Distribution/PlanFile.h"
+#include "compiler/Distribution/Plan/PlanFile.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

@@ -207,6 +207,7 @@ int BenchMain(const Arguments& args) {
   request.session.AddDeviceTo(options);
   request.session.AddTrustTo(options);
   request.session.AddCacheTo(options);
+  request.session.AddRanksTo(options);
   if (std::optional<int> exit_code = options.Parse(args)) return *exit_code;
   if (batch >= 0) request.dims["batch"] = batch;
   if (seq >= 0) request.dims["seq"] = seq;

@@ -76,6 +76,7 @@ void GenerateRequest::AddTo(Options& add) {
   trace.AddTo(add);
   session.AddDeviceTo(add);
   session.AddTrustTo(add);
+  session.AddRanksTo(add);
   session.AddCacheTo(add);
 }
 
@@ -188,7 +189,7 @@ absl::Status Generate(GenerateRequest& request) {
     else if (!streams)
       PrintResult(result, is_text);
   }
-  Report(*generator, *results);
+  if (!IsFollower()) Report(*generator, *results);
   return absl::OkStatus();
 }
 

@@ -7,11 +7,13 @@
 
 #include "runtime/base/mapped_file.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/workload.h"
 
 #ifdef ASHLAR_WITH_COMPILER
 namespace ashlar {
 int CompileMain(const Arguments& args);
 int InterpretMain(const Arguments& args);
+int PlanMain(const Arguments& args);
 }  // namespace ashlar
 #endif
 
@@ -34,7 +36,11 @@ int main(int argc, char** argv) {
 #ifdef ASHLAR_WITH_COMPILER
   commands.insert(commands.begin(),
                   {"compile", "compile a Hugging Face directory to an artifact", CompileMain});
+  commands.insert(commands.begin() + 1,
+                  {"plan", "plan a model for several devices, and say what it takes", PlanMain});
   InterpretHook() = InterpretMain;
 #endif
-  return Dispatch(commands, Arguments(argv + 1, argv + argc));
+  int code = Dispatch(commands, Arguments(argv + 1, argv + argc));
+  LeaveRanks();  // errors have been printed
+  return code;
 }

@@ -92,7 +92,7 @@ absl::Status Execute(const SessionRequest& request, const std::string& entry,
   }
   ASHLAR_RETURN_IF_ERROR(session->Run(entry, inputs, &outputs, trace.Begin(*session)));
   ASHLAR_RETURN_IF_ERROR(trace.Finish());
-  return Deliver(outputs, directory);
+  return IsFollower() ? absl::OkStatus() : Deliver(outputs, directory);
 }
 
 }  // namespace
@@ -140,6 +140,7 @@ int RunMain(const Arguments& args) {
   request.AddDeviceTo(options);
   request.AddTrustTo(options);
   request.AddCacheTo(options);
+  request.AddRanksTo(options);
   // With --interpret the words are the interpreter's to understand.
   if (std::find(args.begin(), args.end(), "--interpret") != args.end() &&
       std::find(args.begin(), args.end(), "--help") == args.end()) {

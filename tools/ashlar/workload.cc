@@ -3,11 +3,16 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/mpi.h"
+#include "runtime/communicator/mpi_library.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/program/cut.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/extent.h"
 
@@ -52,6 +57,48 @@ absl::StatusOr<std::string> SessionRequest::CacheDirectory() const {
   return directory;
 }
 
+void SessionRequest::AddRanksTo(Options& options) {
+  options.Add(
+      "--devices", "N",
+      "the ranks of an artifact that was compiled for several (--mesh): an error where it\n"
+      "is for another number (default: as many as it is for). They run in this process, or\n"
+      "under `mpirun -n N` one in each",
+      &devices);
+  options.Add("--deadline", "SECONDS",
+              "how long a rank may show no sign of life before all end (default: 4)", &deadline,
+              /*most=*/86400);
+}
+
+namespace {
+
+std::shared_ptr<Communicator>& Processes() {
+  static std::shared_ptr<Communicator> processes;
+  return processes;
+}
+
+// Joins mpirun's processes, where there are some and the program is for several ranks.
+absl::Status JoinRanks(int ranks, SessionOptions* options, BindOptions* bind) {
+  if (ranks == 1 || !mpi::IsUnderMpirun()) return absl::OkStatus();
+  const auto deadline = options->deadline.count() > 0 ? options->deadline : kRankDeadline;
+  ASHLAR_ASSIGN_OR_RETURN(Processes(), JoinMpi(deadline));
+  if (Processes()->size() != ranks)
+    return InvalidArgument("mpirun has started ", Processes()->size(),
+                           " processes, and the artifact is for ", ranks, " ranks");
+  ReportTermination();
+  options->communicator = Processes();
+  bind->rank = Processes()->rank();
+  if (const char* local = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE"); local && options->threads == 0)
+    options->threads = std::max(1, AvailableCores() / std::max(1, std::atoi(local)));
+  if (IsFollower() && !std::freopen("/dev/null", "w", stdout))
+    return absl::InternalError("cannot write to /dev/null");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+bool IsFollower() { return Processes() && Processes()->rank() > 0; }
+void LeaveRanks() { Processes().reset(); }
+
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request) {
   TrustPolicy trust = request.trust;
   if (!request.public_key_file.empty()) {
@@ -66,6 +113,13 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
   bind.device = request.device;
   bind.weights_directory = request.weights_directory;
   ASHLAR_ASSIGN_OR_RETURN(bind.cache.directory, request.CacheDirectory());
+  const int ranks = RankCount(program->metadata());
+  if (request.devices > 0 && request.devices != ranks)
+    return InvalidArgument("--devices ", request.devices, ": ", request.artifact, " is for ", ranks,
+                           ranks == 1 ? " device" : " devices",
+                           "; `ashlar compile --mesh` says for how many");
+  options.deadline = std::chrono::seconds(request.deadline);
+  ASHLAR_RETURN_IF_ERROR(JoinRanks(ranks, &options, &bind));
   return Session::Create(program, options, bind);
 }
 
@@ -74,6 +128,10 @@ absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,
   std::map<std::string, int64_t> rest = chosen;
   std::vector<int64_t> dims;
   for (const auto& dim : program.dims) {
+    if (dim->whole) {  // what the first rank holds
+      dims.push_back(GetPart(Evaluate(*dim->whole, dims.data()), dim->cuts, 0).size);
+      continue;
+    }
     auto it = rest.find(dim->name);
     if (it == rest.end()) {
       int64_t wish = dim->name == "seq" ? 128 : dim->name == "batch" ? 1 : dim->minimum;

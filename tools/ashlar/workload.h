@@ -26,9 +26,12 @@ struct SessionRequest {
   std::string device = "cpu";
   TrustPolicy trust;
   std::string public_key_file;
+  int64_t devices = 0;   // the ranks that the artifact must be for; 0: whatever it is for
+  int64_t deadline = 0;  // seconds for a rank that shows no sign of life; 0: as usual
 
-  // Adds --cache, or --device, or --sha256 and --public-key.
+  // Adds --cache, --device, --sha256 and --public-key, or --devices and --deadline.
   void AddCacheTo(Options& options);
+  void AddRanksTo(Options& options);
   void AddDeviceTo(Options& options);
   void AddTrustTo(Options& options);
   // The cache's directory, empty for none. InvalidArgument where the user has none.
@@ -36,8 +39,14 @@ struct SessionRequest {
 };
 
 // Loads the artifact and makes a session; says on stderr when packing its weights may take a while,
-// and what came of the cache.
+// and what came of the cache. Of an artifact for several ranks all run in this process, or, where
+// mpirun has started as many, each in its own: then rank 0 alone goes on to print.
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
+
+// Whether what the process has to say is said by another: it is a rank other than 0.
+bool IsFollower();
+// Ends what OpenSession began with mpirun's other processes; at the end of main.
+void LeaveRanks();
 
 // Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum,
 // brought into their bounds. InvalidArgument for a name that the program has not, OutOfRange for a

@@ -7,6 +7,7 @@ packages=(
   clang-22 lld-22 llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
   libabsl-dev libgtest-dev libgmock-dev libflatbuffers-dev flatbuffers-compiler
   nlohmann-json3-dev libicu-dev zlib1g-dev libzstd-dev libxxhash-dev libsodium-dev minisign
+  openmpi-bin libopenmpi3
 )
 
 missing=()

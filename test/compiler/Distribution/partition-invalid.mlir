@@ -18,6 +18,16 @@ func.func @fused(%x: tensor<8xf32>) -> tensor<8xf32> {
 
 // -----
 
+// Only a reduced dimension leaves summands: a whole tensor taken for one would be added up again.
+dist.mesh @mesh [tp = 2] bandwidth [1.0e9] latency [1.0e-6] flops 1.0e12
+func.func @summands(%x: tensor<8x4xf32>) -> tensor<8x4xf32> {
+  // expected-error @+1 {{cannot give its result as [{}, {}] partial sum [tp]: it lies as [{}, {}], and no collective makes summands of a whole}}
+  %0 = graph.gelu %x exact {dist.shardings = [#dist.sharding<@mesh, [{}, {}] partial sum [tp]>]} : tensor<8x4xf32>
+  return %0 : tensor<8x4xf32>
+}
+
+// -----
+
 // A cache is not moved: it is cut as its state lies.
 dist.mesh @mesh [tp = 2] bandwidth [1.0e9] latency [1.0e-6] flops 1.0e12
 graph.state cache session @keys {dist.sharding = #dist.sharding<@mesh, [{}, {tp}, {}, {}]>} : !graph.cache<2x8x4x8xf32>

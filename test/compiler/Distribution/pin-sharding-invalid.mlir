@@ -5,6 +5,9 @@
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/mesh.txt 2>&1 | FileCheck %s --check-prefix=MESH
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/topology.txt 2>&1 | FileCheck %s --check-prefix=TOPOLOGY
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/absent.txt 2>&1 | FileCheck %s --check-prefix=ABSENT
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/twice.txt 2>&1 | FileCheck %s --check-prefix=TWICE
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/meshes.txt 2>&1 | FileCheck %s --check-prefix=MESHES
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/large.txt 2>&1 | FileCheck %s --check-prefix=LARGE
 // What is wrong with a plan is said with its line.
 
 //--- module.mlir
@@ -36,3 +39,16 @@ mesh tp=4 on ethernet
 
 //--- other.txt
 // ABSENT: cannot read the plan '{{.*}}absent.txt'
+
+//--- twice.txt
+mesh tp=4 tp=2 on host
+// TWICE: twice.txt: line 1: two axes are named 'tp'
+
+//--- meshes.txt
+mesh tp=4 on host
+mesh tp=2 on host
+// MESHES: meshes.txt: line 2: a plan has one mesh, in its first line
+
+//--- large.txt
+mesh a=4294967296 b=4294967296 on host
+// LARGE: large.txt: line 1: a mesh has at most 1048576 ranks

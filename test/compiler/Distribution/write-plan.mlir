@@ -9,6 +9,8 @@
 // PLAN-NEXT: result:y [{}, {tp}]
 // PLAN-NEXT: matmul [{}, {tp}]
 // PLAN-NEXT: \{q,k\}.gelu [{}, {tp}]
+// What is to be whole is said, too, or it would be cut when the plan is read again.
+// PLAN-NEXT: whole [{}, {}]
 
 // FILE: cannot write the plan '{{.*}}/no/such/file'
 
@@ -21,5 +23,6 @@ func.func @f(%x: tensor<8x64xf32> {graph.name = "x"}) -> (tensor<8x64xf32> {grap
   %0 = graph.matmul %x, %up : tensor<8x64xf32>, tensor<64x64xf32>
   // CHECK: graph.gelu {{.*}} {dist.pinned = 0 : i64, dist.shardings = [#dist.sharding<@mesh, [{}, {tp}]>]}
   %1 = graph.gelu %0 exact : tensor<8x64xf32> loc("{q,k}.gelu")
+  %2 = graph.neg %1 {dist.shardings = [#dist.sharding<@mesh, [{}, {}]>]} : tensor<8x64xf32> loc("whole")
   return %1 : tensor<8x64xf32>
 }

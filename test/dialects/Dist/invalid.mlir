@@ -138,3 +138,42 @@ func.func @f() attributes {dist.ranks = array<i64: 0, 2>} {
 func.func @f() attributes {dist.colour = 1 : i64} {
   return
 }
+
+// -----
+
+dist.mesh @mesh [tp = 2] bandwidth [1.0] latency [0.0] flops 1.0
+func.func @f(%x: !dist.pending<tensor<8xf32>>) {
+  // expected-error @+1 {{waits for what no collective of this function has started}}
+  %0 = dist.wait %x : !dist.pending<tensor<8xf32>> to tensor<8xf32>
+  return
+}
+
+// -----
+
+// expected-error @+1 {{has more ranks than 64 bits count}}
+dist.mesh @mesh [a = 4294967296, b = 4294967296] bandwidth [1.0, 1.0] latency [0.0, 0.0] flops 1.0
+
+// -----
+
+dist.mesh @mesh [tp = 2] bandwidth [1.0] latency [0.0] flops 1.0
+// expected-error @+1 {{'dist.pinned' is a priority, a number, found "first"}}
+graph.state parameter model @w {dist.pinned = "first", dist.sharding = #dist.sharding<@mesh, [{tp}]>} : tensor<8xf32>
+
+// -----
+
+dist.mesh @mesh [tp = 2] bandwidth [1.0] latency [0.0] flops 1.0
+// expected-error @+1 {{is 'tensor<30xf32>', but of 'tensor<61xf32>' a rank keeps 'tensor<31xf32>'}}
+graph.state parameter model @w {dist.global_type = tensor<61xf32>, dist.sharding = #dist.sharding<@mesh, [{tp}]>} : tensor<30xf32>
+
+// -----
+
+dist.mesh @mesh [dp = 2, tp = 2] bandwidth [1.0, 1.0] latency [0.0, 0.0] flops 1.0
+graph.dim @batch from 1 to 8
+graph.dim @"seq" from 1 to 8
+graph.dim @"seq/tp" from 0 to 4 {dist.local = #dist.local_dim<@mesh, @seq, <[tp]>>}
+func.func @f(%x: tensor<?xf32, #graph.dims<["seq/tp"]>>) {
+  %0 = dist.all_gather %x over @mesh [tp] axis 0 : tensor<?xf32, #graph.dims<["seq/tp"]>> to tensor<?xf32, #graph.dims<[seq]>>
+  // expected-error @+1 {{the part's name is not declared as a part of the other dimension by these axes}}
+  %1 = dist.all_gather %x over @mesh [dp] axis 0 : tensor<?xf32, #graph.dims<["seq/tp"]>> to tensor<?xf32, #graph.dims<[batch]>>
+  return
+}

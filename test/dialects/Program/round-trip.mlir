@@ -22,4 +22,14 @@ program.entry @forward arena 512 lower_bound 256 {
   program.limit @s rows <1 * batch> add <1> limit 16
   // CHECK: program.output "y" f32 [#program.extent<1 * batch>, #program.extent<4>] at 256 bytes 128
   program.output "y" f32 [#program.extent<1 * batch>, #program.extent<4>] at 256 bytes 128
+  // CHECK: program.collective all_gather sum f32 cuts [1, 2] axis 1 join 0 from <arena, 0, 128> to <arena, 256, 128> workspace <arena, 384, 128> [#program.extent<1 * batch>, #program.extent<2>] to [#program.extent<1 * batch>, #program.extent<4>]
+  program.collective all_gather sum f32 cuts [1, 2] axis 1 join 0 from <arena, 0, 128> to <arena, 256, 128> workspace <arena, 384, 128> [#program.extent<1 * batch>, #program.extent<2>] to [#program.extent<1 * batch>, #program.extent<4>]
+  // CHECK: program.collective origin sum i64 cuts [2, 2] axis 0 join 0 to <arena, 0, 8> [] to [] of <1 * batch>
+  program.collective origin sum i64 cuts [2, 2] axis 0 join 0 to <arena, 0, 8> [] to [] of <1 * batch>
 }
+// CHECK: program.mesh ["dp", "tp"] [2, 2]
+program.mesh ["dp", "tp"] [2, 2]
+// CHECK: program.dim @"batch/dp" from 0 to 4 part of <1 * batch> cuts [2, 2]
+program.dim @"batch/dp" from 0 to 4 part of <1 * batch> cuts [2, 2]
+// CHECK: program.weight @v f32 plain [31, 8] at 1088 bytes 992 [#program.part<"v", f32, [31, 8], straight, none, 0.000000e+00>] shards [#program.shard<whole = [61, 8], dims = [0], cuts = [1, 2]>]
+program.weight @v f32 plain [31, 8] at 1088 bytes 992 [#program.part<"v", f32, [31, 8], straight, none, 0.0>] shards [#program.shard<whole = [61, 8], dims = [0], cuts = [1, 2]>]

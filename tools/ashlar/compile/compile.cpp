@@ -6,6 +6,7 @@
 
 #include "codegen/CPU/CpuTarget.h"
 #include "codegen/CUDA/CudaTarget.h"
+#include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
@@ -50,6 +51,8 @@ struct CompileOptions {
   bool embedWeights = false;
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
+  DistributionOptions distribution;
+  int64_t devices = 0;  // whose mesh is searched
 };
 
 /// Prints what takes long, with its time, to stderr.
@@ -121,6 +124,25 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
       mebibytes(report.arenaLowerBound), gap, mebibytes(report.state), mebibytes(report.scratch));
 }
 
+/// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
+LogicalResult distribute(ModuleOp module, CompileOptions& options) {
+  DistributionOptions& distribution = options.distribution;
+  if (options.lowering.memoryLimit) distribution.memory = *options.lowering.memoryLimit;
+  if (options.devices > 1) {
+    auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
+                                            {distribution.memory});
+    if (failed(choices)) return failure();
+    distribution.mesh = choices->front().mesh;
+    for (const distribution::MeshChoice& choice : *choices)
+      llvm::errs() << llvm::format("  mesh %-16s %10.1f us\n", choice.mesh.c_str(),
+                                   choice.plan.seconds * 1e6);
+  }
+  if (!distribution.isDistributed()) return success();
+  PassManager manager(module.getContext());
+  addDistributionPipeline(manager, distribution);
+  return manager.run(module);
+}
+
 /// Prints what the code is made of: device code's text, or a CPU's assembly.
 LogicalResult printCode(const Target& target, const CompileOptions& options, ModuleOp module) {
   auto kernels = getKernelBodies(module);
@@ -129,7 +151,7 @@ LogicalResult printCode(const Target& target, const CompileOptions& options, Mod
   return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
 }
 
-int compile(const CompileOptions& options, const Target& target) {
+int compile(CompileOptions options, const Target& target) {
   Progress progress;
   MLIRContext context;
   context.disableMultithreading();
@@ -150,6 +172,9 @@ int compile(const CompileOptions& options, const Target& target) {
     checkpoint = *std::move(opened);
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
+  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
+  if (failed(distribute(*module, options))) return kFailed;
+  if (options.emit == "partitioned") return module->print(llvm::outs()), kOk;
   progress("fuse");
   PassManager manager(&context);
   addFusionPipeline(manager, options.machineFile);
@@ -218,6 +243,19 @@ int CompileMain(const Arguments& args) {
              "GPUs, with --target cuda: sm_80, sm_90a, ...; emulator, emulator_90a: host code\n"
              "that `ashlar run --device cuda-emulator` checks (default: sm_80,sm_90a)",
              &archs);
+  parser.Add("--mesh", "AXIS=N,...",
+             "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
+             "features and vocabulary; other axes want a --plan)",
+             &options.distribution.mesh);
+  parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
+             &options.distribution.plan);
+  parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
+  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh",
+             &options.distribution.isAutomatic);
+  parser.Add("--topology", "host|nvlink|nvlink-ib",
+             "what the ranks are connected by (default: host)", &options.distribution.topology);
+  parser.Add("--remarks", "say which collectives there are, what for, and what they take",
+             &options.distribution.report);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
              &options.embedWeights);
   parser.Add("--random-weights", "SEED", "make up the weights; the directory needs no checkpoint",
@@ -230,21 +268,35 @@ int CompileMain(const Arguments& args) {
              "what the cost model knows of the machine, as `ashlar machine -o FILE` writes it\n"
              "(default: an ordinary core, so that a result does not depend on where it is made)",
              &options.machineFile);
-  parser.Add("--emit", "graph|fused|program|assembly|cuda",
+  parser.Add("--emit", "graph|partitioned|fused|program|assembly|cuda",
              "print that stage instead of writing an artifact", &options.emit);
   if (std::optional<int> code = parser.Parse(args)) return *code;
   if (options.output.empty() && options.emit.empty())
     return parser.UsageError("-o X.ashlar is missing");
-  static constexpr StringRef stages[] = {"graph", "fused", "program", "assembly", "cuda"};
+  static constexpr StringRef stages[] = {"graph",   "partitioned", "fused",
+                                         "program", "assembly",    "cuda"};
   if (!options.emit.empty() && !llvm::is_contained(stages, options.emit))
-    return parser.UsageError("--emit takes graph, fused, program, assembly or cuda, found '" +
-                             options.emit + "'");
+    return parser.UsageError(
+        "--emit takes graph, partitioned, fused, program, assembly or cuda, found '" +
+        options.emit + "'");
   if (targetName != "cpu" && targetName != "cuda")
     return parser.UsageError("--target takes cpu or cuda, found '" + targetName + "'");
   options.isCuda = targetName == "cuda";
   if (options.emit == (options.isCuda ? "assembly" : "cuda"))
     return parser.UsageError("--emit " + options.emit + " is of --target " +
                              (options.isCuda ? "cpu" : "cuda"));
+  const DistributionOptions& ranks = options.distribution;
+  if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) > 1)
+    return parser.UsageError("--mesh, --plan and --devices each say what the mesh is; take one");
+  if (options.devices > 0 && !ranks.isAutomatic)
+    return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
+  if (ranks.isAutomatic && !ranks.isDistributed() && options.devices == 0)
+    return parser.UsageError("--auto wants --devices N, --mesh or --plan");
+  if ((ranks.isDistributed() || options.devices > 1) && options.embedWeights)
+    return parser.UsageError(
+        "--embed-weights stores one rank's weights; several read the checkpoint");
+  if ((ranks.isDistributed() || options.devices > 1) && options.isCuda)
+    return parser.UsageError("several ranks run on CPUs so far, not with --target cuda");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);

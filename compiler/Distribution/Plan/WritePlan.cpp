@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/PlanFile.h"
+#include "compiler/Distribution/Plan/PlanFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Distribution/Strategies.h"
+#include "compiler/Distribution/Plan/Strategies.h"
 
-#include "compiler/Distribution/Choice.h"
+#include "compiler/Distribution/Partition/Choice.h"
 
 using namespace mlir;
 using namespace ashlar::dist;

@@ -2,8 +2,8 @@
 //
 // Rebuilds each function on one rank's part of every tensor.
 
-#include "compiler/Distribution/Choice.h"
-#include "compiler/Distribution/OpPartition.h"
+#include "compiler/Distribution/Partition/Choice.h"
+#include "compiler/Distribution/Partition/OpPartition.h"
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Shardings.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -33,16 +33,18 @@ struct Local {
 
 class FunctionPartitioner {
 public:
-  FunctionPartitioner(func::FuncOp function, Shardings &shardings, LocalTypes &types, bool report)
+  FunctionPartitioner(func::FuncOp function, Shardings &shardings, LocalTypes &types, bool report,
+                      bool wholeSignature)
       : function(function), shardings(shardings), types(types), mesh(types.getMesh()),
         costs(function->getParentOfType<ModuleOp>(), mesh), paths(function),
-        builder(function.getContext()), report(report) {}
+        builder(function.getContext()), report(report), wholeSignature(wholeSignature) {}
 
   LogicalResult run() {
     Block *whole = &function.getBody().front();
     Block *local = builder.createBlock(&function.getBody(), function.getBody().end());
     for (BlockArgument argument : whole->getArguments())
-      addArgument(argument, local);
+      if (failed(addArgument(argument, local)))
+        return failure();
     for (Operation &op : *whole)
       if (failed(partition(&op)))
         return failure();
@@ -54,14 +56,26 @@ public:
   }
 
 private:
-  void addArgument(BlockArgument argument, Block *block) {
+  LogicalResult addArgument(BlockArgument argument, Block *block) {
     Sharding sharding = shardings[argument].getClosed();
+    if (wholeSignature) {
+      Sharding whole(sharding.dims.size());
+      auto brought = bring(function, "an argument", argument, whole,
+                           block->addArgument(argument.getType(), argument.getLoc()), sharding);
+      if (failed(brought))
+        return failure();
+      locals[argument] = {sharding, *brought, {}};
+      for (StringRef name : {kShardingAttr, kPinnedAttr})
+        function.removeArgAttr(argument.getArgNumber(), name);
+      return success();
+    }
     Type type = types.getLocal(cast<RankedTensorType>(argument.getType()), sharding);
     locals[argument] = {sharding, block->addArgument(type, argument.getLoc()), {}};
     setSharding(sharding, [&](ShardingAttr attr) {
       function.setArgAttr(argument.getArgNumber(), kShardingAttr, attr);
     });
     function.removeArgAttr(argument.getArgNumber(), kPinnedAttr);
+    return success();
   }
 
   template <typename Set>
@@ -114,13 +128,17 @@ private:
       unsigned index = operand.getOperandNumber();
       Sharding sharding =
           getTarget(locals[operand.get()].sharding, shardings.ofResult(function, index));
+      if (wholeSignature)
+        sharding = Sharding(sharding.dims.size());
       auto value = get(op, index, sharding);
       if (failed(value))
         return failure();
       results.push_back(*value);
       setSharding(sharding,
                   [&](ShardingAttr attr) { function.setResultAttr(index, kShardingAttr, attr); });
-      function.removeResultAttr(index, StringAttr::get(op->getContext(), kPinnedAttr));
+      for (StringRef name : {kPinnedAttr, kShardingAttr})
+        if (name == kPinnedAttr || wholeSignature)
+          function.removeResultAttr(index, StringAttr::get(op->getContext(), name));
     }
     func::ReturnOp::create(builder, op->getLoc(), results);
     return success();
@@ -183,6 +201,14 @@ private:
                                << ", but it lies as " << toString(from, mesh)
                                << "; a cache stays where it is: pin its state to that";
     }
+    if (!to.partial.empty() &&
+        (from.reduction != to.reduction || !llvm::all_of(to.partial, [&](const Axis &axis) {
+           return llvm::is_contained(from.partial, axis);
+         })))
+      return op->emitOpError() << "cannot give " << what << " as " << toString(to, mesh)
+                               << ": it lies as " << toString(from, mesh)
+                               << ", and no collective makes summands of a whole; pin a tensor as "
+                                  "partial only where a reduced dimension is cut so";
     Sharding at = from;
     Location loc = whole.getLoc();
     StringRef path = graph::getPath(loc);
@@ -246,9 +272,28 @@ private:
   Costs costs;
   PathTable paths;
   OpBuilder builder;
-  bool report;
+  bool report, wholeSignature;
   llvm::DenseMap<Value, Local> locals;
 };
+
+/// Kernels walk a state by its own strides, so that only its rows may be fewer on some ranks. What
+/// is asked for beyond that is kept whole, and said.
+void keepEven(ModuleOp module, Shardings &shardings) {
+  for (auto state : module.getOps<graph::StateOp>()) {
+    Sharding &sharding = shardings.ofState(state);
+    auto tensor = dyn_cast<RankedTensorType>(state.getType());
+    for (size_t d = 1; tensor && d < sharding.dims.size(); ++d) {
+      DimSharding &dim = sharding.dims[d];
+      if (tensor.getDimSize(d) % getParts(dim.axes) == 0)
+        continue;
+      state.emitRemark() << "dimension " << d << " of '" << state.getSymName() << "', "
+                         << tensor.getDimSize(d) << " is not cut over ["
+                         << shardings.getMesh().toString(dim.axes)
+                         << "]: the parts would not be equal, which only rows may be";
+      dim.axes.clear();
+    }
+  }
+}
 
 /// What each rank keeps of the states.
 void partitionStates(ModuleOp module, Shardings &shardings, LocalTypes &types) {
@@ -275,11 +320,13 @@ struct PartitionModule : ashlar::impl::PartitionPassBase<PartitionModule> {
       return signalPassFailure();
     }
     Shardings shardings(module);
+    if (forPrograms)
+      keepEven(module, shardings);
     LocalTypes types(mesh);
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
     for (func::FuncOp function : functions)
       if (!function.isExternal() &&
-          failed(FunctionPartitioner(function, shardings, types, report).run()))
+          failed(FunctionPartitioner(function, shardings, types, report, forPrograms).run()))
         return signalPassFailure();
     partitionStates(module, shardings, types);
   }

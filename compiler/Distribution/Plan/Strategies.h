@@ -3,8 +3,8 @@
 // The ways in which a tensor can lie on a mesh, and an op be computed on it, by whole axes. What a
 // planner chooses from.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_STRATEGIES_H
-#define ASHLAR_COMPILER_DISTRIBUTION_STRATEGIES_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_STRATEGIES_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_STRATEGIES_H
 
 #include "compiler/Distribution/Costs.h"
 #include "compiler/Distribution/Shardings.h"

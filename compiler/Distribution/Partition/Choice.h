@@ -2,8 +2,8 @@
 //
 // How one op is cut, given how its operands lie and how its results are wanted.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_CHOICE_H
-#define ASHLAR_COMPILER_DISTRIBUTION_CHOICE_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PARTITION_CHOICE_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PARTITION_CHOICE_H
 
 #include "compiler/Distribution/Costs.h"
 

@@ -2,8 +2,8 @@
 //
 // Builds one op on a rank's part of its operands.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_OPPARTITION_H
-#define ASHLAR_COMPILER_DISTRIBUTION_OPPARTITION_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PARTITION_OPPARTITION_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PARTITION_OPPARTITION_H
 
 #include "compiler/Distribution/Factors.h"
 #include "dialects/Dist/LocalTypes.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Distribution/AutoPlan.h"
+#include "compiler/Distribution/Plan/AutoPlan.h"
 
-#include "compiler/Distribution/Choice.h"
+#include "compiler/Distribution/Partition/Choice.h"
 #include "compiler/Distribution/Passes.h"
+#include "compiler/Distribution/Plan/Strategies.h"
 #include "compiler/Distribution/Solver/Solver.h"
-#include "compiler/Distribution/Strategies.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include <map>

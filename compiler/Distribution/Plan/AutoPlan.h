@@ -11,8 +11,8 @@
 // want the same; and memory is that of tensors, without the buffers of collectives. Whole axes are
 // cut by only; what is pinned stays.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
-#define ASHLAR_COMPILER_DISTRIBUTION_AUTOPLAN_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H
 
 #include "mlir/IR/BuiltinOps.h"
 
@@ -33,6 +33,17 @@ struct AutoPlan {
 /// the module where nothing fits into the memory: what the states alone take when cut over all
 /// ranks, and what would help.
 mlir::FailureOr<AutoPlan> planSharding(mlir::ModuleOp module, const AutoPlanOptions &options);
+
+struct MeshChoice {
+  std::string mesh; // `dp=2,tp=4`
+  AutoPlan plan;
+};
+
+/// Plans for every mesh of two axes, dp and tp, over so many ranks, and gives the fastest first.
+/// Fails with the errors of all of them where none fits.
+mlir::FailureOr<std::vector<MeshChoice>> searchMesh(mlir::ModuleOp module, int64_t ranks,
+                                                    llvm::StringRef topology,
+                                                    const AutoPlanOptions &options);
 
 } // namespace ashlar::distribution
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Distribution/OpPartition.h"
+#include "compiler/Distribution/Partition/OpPartition.h"
 
 using namespace mlir;
 using namespace ashlar::dist;

@@ -12,8 +12,8 @@
 // Patterns are globs over the paths of values, states and results (`result:logits`). Pins of
 // priority 0 are propagated before those of priority 1 speak.
 
-#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLANFILE_H
-#define ASHLAR_COMPILER_DISTRIBUTION_PLANFILE_H
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
 
 #include "dialects/Dist/Sharding.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -25,6 +25,7 @@ struct PlanLine {
   std::string pattern;
   dist::Sharding sharding;
   int64_t priority = 0;
+  bool isOptional = false; // may match nothing, or tensors of another rank
 };
 
 struct Plan {
@@ -41,8 +42,9 @@ llvm::Expected<Plan> parsePlan(llvm::StringRef text);
 /// that names `file` and the line.
 mlir::LogicalResult applyPlan(const Plan &plan, llvm::StringRef file, mlir::ModuleOp module);
 
-/// Writes what the module's attributes say: every tensor that is cut, states first, then each
-/// function's in its order. Loading it gives the same attributes, pinned.
+/// Writes what the module's attributes say: every tensor that has a sharding, one that leaves it
+/// whole too, states first, then each function's in its order. Loading it gives the same
+/// attributes, closed and pinned, but for paths that two tensors share: they lie as the first.
 std::string writePlan(mlir::ModuleOp module, llvm::StringRef topology);
 
 } // namespace ashlar::distribution

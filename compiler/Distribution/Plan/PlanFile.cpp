@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "compiler/Distribution/PlanFile.h"
+#include "compiler/Distribution/Plan/PlanFile.h"
 
 #include "compiler/Distribution/Shardings.h"
 #include "dialects/Graph/GraphPaths.h"
@@ -13,6 +13,8 @@ using namespace ashlar::dist;
 namespace ashlar::distribution {
 namespace {
 
+constexpr int64_t kMostRanks = 1 << 20;
+
 llvm::Error errorAt(unsigned line, const Twine &what) {
   return llvm::createStringError("line " + Twine(line) + ": " + what);
 }
@@ -22,6 +24,7 @@ llvm::Error parseMesh(StringRef text, unsigned line, Plan &plan) {
   auto [axesText, topology] = text.split(" on ");
   plan.topology = topology.trim().str();
   std::vector<std::pair<std::string, int64_t>> axes;
+  int64_t ranks = 1;
   for (StringRef word : llvm::split(axesText.trim(), ' ')) {
     auto [name, size] = word.trim().split('=');
     int64_t extent = 0;
@@ -29,6 +32,10 @@ llvm::Error parseMesh(StringRef text, unsigned line, Plan &plan) {
       continue;
     if (size.getAsInteger(10, extent) || extent < 1)
       return errorAt(line, "an axis is NAME=SIZE, found '" + word + "'");
+    if (llvm::is_contained(llvm::make_first_range(axes), name))
+      return errorAt(line, "two axes are named '" + name + "'");
+    if (llvm::MulOverflow(ranks, extent, ranks) || ranks > kMostRanks)
+      return errorAt(line, "a mesh has at most " + Twine(kMostRanks) + " ranks");
     axes.push_back({name.str(), extent});
   }
   if (axes.empty() || plan.topology.empty())
@@ -57,10 +64,14 @@ llvm::Expected<Plan> parsePlan(StringRef text) {
         return std::move(error);
       continue;
     }
+    if (line.starts_with("mesh "))
+      return errorAt(number, "a plan has one mesh, in its first line");
     size_t end = line.find_first_of(" \t");
     if (end == StringRef::npos)
       return errorAt(number, "expected a sharding behind '" + line + "'");
-    PlanLine made{number, line.take_front(end).str(), {}, 0};
+    PlanLine made;
+    made.number = number;
+    made.pattern = line.take_front(end).str();
     StringRef rest = line.drop_front(end).trim();
     auto [sharding, priority] = rest.split(" priority ");
     if (!priority.empty() && priority.trim().getAsInteger(10, made.priority))
@@ -142,6 +153,8 @@ public:
       return success();
     auto tensor = dyn_cast<RankedTensorType>(type);
     size_t rank = tensor ? tensor.getRank() : 4;
+    if (line->sharding.dims.size() != rank && line->isOptional)
+      return success();
     if (line->sharding.dims.size() != rank)
       return (emitError(module.getLoc())
               << file << ":" << line->number << ": has " << line->sharding.dims.size()
@@ -164,7 +177,7 @@ public:
 
   LogicalResult checkAllUsed() {
     for (auto [line, isUsed] : llvm::zip(plan.lines, used))
-      if (!isUsed)
+      if (!isUsed && !line.isOptional)
         return module.emitError() << file << ":" << line.number << ": no tensor has a path like '"
                                   << line.pattern << "', or earlier lines take all of them";
     return success();
@@ -244,8 +257,8 @@ std::string writePlan(ModuleOp module, StringRef topology) {
   text += " on " + topology.str() + "\n";
   llvm::StringSet<> written;
   for (const Shardings::Tensor &tensor : shardings.tensors) {
-    if (tensor.path.empty() || tensor.sharding.isReplicated() ||
-        !written.insert(tensor.path).second)
+    bool isSaid = tensor.sharding != Sharding(tensor.sharding.dims.size(), /*isOpen=*/true);
+    if (tensor.path.empty() || !isSaid || !written.insert(tensor.path).second)
       continue;
     std::string pattern;
     for (char c : tensor.path) {

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the usual names of mesh axes mean where no plan says otherwise.
+//
+//   dp   sequences of a batch: the first dimension of input_ids
+//   sp   positions: the second one
+//   tp   tensor parallelism as Megatron-LM cuts it (Shoeybi et al., 2019): what makes heads and
+//   inner
+//        features by columns, what takes them by rows, vocabularies by rows; for the tensors' names
+//        that BERT, GPT-2 and LLaMA checkpoints have
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_CONVENTIONS_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_CONVENTIONS_H
+
+#include "compiler/Distribution/Plan/PlanFile.h"
+
+namespace ashlar::distribution {
+
+/// Appends the lines for the axes that the plan's mesh has, all optional. Fails where an axis has
+/// another name, which nothing would then be cut along.
+llvm::Error addConventions(Plan &plan);
+
+} // namespace ashlar::distribution
+
+#endif

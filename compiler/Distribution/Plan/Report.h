@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a partitioned module will take on each rank, as the cost model has it.
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_REPORT_H
+#define ASHLAR_COMPILER_DISTRIBUTION_PLAN_REPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <string>
+#include <vector>
+
+namespace ashlar::distribution {
+
+/// Equal collectives of an entry point.
+struct CollectiveLine {
+  std::string op, axes; // `all_reduce`, `tp`
+  double bytes = 0;     // of one, on a rank, at the bounds of dimensions
+  double seconds = 0;   // of one
+  int64_t count = 0;
+  std::string path; // of the first
+};
+
+struct EntryReport {
+  std::string name;
+  double computeSeconds = 0, collectiveSeconds = 0; // of a step at the bounds
+  std::vector<CollectiveLine> collectives;          // in the order of the first of each kind
+  double getSeconds() const { return computeSeconds + collectiveSeconds; }
+};
+
+/// One report per entry point of a partitioned, unfused module.
+std::vector<EntryReport> reportEntries(mlir::ModuleOp module);
+
+} // namespace ashlar::distribution
+
+#endif

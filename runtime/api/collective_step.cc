@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/collective_step.h"
+
+#include <cstring>
+
+#include "runtime/base/math.h"
+#include "runtime/base/status.h"
+#include "runtime/program/artifact_format.h"
+#include "runtime/program/cut.h"
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+namespace {
+
+char* Place(const std::unique_ptr<fb::OperandT>& operand, char* arena) {
+  return operand ? arena + operand->offset : nullptr;
+}
+
+void EvaluateShape(const std::vector<std::unique_ptr<fb::ExtentT>>& extents,
+                   const std::vector<int64_t>& dims, std::vector<int64_t>* shape) {
+  shape->resize(extents.size());
+  for (size_t i = 0; i < extents.size(); ++i) (*shape)[i] = Evaluate(*extents[i], dims.data());
+}
+
+int64_t Product(const std::vector<int64_t>& shape) {
+  int64_t product = 1;
+  for (int64_t extent : shape) product *= extent;
+  return product;
+}
+
+}  // namespace
+
+CollectiveStep::CollectiveStep(const fb::CollectiveT& schema, int rank, char* arena)
+    : schema_(schema),
+      place_(PartOf(schema.cuts, rank)),
+      group_(GroupOf(schema.cuts, rank)),
+      input_(Place(schema.input, arena)),
+      output_(Place(schema.output, arena)),
+      workspace_(Place(schema.workspace, arena)),
+      element_bytes_(DTypeSize(static_cast<DType>(schema.dtype))) {}
+
+CollectiveStep::Rows CollectiveStep::RowsOf(const std::vector<int64_t>& shape, size_t axis) const {
+  Rows rows;
+  for (size_t d = 0; d < axis; ++d) rows.outer *= shape[d];
+  rows.extent = shape[axis];
+  rows.inner = element_bytes_;
+  for (size_t d = axis + 1; d < shape.size(); ++d) rows.inner *= shape[d];
+  return rows;
+}
+
+void CollectiveStep::Pack(const Rows& rows, int64_t begin, int64_t size, const char* tensor,
+                          char* block) const {
+  for (int64_t row = 0; row < rows.outer; ++row)
+    std::memcpy(block + row * size * rows.inner, tensor + (row * rows.extent + begin) * rows.inner,
+                size * rows.inner);
+}
+
+void CollectiveStep::Unpack(const Rows& rows, int64_t begin, int64_t size, const char* block,
+                            char* tensor) const {
+  for (int64_t row = 0; row < rows.outer; ++row)
+    std::memcpy(tensor + (row * rows.extent + begin) * rows.inner, block + row * size * rows.inner,
+                size * rows.inner);
+}
+
+absl::Status CollectiveStep::Issue(Communicator& communicator, CollectiveKind kind,
+                                   const char* from, char* to) {
+  Collective call;
+  call.kind = kind;
+  call.dtype = static_cast<DType>(schema_.dtype);
+  call.reduction = static_cast<Reduction>(schema_.reduction);
+  call.group = &group_;
+  call.input = from;
+  call.output = to;
+  call.counts = &counts_;
+  call.recv_counts = &recv_counts_;
+  if (kind == CollectiveKind::kAllReduce) call.count = Product(input_shape_);
+  call.where = schema_.where;
+  return communicator.Run(call);
+}
+
+absl::Status CollectiveStep::Gather(Communicator& communicator) {
+  const Rows rows = RowsOf(output_shape_, schema_.axis);
+  const int64_t per = rows.outer * rows.inner / element_bytes_;
+  for (size_t p = 0; p < group_.size(); ++p)
+    counts_.push_back(per * GetPart(rows.extent, schema_.cuts, static_cast<int>(p)).size);
+  if (rows.outer <= 1) return Issue(communicator, CollectiveKind::kAllGather, input_, output_);
+  ASHLAR_RETURN_IF_ERROR(Issue(communicator, CollectiveKind::kAllGather, input_, workspace_));
+  const char* block = workspace_;
+  for (size_t p = 0; p < group_.size(); ++p) {
+    const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
+    Unpack(rows, part.begin, part.size, block, output_);
+    block += counts_[p] * element_bytes_;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CollectiveStep::Scatter(Communicator& communicator) {
+  const Rows rows = RowsOf(input_shape_, schema_.axis);
+  const int64_t per = rows.outer * rows.inner / element_bytes_;
+  char* block = workspace_;
+  for (size_t p = 0; p < group_.size(); ++p) {
+    const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
+    counts_.push_back(per * part.size);
+    if (rows.outer <= 1) continue;
+    Pack(rows, part.begin, part.size, input_, block);
+    block += counts_.back() * element_bytes_;
+  }
+  return Issue(communicator, CollectiveKind::kReduceScatter, rows.outer <= 1 ? input_ : workspace_,
+               output_);
+}
+
+absl::Status CollectiveStep::Exchange(Communicator& communicator) {
+  // What this rank has of the joined dimension, and what it will have of the cut one.
+  const int64_t joined = output_shape_[schema_.join], cut = input_shape_[schema_.axis];
+  std::vector<int64_t>& from = input_shape_;
+  std::vector<int64_t>& to = output_shape_;
+  to = from;
+  from[schema_.join] = GetPart(joined, schema_.cuts, place_).size;
+  to[schema_.axis] = GetPart(cut, schema_.cuts, place_).size;
+  to[schema_.join] = joined;
+  const Rows sent = RowsOf(from, schema_.axis), got = RowsOf(to, schema_.join);
+  char* block = workspace_;
+  for (size_t p = 0; p < group_.size(); ++p) {
+    const CutRange part = GetPart(cut, schema_.cuts, static_cast<int>(p));
+    Pack(sent, part.begin, part.size, input_, block);
+    counts_.push_back(sent.outer * part.size * sent.inner / element_bytes_);
+    block += counts_.back() * element_bytes_;
+    const int64_t theirs = GetPart(joined, schema_.cuts, static_cast<int>(p)).size;
+    recv_counts_.push_back(got.outer * theirs * got.inner / element_bytes_);
+  }
+  // The verifier has the input's bytes at the bound, rounded up, before the second half.
+  char* received = workspace_ + RoundUp<uint64_t>(schema_.input->bytes, kBufferAlignment);
+  ASHLAR_RETURN_IF_ERROR(Issue(communicator, CollectiveKind::kAllToAll, workspace_, received));
+  for (size_t p = 0; p < group_.size(); ++p) {
+    const CutRange part = GetPart(joined, schema_.cuts, static_cast<int>(p));
+    Unpack(got, part.begin, part.size, received, output_);
+    received += recv_counts_[p] * element_bytes_;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Communicator* communicator) {
+  using fb::CollectiveOp;
+  if (schema_.op == CollectiveOp::Origin) {
+    const int64_t begin =
+        GetPart(Evaluate(*schema_.whole, dims.data()), schema_.cuts, place_).begin;
+    std::memcpy(output_, &begin, sizeof(begin));
+    return absl::OkStatus();
+  }
+  EvaluateShape(schema_.input_shape, dims, &input_shape_);
+  EvaluateShape(schema_.output_shape, dims, &output_shape_);
+  if (schema_.op == CollectiveOp::Slice) {
+    const Rows rows = RowsOf(input_shape_, schema_.axis);
+    const CutRange part = GetPart(rows.extent, schema_.cuts, place_);
+    Pack(rows, part.begin, part.size, input_, output_);
+    return absl::OkStatus();
+  }
+  if (!communicator)
+    return FailedPrecondition("collective ", schema_.where, " in a session without other ranks");
+  counts_.clear();
+  recv_counts_.clear();
+  switch (schema_.op) {
+    case CollectiveOp::AllReduce:
+      return Issue(*communicator, CollectiveKind::kAllReduce, input_, output_);
+    case CollectiveOp::AllGather:
+      return Gather(*communicator);
+    case CollectiveOp::ReduceScatter:
+      return Scatter(*communicator);
+    default:
+      return Exchange(*communicator);
+  }
+}
+
+}  // namespace ashlar

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/communicator/testing/ranks.h"
+
+#include <cstdio>
+#include <thread>
+
+#include "runtime/base/status.h"
+#include "runtime/communicator/loopback.h"
+#include "runtime/communicator/mpi.h"
+#include "runtime/communicator/mpi_library.h"
+
+namespace ashlar {
+namespace {
+
+std::unique_ptr<Communicator>& Process() {
+  static std::unique_ptr<Communicator> communicator;
+  return communicator;
+}
+
+}  // namespace
+
+bool JoinRanks() {
+  if (!mpi::IsUnderMpirun()) return true;
+  auto joined = JoinMpi();
+  if (!joined.ok()) {
+    std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
+    return false;
+  }
+  Process() = *std::move(joined);
+  return true;
+}
+
+void LeaveRanks() { Process().reset(); }
+bool AreProcesses() { return Process() != nullptr; }
+
+std::vector<int> RankCounts() {
+  if (AreProcesses()) return {Process()->size()};
+  return {1, 2, 3, 4, 8};
+}
+
+void OnRanks(int count, const std::function<void(Communicator&)>& body) {
+  if (AreProcesses()) return body(*Process());
+  std::vector<std::thread> threads;
+  for (auto& end : MakeLoopback(count))
+    threads.emplace_back([&body, end = std::move(end)] { body(*end); });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace ashlar

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Models compiled for several ranks, run by the runtime with each rank a thread, against the same
+// models compiled for one device. (PartitionTest.cpp has more plans, with the interpreter.)
+
+#include "compiler/Import/HuggingFace.h"
+#include "compiler/Interpreter/Array.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "runtime/program/cut.h"
+#include "test/lib/Execution.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "gtest/gtest.h"
+
+#include <fstream>
+
+using namespace mlir;
+
+namespace ashlar::test {
+namespace {
+
+using interpreter::Array;
+using interpreter::NamedArray;
+
+struct RanksCase {
+  std::string golden, mesh;
+  std::string plan; // lines of a plan; none: what the axes' names mean
+  bool isAutomatic = false;
+};
+
+void PrintTo(const RanksCase &each, std::ostream *out) { *out << each.golden << " " << each.mesh; }
+
+class Ranks : public testing::TestWithParam<RanksCase> {
+protected:
+  OwningOpRef<ModuleOp> import() {
+    ImportOptions options;
+    options.directory = std::string(ASHLAR_GOLDENS) + "/" + GetParam().golden;
+    options.batch = {1, 3};
+    options.seq = DimBounds{1, 12};
+    options.context = 14;
+    options.weights = WeightType::F32;
+    options.randomWeights = true;
+    return importHuggingFace(context, options);
+  }
+
+  OwningOpRef<ModuleOp> distribute(ModuleOp whole) {
+    OwningOpRef<ModuleOp> local = whole.clone();
+    DistributionOptions options;
+    options.mesh = GetParam().mesh;
+    options.isAutomatic = GetParam().isAutomatic;
+    if (!GetParam().plan.empty()) {
+      std::string axes = GetParam().mesh;
+      std::replace(axes.begin(), axes.end(), ',', ' ');
+      options.plan = testing::TempDir() + "/ranks-plan.txt";
+      options.mesh.clear();
+      std::ofstream(options.plan) << "mesh " << axes << " on host\n" << GetParam().plan;
+    }
+    PassManager manager(&context);
+    addDistributionPipeline(manager, options);
+    EXPECT_TRUE(succeeded(manager.run(*local)));
+    return local;
+  }
+
+  std::unique_ptr<CompiledModule> compile(ModuleOp module) {
+    return CompiledModule::create(module, getCpuBackends().back(), {"", 1}, /*threads=*/2);
+  }
+
+  NamedArray makeIds(int64_t batch, int64_t seq, int64_t seed) {
+    Array ids(IntegerType::get(&context, 64), {batch, seq});
+    for (int64_t i = 0; i < ids.size(); ++i)
+      ids.integers[i] = (i * 7 + seed * 5 + 3) % 29;
+    return {"input_ids", std::make_shared<const Array>(std::move(ids))};
+  }
+
+  void compare(CompiledModule &whole, CompiledModule &local, StringRef entry, int64_t batch,
+               int64_t seq) {
+    SCOPED_TRACE(entry.str() + " of " + std::to_string(batch) + " x " + std::to_string(seq));
+    auto expected = whole.run(entry, {makeIds(batch, seq, 1)});
+    auto found = local.run(entry, {makeIds(batch, seq, 1)});
+    ASSERT_TRUE(expected && found);
+    ASSERT_EQ(found->size(), expected->size());
+    for (size_t i = 0; i < expected->size(); ++i)
+      EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array, getTolerance(256)),
+                "");
+  }
+
+  /// Compiled modules outlive a test, and keep it.
+  static MLIRContext &getContext() {
+    static MLIRContext shared;
+    return shared;
+  }
+  MLIRContext &context = getContext();
+};
+
+TEST_P(Ranks, AgreeWithOneDevice) {
+  auto module = import();
+  ASSERT_TRUE(module);
+  auto local = distribute(*module);
+  // One device's is the same in all cases of a model.
+  static std::map<std::string, std::unique_ptr<CompiledModule>> ones;
+  auto &one = ones[GetParam().golden];
+  if (!one)
+    one = compile(*module);
+  auto many = compile(*local);
+  ASSERT_TRUE(one && many);
+  one->getSession().Reset();
+  int64_t ranks = RankCount(many->getSession().program().metadata());
+  EXPECT_GT(ranks, 1);
+  for (auto [batch, seq] : {std::pair(3, 7), {1, 1}, {2, 12}})
+    compare(*one, *many, "forward", batch, seq);
+  if (!module->lookupSymbol("decode"))
+    return;
+  compare(*one, *many, "prefill", 3, 5); // through the cache, whose parts lie on the ranks
+  compare(*one, *many, "prefill", 3, 2);
+  for (int step = 0; step < 3; ++step)
+    compare(*one, *many, "decode", 3, 1);
+}
+
+std::vector<RanksCase> getCases() {
+  std::vector<RanksCase> cases;
+  for (const char *mesh : {"dp=3", "sp=2", "dp=2,tp=2"})
+    cases.push_back({"bert-masked-lm-untied", mesh, "", false});
+  for (const char *mesh : {"tp=2", "dp=2,tp=2"})
+    cases.push_back({"gpt2", mesh, "", false});
+  for (const char *mesh : {"tp=4", "sp=2,tp=2", "dp=2,tp=4"})
+    cases.push_back({"llama", mesh, "", false});
+  // Weights are kept in parts and gathered for their use; the vocabulary is odd.
+  cases.push_back({"llama", "dp=2",
+                   "*.q_proj.weight [{dp}, {}]\n*.down_proj.weight [{}, {dp}]\n"
+                   "lm_head.weight [{dp}, {}]\ninput_ids [{dp}, {}] priority 1\n",
+                   false});
+  // Sequence parallelism over the tensor axis between the products.
+  cases.push_back({"llama", "tp=2",
+                   "*.q_proj.weight [{tp}, {}]\n*.k_proj.weight [{tp}, {}]\n"
+                   "*.v_proj.weight [{tp}, {}]\n*.o_proj.weight [{}, {tp}]\n"
+                   "input_ids [{}, {tp}] priority 1\n",
+                   false});
+  cases.push_back({"llama", "dp=2,tp=2", "", true});
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Ranks, testing::ValuesIn(getCases()), [](const auto &info) {
+  std::string name = info.param.golden + "_" + info.param.mesh + "_" + std::to_string(info.index);
+  for (char &c : name)
+    c = llvm::isAlnum(c) ? c : '_';
+  return name;
+});
+
+} // namespace
+} // namespace ashlar::test

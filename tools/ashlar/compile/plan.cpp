@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// ashlar plan: what lies where on a mesh, what ranks say to each other, what memory and a step
+// take; before anything runs, and without weights.
+
+#include "codegen/CPU/CpuTarget.h"
+#include "compiler/Distribution/Passes.h"
+#include "compiler/Distribution/Plan/AutoPlan.h"
+#include "compiler/Distribution/Plan/PlanFile.h"
+#include "compiler/Distribution/Plan/Report.h"
+#include "compiler/Import/HuggingFace.h"
+#include "compiler/Pipelines/LowerToProgram.h"
+#include "compiler/Pipelines/MemoryReport.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "dialects/Dist/Dist.h"
+#include "dialects/Program/Program.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/SourceMgr.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/parse.h"
+#include "tools/ashlar/options.h"
+
+using namespace mlir;
+
+namespace ashlar {
+
+namespace {
+
+struct PlanOptions {
+  ImportOptions import;
+  DistributionOptions distribution;
+  int64_t devices = 0;
+  std::string output;
+};
+
+/// What is known of a plan when it has been made.
+struct Planned {
+  std::string text;  // as a plan file
+  std::vector<distribution::EntryReport> entries;
+  MemoryReport memory;
+};
+
+double mebibytes(double bytes) { return bytes / (1 << 20); }
+
+/// Shardings onto the module, by the solver or along the pins.
+LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t devices) {
+  if (devices > 0) {
+    auto meshes = distribution::searchMesh(module, devices, options.topology, {options.memory});
+    if (failed(meshes)) return failure();
+    options.mesh = meshes->front().mesh;
+    for (const distribution::MeshChoice& each : *meshes)
+      llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
+                                   each.plan.seconds * 1e6);
+  }
+  PassManager manager(module.getContext());
+  addAnnotationPipeline(manager, options);
+  return manager.run(module);
+}
+
+FailureOr<Planned> plan(const PlanOptions& options, MLIRContext& context) {
+  OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
+  if (!module || failed(annotate(*module, options.distribution, options.devices))) return failure();
+  Planned planned;
+  planned.text = distribution::writePlan(*module, options.distribution.topology);
+  PassManager partition(&context);
+  partition.addPass(createPartitionPass({/*report=*/false, /*forPrograms=*/true}));
+  partition.addPass(createCSEPass());
+  partition.addPass(createVerifyCollectivesPass());
+  if (failed(partition.run(*module))) return failure();
+  planned.entries = distribution::reportEntries(*module);
+  PassManager fusion(&context);
+  addFusionPipeline(fusion);
+  cpu::CpuTarget target({});
+  LoweringOptions lowering;
+  if (options.distribution.memory > 0) lowering.memoryLimit = options.distribution.memory;
+  if (failed(fusion.run(*module)) || failed(lowerToProgram(*module, target, lowering)))
+    return failure();
+  planned.memory = getMemoryReport(*module);
+  return planned;
+}
+
+void print(const Planned& planned) {
+  llvm::outs() << planned.text << "\ncollectives, at the bounds of dimensions\n";
+  for (const distribution::EntryReport& entry : planned.entries)
+    for (const distribution::CollectiveLine& line : entry.collectives)
+      llvm::outs() << llvm::format("  %-8s %4lld x %-15s over [%s] %9.3f MiB %9.1f us  %s\n",
+                                   entry.name.c_str(), static_cast<long long>(line.count),
+                                   line.op.c_str(), line.axes.c_str(), mebibytes(line.bytes),
+                                   line.seconds * 1e6, line.path.c_str());
+  const MemoryReport& memory = planned.memory;
+  llvm::outs() << llvm::format(
+      "memory of a device: weights %.2f MiB, state %.2f MiB, arena %.2f MiB (least %.2f), scratch "
+      "%.2f MiB\n",
+      mebibytes(static_cast<double>(memory.weights + memory.constants)),
+      mebibytes(static_cast<double>(memory.state)), mebibytes(static_cast<double>(memory.arena)),
+      mebibytes(static_cast<double>(memory.arenaLowerBound)),
+      mebibytes(static_cast<double>(memory.scratch)));
+  for (const distribution::EntryReport& entry : planned.entries)
+    llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of arithmetic and %.1f of collectives\n",
+                                 entry.name.c_str(), entry.getSeconds() * 1e6,
+                                 entry.computeSeconds * 1e6, entry.collectiveSeconds * 1e6);
+}
+
+/// Two plans side by side, and the lines that only one of them has.
+void printComparison(const Planned& a, const Planned& b) {
+  auto row = [](StringRef what, double first, double second, StringRef unit) {
+    llvm::outs() << llvm::format("%-22s %12.2f %12.2f %s\n", what.str().c_str(), first, second,
+                                 unit.str().c_str());
+  };
+  for (auto [first, second] : llvm::zip(a.entries, b.entries)) {
+    row(first.name, first.getSeconds() * 1e6, second.getSeconds() * 1e6, "us a step");
+    row("  collectives", first.collectiveSeconds * 1e6, second.collectiveSeconds * 1e6, "us");
+  }
+  auto bytes = [](int64_t count) { return mebibytes(static_cast<double>(count)); };
+  row("weights", bytes(a.memory.weights), bytes(b.memory.weights), "MiB");
+  row("state", bytes(a.memory.state), bytes(b.memory.state), "MiB");
+  row("arena", bytes(a.memory.arena), bytes(b.memory.arena), "MiB");
+  auto lines = [](const Planned& planned) {
+    llvm::SmallVector<StringRef> all;
+    StringRef(planned.text).split(all, '\n', -1, /*KeepEmpty=*/false);
+    return all;
+  };
+  for (StringRef line : lines(a))
+    if (!llvm::is_contained(lines(b), line)) llvm::outs() << "- " << line << "\n";
+  for (StringRef line : lines(b))
+    if (!llvm::is_contained(lines(a), line)) llvm::outs() << "+ " << line << "\n";
+}
+
+}  // namespace
+
+int PlanMain(const Arguments& args) {
+  PlanOptions options;
+  DistributionOptions& ranks = options.distribution;
+  std::string batch = "1", seq, dtype = "auto", memory, compared;
+  int64_t context = 0;
+  Options parser(
+      "plan",
+      "Plans a model for several devices and says what it takes, from its config.json alone.",
+      "examples:\n"
+      "  ashlar plan ./Llama-3.2-1B --mesh dp=2,tp=4 --topology nvlink\n"
+      "  ashlar plan ./Llama-3.2-1B --devices 8 --auto --topology nvlink --memory 8GiB -o "
+      "plan.txt\n"
+      "  ashlar plan ./Llama-3.2-1B --plan plan.txt --compare mine.txt\n");
+  parser.Positional("DIR", "a Hugging Face directory; weights are not read",
+                    &options.import.directory);
+  parser.Add("--mesh", "AXIS=N,...",
+             "dp: sequences, sp: positions, tp: heads, features, vocabulary", &ranks.mesh);
+  parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
+  parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
+  parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
+  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh", &ranks.isAutomatic);
+  parser.Add("--topology", "host|nvlink|nvlink-ib",
+             "what the ranks are connected by (default: host)", &ranks.topology);
+  parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",
+             &memory);
+  parser.Add("-o", "FILE", "write the plan, for --plan", &options.output);
+  parser.Add("--batch", "MIN..MAX", "sequences at once (default: 1)", &batch);
+  parser.Add("--seq", "MIN..MAX", "tokens per sequence", &seq);
+  parser.Add("--context", "N", "positions of a decoder's cache", &context);
+  parser.Add("--dtype", "auto|f32|bf16", "element type of weights", &dtype);
+  if (std::optional<int> code = parser.Parse(args)) return *code;
+  if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) != 1)
+    return parser.UsageError("one of --mesh, --plan and --devices says what the mesh is");
+  if (options.devices > 0 && !ranks.isAutomatic)
+    return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
+  std::string error;
+  auto batchBounds = parseBounds("--batch", batch, error);
+  auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
+  auto weights = parseWeightType(dtype, error);
+  if (!memory.empty()) ranks.memory = parseBytes("--memory", memory, error).value_or(0);
+  if (!error.empty()) return parser.UsageError(error);
+  options.import.batch = *batchBounds;
+  options.import.seq = seqBounds;
+  if (context > 0) options.import.context = context;
+  options.import.weights = *weights;
+  options.import.randomWeights = true;
+
+  MLIRContext mlirContext;
+  mlirContext.disableMultithreading();
+  mlirContext.loadDialect<dist::DistDialect, program::ProgramDialect>();
+  llvm::SourceMgr sources;
+  SourceMgrDiagnosticHandler diagnostics(sources, &mlirContext);
+  mlirContext.printOpOnDiagnostic(false);
+  auto planned = plan(options, mlirContext);
+  if (failed(planned)) return kFailed;
+  if (!compared.empty()) {
+    PlanOptions other = options;
+    other.devices = 0;
+    other.distribution.mesh.clear();
+    other.distribution.plan = compared;
+    other.distribution.isAutomatic = false;
+    auto second = plan(other, mlirContext);
+    if (failed(second)) return kFailed;
+    printComparison(*planned, *second);
+    return kOk;
+  }
+  print(*planned);
+  if (options.output.empty()) return kOk;
+  std::error_code failure;
+  llvm::raw_fd_ostream file(options.output, failure);
+  file << planned->text;
+  file.close();
+  if (!failure && !file.has_error()) return kOk;
+  file.clear_error();
+  return Fail(absl::InternalError("cannot write " + options.output));
+}
+
+}  // namespace ashlar
