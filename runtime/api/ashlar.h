@@ -270,6 +270,10 @@ ASHLAR_API ashlar_error* ashlar_session_reset(ashlar_session* session);
 ASHLAR_API ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
                                                     int64_t value);
 
+/* The state, to a file and back; it is restored into a session of the same program and weights. */
+ASHLAR_API ashlar_error* ashlar_session_save(ashlar_session* session, const char* path);
+ASHLAR_API ashlar_error* ashlar_session_load(ashlar_session* session, const char* path);
+
 /* ---- text ---- */
 
 /* A vocabulary and its rules: a directory with tokenizer.json, vocab.txt, ..., or one of these

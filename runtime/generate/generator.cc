@@ -132,11 +132,13 @@ absl::Status Generator::Prefill(const std::vector<std::vector<int64_t>>& prompts
 }
 
 absl::StatusOr<std::vector<Generation>> Generator::GenerateText(
-    const std::vector<std::string>& prompts, const GenerateOptions& options) {
+    const std::vector<std::string>& prompts, const GenerateOptions& options,
+    bool add_special_tokens) {
   if (!tokenizer_) return InvalidArgument("a prompt that is text wants a tokenizer");
   std::vector<std::vector<int64_t>> tokens;
   for (const std::string& prompt : prompts) {
-    ASHLAR_ASSIGN_OR_RETURN(Encoding encoding, tokenizer_->Encode(prompt));
+    ASHLAR_ASSIGN_OR_RETURN(Encoding encoding,
+                            tokenizer_->Encode(prompt, std::nullopt, {}, add_special_tokens));
     tokens.push_back(std::move(encoding.ids));
   }
   return Generate(tokens, options);

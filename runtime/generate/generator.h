@@ -93,9 +93,11 @@ class Generator {
   // OutOfRange for a prompt beyond the context; those of Session::Run.
   absl::StatusOr<std::vector<Generation>> Generate(const std::vector<std::vector<int64_t>>& prompts,
                                                    const GenerateOptions& options);
-  // The same for texts, with the special tokens that the model wants around them.
+  // The same for texts, with the special tokens that the model wants around them, unless they are
+  // written in the texts, as chat templates do.
   absl::StatusOr<std::vector<Generation>> GenerateText(const std::vector<std::string>& prompts,
-                                                       const GenerateOptions& options);
+                                                       const GenerateOptions& options,
+                                                       bool add_special_tokens = true);
 
   // The cache and its tokens, in a file (Session::SaveState, LoadState).
   absl::Status Save(const std::string& path) const { return decoder_.Save(path); }

@@ -85,18 +85,20 @@ absl::StatusOr<const std::vector<Candidate>*> Sampler::Filter(const float* logit
     for (int64_t token : history)
       if (token >= 0 && token < count) penalised_[token / 64] |= bit(token);
   }
+  const bool greedy = options_.temperature == 0;
+  Candidate best = {-1, -HUGE_VAL};
   for (int64_t i = 0; i < count; ++i) {
     double logit = logits[i];
     if (std::isnan(logit) || logit == HUGE_VAL)
       return DataLoss("the logit of token ", i, " is ", logit, ", no finite number");
     if (penalise && (penalised_[i / 64] & bit(i)))
       logit = Penalise(logit, options_.repetition_penalty);
-    if (logit > -HUGE_VAL) candidates_.push_back({i, logit});
+    if (logit > best.logit) best = {i, logit};
+    if (!greedy && logit > -HUGE_VAL) candidates_.push_back({i, logit});
   }
-  if (candidates_.empty())
+  if (best.token < 0)
     return DataLoss("no token can follow: all ", count, " logits are minus infinity");
-  const Candidate best = *std::min_element(candidates_.begin(), candidates_.end(), Likelier);
-  if (options_.temperature == 0) {
+  if (greedy) {
     candidates_.assign(1, best);
     return &candidates_;
   }

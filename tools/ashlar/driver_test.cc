@@ -284,6 +284,10 @@ TEST_F(DriverTest, GenerateContinuesAText) {
   ASSERT_EQ(with({"--vocab", directory_}), kOk) << err_;
   EXPECT_EQ(out_, "helloing w44.\n");
   EXPECT_THAT(err_, HasSubstr("prompt: 3 tokens"));
+  ASSERT_EQ(with({"--vocab", directory_, "--no-special-tokens"}), kOk) << err_;
+  EXPECT_EQ(out_, "w6 w19 helloing\n");
+  EXPECT_EQ(with({"--vocab", directory_, "--chat"}), kUsage);
+  EXPECT_THAT(err_, HasSubstr("ashlar.ChatTemplate(DIR).render(messages)"));
   EXPECT_EQ(with({"--vocab", directory_ + "/none"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("--vocab: "));
   EXPECT_EQ(with({"--prompt-ids", "1"}), kUsage);

@@ -22,7 +22,7 @@ struct GenerateRequest {
   std::vector<std::string> texts, ids, stop_ids;
   std::string vocabulary, session_file;
   int64_t seed = 0;
-  bool json = false;
+  bool json = false, laid_out = false, chat = false;
   GenerateOptions options;
   TraceFile trace;
 
@@ -35,6 +35,9 @@ void GenerateRequest::AddTo(Options& add) {
   add.Positional("X.ashlar", "the artifact of a decoder", &session.artifact);
   add.Add("--prompt", "TEXT", "a prompt; several are continued together", &texts);
   add.Add("--prompt-ids", "1,2,3", "a prompt's token ids instead; what continues it are ids", &ids);
+  add.Add("--no-special-tokens",
+          "add none to the prompt: it has them in it, as a rendered chat template does", &laid_out);
+  add.Add("--chat", "not supported here; says how to use a chat template", &chat);
   add.Add("--vocab", "DIR",
           "where tokenizer.json, tokenizer.model or another vocabulary lies (default: in the\n"
           "model's directory, which the artifact remembers)",
@@ -81,6 +84,11 @@ void GenerateRequest::AddTo(Options& add) {
 }
 
 std::string GenerateRequest::Mistake() const {
+  if (chat)
+    return "--chat: chat templates are Jinja programs, for which this program has no library. The "
+           "Python module\nrenders them: ashlar.ChatTemplate(DIR).render(messages). Give what it "
+           "makes, or a prompt that you have laid\nout yourself, to --prompt, with "
+           "--no-special-tokens where it has them in it";
   if (ids.empty() == texts.empty()) return "one of --prompt and --prompt-ids is wanted";
   if (texts.empty() && !vocabulary.empty()) return "--vocab without --prompt";
   if (texts.empty() && !options.stop_strings.empty()) return "--stop without --prompt";
@@ -176,8 +184,8 @@ absl::Status Generate(GenerateRequest& request) {
     options.on_token = [&](const GeneratedToken& t) { return PrintToken(t, is_text, &any); };
   std::vector<std::vector<int64_t>> ids;
   for (const std::string& list : request.ids) ids.push_back(*ParseIntegers(list));
-  auto results =
-      is_text ? generator->GenerateText(request.texts, options) : generator->Generate(ids, options);
+  auto results = is_text ? generator->GenerateText(request.texts, options, !request.laid_out)
+                         : generator->Generate(ids, options);
   if (any) std::cout << "\n";
   absl::Status status = results.status();
   if (absl::Status traced = request.trace.Finish(); status.ok()) status = traced;

@@ -258,6 +258,13 @@ TEST_F(CApiTest, StateAndStopping) {
     EXPECT_EQ(static_cast<int64_t*>(output.data)[0], total += 5);
   }
   EXPECT_THAT(Take(ashlar_session_set_counter(session_, "count", -1)), HasSubstr("E0512"));
+  const std::string file = directory_ + "/state";
+  ASSERT_EQ(Take(ashlar_session_save(session_, file.c_str())), "");
+  ASSERT_EQ(Take(ashlar_session_reset(session_)), "");
+  ASSERT_EQ(Take(ashlar_session_load(session_, file.c_str())), "");
+  EXPECT_EQ(step(), "");
+  EXPECT_EQ(static_cast<int64_t*>(output.data)[0], total += 5);
+  EXPECT_THAT(Take(ashlar_session_load(session_, path_.c_str())), HasSubstr("E0513"));
   ashlar_cancellation_release(cancellation);
 }
 

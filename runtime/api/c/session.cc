@@ -171,3 +171,17 @@ ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* st
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->SetCounter(state, value));
 }
+
+ashlar_error* ashlar_session_save(ashlar_session* session, const char* path) {
+  ASHLAR_C_REQUIRE(session && path, "session or path is null");
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
+  return ToError(session->session->SaveState(path));
+}
+
+ashlar_error* ashlar_session_load(ashlar_session* session, const char* path) {
+  ASHLAR_C_REQUIRE(session && path, "session or path is null");
+  Claim claim(session->busy);
+  ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
+  return ToError(session->session->LoadState(path).status());
+}

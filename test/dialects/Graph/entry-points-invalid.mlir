@@ -45,7 +45,7 @@ func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.limit = @seq}) attribute
 // -----
 
 // expected-error @+1 {{argument #0: graph.limit is a dimension's symbol, found 7}}
-func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.limit = 7 : i64}) attributes {graph.entry} {
+func.func @f(%x: tensor<4xi64> {graph.name = "x", graph.range = array<i64: 0, 8>, graph.limit = 7 : i64}) attributes {graph.entry} {
   return
 }
 

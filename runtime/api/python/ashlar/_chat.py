@@ -16,7 +16,7 @@ class ChatTemplate:
 
         template = ashlar.ChatTemplate("Llama-3.2-1B-Instruct")
         prompt = template.render([{"role": "user", "content": "Hello"}])
-        ids = tokenizer.encode(prompt, special_tokens=False).ids   # the template has written them
+        tokens = tokenizer.encode(prompt, special_tokens=False).tokens()   # the template has written them
 
     Needs the package jinja2. Without it, lay the conversation out yourself: any text is a prompt."""
 
@@ -91,7 +91,9 @@ def _environment() -> Any:
     def raise_exception(message: str) -> NoReturn:
         raise TemplateError(message)
 
-    def tojson(value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False) -> str:
+    def tojson(
+        value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+    ) -> str:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     def strftime_now(format: str) -> str:

@@ -131,7 +131,7 @@ class Generator:
 
 def _prompts(prompts: Union[Prompt, Sequence[Prompt]]) -> Tuple[Any, List[Any]]:
     """As C takes them, and what they point to."""
-    if isinstance(prompts, str) or (len(prompts) > 0 and not isinstance(prompts[0], str) and not hasattr(prompts[0], "__len__")):
+    if isinstance(prompts, str) or (len(prompts) > 0 and not hasattr(prompts[0], "__len__")):
         prompts = [prompts]  # type: ignore[list-item]
     given, kept = (c.Prompt * len(prompts))(), []
     for target, prompt in zip(given, prompts):

@@ -235,6 +235,8 @@ def _load() -> ctypes.CDLL:
         "generations_count": (c_size_t, c_void_p),
         "generations_get": (error, c_void_p, c_size_t, POINTER(Generation)),
         "generations_release": (None, c_void_p),
+        "session_save": (error, c_void_p, c_char_p),
+        "session_load": (error, c_void_p, c_char_p),
         "session_reset": (error, c_void_p),
         "session_set_counter": (error, c_void_p, c_char_p, c_int64),
     }

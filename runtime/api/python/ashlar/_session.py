@@ -245,3 +245,11 @@ class Session:
     def set_counter(self, state: str, value: int) -> None:
         """Sets a counter, such as the number of tokens in a cache."""
         check(lib.ashlar_session_set_counter(self._handle.value, state.encode(), value))
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Writes the state to a file."""
+        check(lib.ashlar_session_save(self._handle.value, os.fsencode(path)))
+
+    def load(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Restores the state from a file that a session of the same program wrote."""
+        check(lib.ashlar_session_load(self._handle.value, os.fsencode(path)))

@@ -50,6 +50,13 @@ class Encoding:
         there = {"input_ids": self.ids, "attention_mask": self.attention_mask, "token_type_ids": self.type_ids}
         return {name: there[name] for name in names if name in there}
 
+    def tokens(self, row: int = 0) -> List[int]:
+        """The ids of a text, without padding: a prompt for a Generator."""
+        count, length = self.shape
+        ids = self._list(self.ids._view.data, count * length)[row * length : (row + 1) * length]
+        mask = self._list(self.attention_mask._view.data, count * length)[row * length : (row + 1) * length]
+        return [token for token, there in zip(ids, mask) if there]
+
     def offsets(self, row: int) -> List[Tuple[int, int]]:
         """For each id the bytes [begin, end) of its text in UTF-8; (0, 0) for what stands for no text."""
         length = self.shape[1]
