@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Attention: the skeleton of kernels/attention_fma.cuh with functions that read or compute queries,
-// keys, values and the mask in place. The query heads that share a key head are rows of the same
-// block: row r is query r / group of head r % group. Offsets and lengths are read from memory, so
-// that a captured step serves every position.
+// Attention: the skeletons of kernels/attention_*.cuh with functions that read or compute queries,
+// keys, values and the mask in place. Where the queries come from 16-bit memory the tensor cores
+// multiply. The query heads that share a key head are rows of the same block: row r is query r /
+// group of head r % group. Offsets and lengths are read from memory, so that a captured step serves
+// every position.
 
 #include "codegen/CUDA/Arithmetic.h"
 #include "codegen/CUDA/Kernels.h"
@@ -24,12 +25,19 @@ public:
 
 private:
   LogicalResult chooseShape();
+  LogicalResult chooseFmaShape(const Monomial &rows);
   void writeRange();
   /// "auto name = [&](int32 row, int32 column) { return element; };"
   void writeFunction(StringRef name, StringRef row, StringRef column,
                      llvm::function_ref<std::string(Code &)> body);
   std::string readCache(Code &code, Value cache, StringRef position, StringRef column);
-  std::string writeVisible(Code &code);
+  /// Whether a key takes part for its own sake, and whether a query sees it where it stands.
+  std::string writeTakesPart();
+  std::string writeSees(Code &code);
+  void writeAllSee();
+  /// "const Matrix<bf16, true> name{...};" where the operand's rows of a sequence and key head lie
+  /// in memory.
+  bool writeMatrix(StringRef name, Value operand);
   LogicalResult writeResults();
 
   KernelFrame &frame;
@@ -39,7 +47,20 @@ private:
   int64_t heads = 0, keyHeads = 0, group = 1, width = 0, valueWidth = 0;
   std::string keyCount; // keys, or positions of the cache
   Dim batch, queries;
+  Type narrow; // what the tensor cores multiply, where they do
 };
+
+/// The type of 16-bit elements in memory that the value is made of: what the first operands of the
+/// ops that make it lead to.
+Type getNarrowSource(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<CastOp, ReshapeOp, SliceOp, TransposeOp, RopeOp>(op))
+      return nullptr;
+    value = op->getOperand(0);
+  }
+  Type type = elementOf(value);
+  return type.isBF16() || type.isF16() ? type : Type();
+}
 
 LogicalResult AttentionWriter::chooseShape() {
   Dims q = dimsOf(op.getQueries()), out = dimsOf(op.getOutput());
@@ -56,6 +77,25 @@ LogicalResult AttentionWriter::chooseShape() {
   group = heads / keyHeads;
   Monomial rows = getElementCount({queries}).terms.front();
   rows.scale *= group;
+  constexpr int64_t kFewRows = 16, kMostWidth = 128; // what registers hold
+  narrow = getNarrowSource(op.getQueries());
+  int64_t rowBound = frame.getBound(rows);
+  if (!narrow || rowBound <= kFewRows || width > kMostWidth || valueWidth > kMostWidth) {
+    narrow = nullptr;
+    return chooseFmaShape(rows);
+  }
+  int64_t warps = rowBound <= 64 ? 4 : 8;
+  auto number = [](int64_t value) { return std::to_string(value); };
+  frame.declarations.line("using Shape = MmaAttentionShape<" + getMemoryType(narrow) + ", " +
+                          number(warps) + ", 64, " + number(width) + ", " + number(valueWidth) +
+                          ">;\n");
+  frame.includes = {"attention_mma.cuh"};
+  frame.threadCount = static_cast<uint32_t>(warps * 32);
+  frame.grid = {asExtent(rows, warps * 16)};
+  return success();
+}
+
+LogicalResult AttentionWriter::chooseFmaShape(const Monomial &rows) {
   // The first that holds all rows of a step, or else the largest whose tiles fit shared memory.
   struct Choice {
     int64_t rows, lanes, keys;
@@ -77,12 +117,8 @@ LogicalResult AttentionWriter::chooseShape() {
                           number(chosen->lanes) + ", " + number(chosen->keys) + ", " +
                           number(width) + ", " + number(valueWidth) + ">;\n");
   frame.includes = {"attention_fma.cuh"};
-  frame.sharedLayout = "Shape::Shared";
-  frame.threads = "Shape::kThreads";
   frame.threadCount = static_cast<uint32_t>(chosen->rows * chosen->lanes);
-  frame.isResident = true;
-  frame.grid = {asExtent(rows, chosen->rows), asExtent({keyHeads, {}}),
-                asExtent(getElementCount({batch}).terms.front())};
+  frame.grid = {asExtent(rows, chosen->rows)};
   return success();
 }
 
@@ -139,21 +175,65 @@ std::string AttentionWriter::readCache(Code &lambda, Value value, StringRef posi
   return "to_float(" + buffer + "[" + at + "])";
 }
 
-std::string AttentionWriter::writeVisible(Code &lambda) {
-  std::string visible;
-  auto require = [&](const std::string &condition) {
-    visible += (visible.empty() ? "" : " && ") + condition;
-  };
-  std::string position = op.getQueryOffsets() ? "offset + row / kGroup" : "row / kGroup";
-  if (op.getCausal() || op.getWindow())
-    position = lambda.constant("int64", "position", position);
-  if (op.getCausal())
-    require("key <= " + position);
+std::string AttentionWriter::writeTakesPart() {
+  if (!op.getKeyMask())
+    return "true";
+  return writer.evaluate(op.getKeyMask(), Place{{"sequence", "key"}, ""}) + " != 0";
+}
+
+std::string AttentionWriter::writeSees(Code &lambda) {
+  if (!op.getCausal() && !op.getWindow())
+    return "true";
+  std::string position = lambda.constant(
+      "int64", "position", op.getQueryOffsets() ? "offset + row / kGroup" : "row / kGroup");
+  std::string visible = op.getCausal() ? "key <= " + position : "";
   if (op.getWindow())
-    require(position + " - key < " + std::to_string(*op.getWindow()));
-  if (op.getKeyMask())
-    require(writer.evaluate(op.getKeyMask(), Place{{"sequence", "key"}, ""}) + " != 0");
-  return visible.empty() ? "true" : visible;
+    visible +=
+        (visible.empty() ? "" : " && ") + position + " - key < " + std::to_string(*op.getWindow());
+  return visible;
+}
+
+void AttentionWriter::writeAllSee() {
+  std::string end = "range.end";
+  if (op.getKeyMask() || op.getWindow())
+    end = "0";
+  else if (op.getCausal())
+    end = std::string("minimum(range.end, ") +
+          (op.getQueryOffsets() ? "static_cast<int32>(offset) + " : "") +
+          "static_cast<int32>(block_x()) * Shape::kRows / kGroup + 1)";
+  code.line("const int32 all_see = " + end + "; // keys before it are for every row");
+}
+
+bool AttentionWriter::writeMatrix(StringRef name, Value operand) {
+  std::string type, start, stride;
+  bool isAligned = true;
+  if (auto cache = dyn_cast<CacheType>(operand.getType())) {
+    type = getMemoryType(cache.getElementType()).str();
+    int64_t cacheWidth = cache.getWidth();
+    start = writer.getBuffer(cast<BlockArgument>(operand).getArgNumber()) + " + (sequence * " +
+            std::to_string(cache.getHeads()) + " + key_head) * " +
+            std::to_string(cache.getPositions() * cacheWidth);
+    stride = std::to_string(cacheWidth);
+    isAligned = cacheWidth % 8 == 0;
+  } else {
+    if (auto cast = operand.getDefiningOp<CastOp>(); cast && elementOf(cast.getX()) == narrow)
+      operand = cast.getX();
+    auto view = getView(operand);
+    if (!view || !view->isContiguousInLast() || !getLayout(view->buffer).empty())
+      return false;
+    type = getMemoryType(elementOf(operand)).str();
+    isAligned = view->offset % 8 == 0 && view->dims[3].isNumber() && view->dims[3].size % 8 == 0;
+    start = add(writer.getBuffer(view->buffer.getArgNumber()), std::to_string(view->offset));
+    for (auto [d, at] : {std::pair<int, std::string>{0, "sequence"}, {2, "key_head"}}) {
+      isAligned &= view->dims[d].isOne() || view->strides[d].scale % 8 == 0;
+      start = add(start, multiply(at, writer.getProduct(view->strides[d])));
+    }
+    isAligned &= view->dims[1].isOne() || view->strides[1].scale % 8 == 0;
+    stride = writer.getProduct(view->strides[1]);
+  }
+  code.line("const Matrix<" + type + ", " + (isAligned ? "true" : "false") + "> " + name + "{" +
+            start + ", " + stride + "};");
+  return true;
 }
 
 LogicalResult AttentionWriter::writeResults() {
@@ -206,28 +286,43 @@ LogicalResult AttentionWriter::write() {
       if (!cache || getLayout(cache) != "head_rows")
         return op.emitOpError() << "needs a cache argument with a layout";
     }
+  frame.sharedLayout = "Shape::Shared";
+  frame.threads = "Shape::kThreads";
+  frame.isResident = true;
+  frame.grid.push_back(asExtent({keyHeads, {}}));
+  frame.grid.push_back(asExtent(getElementCount({batch}).terms.front()));
   writeRange();
   std::string scale = getLiteral(
       FloatAttr::get(Float32Type::get(op.getContext()), op.getScale().convertToDouble()));
-  writeFunction("query", "row", "column", [&](Code &lambda) {
-    std::string at = lambda.constant(writer.index, "at", "row / kGroup"),
-                head = lambda.constant(writer.index, "head", "key_head * kGroup + row % kGroup");
-    return writer.evaluate(op.getQueries(), Place{{"sequence", at, head, "column"}, ""});
-  });
+  // A row is a query where every head has keys of its own.
+  if (!narrow || group != 1 || !writeMatrix("query", op.getQueries()))
+    writeFunction("query", "row", "column", [&](Code &lambda) {
+      std::string at = lambda.constant(writer.index, "at", "row / kGroup"),
+                  head = lambda.constant(writer.index, "head", "key_head * kGroup + row % kGroup");
+      return writer.evaluate(op.getQueries(), Place{{"sequence", at, head, "column"}, ""});
+    });
   for (auto [name, operand] : {std::pair<StringRef, Value>{"keys", op.getKeys()},
                                std::pair<StringRef, Value>{"values", op.getValues()}})
-    writeFunction(name, "key", "column", [&, operand = operand](Code &lambda) {
-      if (isa<CacheType>(operand.getType()))
-        return readCache(lambda, operand, "key", "column");
-      std::string at = lambda.constant(writer.index, "at", "key");
-      return writer.evaluate(operand, Place{{"sequence", at, "key_head", "column"}, ""});
-    });
-  writeFunction("sees", "row", "key", [&](Code &lambda) { return writeVisible(lambda); });
+    if (!narrow || !writeMatrix(name, operand))
+      writeFunction(name, "key", "column", [&, operand = operand](Code &lambda) {
+        if (isa<CacheType>(operand.getType()))
+          return readCache(lambda, operand, "key", "column");
+        std::string at = lambda.constant(writer.index, "at", "key");
+        return writer.evaluate(operand, Place{{"sequence", at, "key_head", "column"}, ""});
+      });
+  if (narrow) {
+    writeAllSee();
+    writeFunction("takes_part", "key", "", [&](Code &) { return writeTakesPart(); });
+  }
+  writeFunction("sees", "row", "key", [&](Code &lambda) {
+    std::string sees = writeSees(lambda), takesPart = narrow ? "true" : writeTakesPart();
+    return sees == "true" ? takesPart : takesPart == "true" ? sees : sees + " && " + takesPart;
+  });
   if (failed(writeResults()))
     return failure();
-  code.line("attention_fma<Shape>(range, " + scale +
-            ", query, keys, values, sees, finish, "
-            "logsumexp);");
+  code.line((narrow ? "attention_mma<Shape>(range, all_see, " : "attention_fma<Shape>(range, ") +
+            scale + ", query, keys, values, " + (narrow ? "takes_part, " : "") +
+            "sees, finish, logsumexp);");
   return success();
 }
 

@@ -58,10 +58,11 @@ std::string modulo(const std::string &x, const std::string &y) {
 
 /// Names that kernels' texts use for themselves.
 static constexpr StringRef kOwnNames[] = {
-    "p",        "lane",     "row",       "column",  "key",    "value",  "thread",  "base",
-    "width",    "group",    "item",      "left",    "g",      "k",      "range",   "weights",
-    "query",    "epilogue", "keys",      "product", "values", "sees",   "head",    "offset",
-    "key_head", "finish",   "logsumexp", "at",      "behind", "oldest", "sequence"};
+    "p",      "lane",    "row",      "column",   "key",       "value",     "thread",
+    "base",   "width",   "group",    "item",     "left",      "g",         "k",
+    "range",  "weights", "query",    "epilogue", "keys",      "product",   "values",
+    "sees",   "head",    "offset",   "key_head", "finish",    "logsumexp", "at",
+    "behind", "oldest",  "sequence", "all_see",  "takes_part"};
 
 std::string getExtentVariable(func::FuncOp kernel, StringAttr name) {
   // What C++, the device library or the kernel itself may mean something else by is replaced: a

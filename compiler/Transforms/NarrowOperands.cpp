@@ -24,9 +24,27 @@ RankedTensorType withElement(Type type, Type element) {
 
 Type getElement(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
-/// The 16-bit type of the weights of every product that the argument is the left operand of, by way
-/// of views or as it is; null where it has any other reader.
-Type getRoundedType(Value value) {
+/// The 16-bit type of the first product's weights in a kernel; null where it has none.
+Type getProductType(FusedOp fused) {
+  for (auto product : fused.getBlock().getOps<MatmulOp>())
+    if (Type weight = getElement(product.getB()); weight.isBF16() || weight.isF16())
+      return weight;
+  return nullptr;
+}
+
+/// Whether the use is as an operand of attention, or on the way to one.
+bool isForAttention(OpOperand &use) {
+  if (auto append = dyn_cast<CacheAppendOp>(use.getOwner()))
+    return use.get() == append.getValues();
+  return isa<RopeOp>(use.getOwner())
+             ? use.getOperandNumber() == 0
+             : isa<AttentionOp>(use.getOwner()) && use.getOperandNumber() < 3;
+}
+
+/// The 16-bit type that every reader of the argument rounds it to, by way of views or as it is:
+/// that of a product's weights, and for attention that of the products (`produced`) that made it.
+/// Null where it has any other reader.
+Type getRoundedType(Value value, Type produced) {
   Type rounded;
   for (OpOperand &use : value.getUses()) {
     Type type;
@@ -36,7 +54,9 @@ Type getRoundedType(Value value) {
       type = use.getOperandNumber() == 0 && is16 && isa<BlockArgument>(product.getB()) ? weight
                                                                                        : Type();
     } else if (isa<ReshapeOp, TransposeOp, SliceOp>(use.getOwner())) {
-      type = getRoundedType(use.getOwner()->getResult(0));
+      type = getRoundedType(use.getOwner()->getResult(0), produced);
+    } else if (isForAttention(use)) {
+      type = produced;
     }
     if (!type || (rounded && type != rounded))
       return nullptr;
@@ -45,8 +65,7 @@ Type getRoundedType(Value value) {
   return rounded;
 }
 
-/// Makes `value` one of 16-bit elements; its readers, views and products, follow, the products
-/// behind one cast.
+/// Makes `value` one of 16-bit elements; its readers follow, all but views behind one cast.
 void narrow(Value value, Type element) {
   value.setType(withElement(value.getType(), element));
   CastOp widened;
@@ -54,7 +73,7 @@ void narrow(Value value, Type element) {
   builder.setInsertionPointAfterValue(value);
   for (OpOperand &use : llvm::make_early_inc_range(value.getUses())) {
     Operation *user = use.getOwner();
-    if (!isa<MatmulOp>(user)) {
+    if (isa<ReshapeOp, TransposeOp, SliceOp>(user)) {
       narrow(user->getResult(0), element);
       continue;
     }
@@ -65,14 +84,15 @@ void narrow(Value value, Type element) {
   }
 }
 
-/// The uses of a kernel's result that round it, all to `element`.
-SmallVector<OpOperand *> getRoundingUses(Value result, Type &element) {
+/// The uses of a kernel's result that round it, all to `element`; those for attention where
+/// `produced` is given.
+SmallVector<OpOperand *> getRoundingUses(OpResult result, Type produced, Type &element) {
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : result.getUses()) {
     auto reader = dyn_cast<FusedOp>(use.getOwner());
     if (!reader)
       continue;
-    Type rounded = getRoundedType(reader.getBlock().getArgument(use.getOperandNumber()));
+    Type rounded = getRoundedType(reader.getBlock().getArgument(use.getOperandNumber()), produced);
     if (!rounded || (element && rounded != element))
       continue;
     element = rounded;
@@ -107,9 +127,18 @@ struct NarrowOperands : impl::NarrowOperandsPassBase<NarrowOperands> {
   }
 
   static FusedOp narrowResult(FusedOp fused, unsigned index, PathTable &paths) {
-    Value result = fused.getResult(index);
+    OpResult result = fused->getResult(index);
     Type element;
-    SmallVector<OpOperand *> uses = getRoundingUses(result, element);
+    Type produced = getProductType(fused);
+    auto isEveryUse = [&](ArrayRef<OpOperand *> uses) {
+      return uses.size() == static_cast<size_t>(llvm::range_size(result.getUses()));
+    };
+    SmallVector<OpOperand *> uses = getRoundingUses(result, produced, element);
+    // Attention is no reason to store a value twice.
+    if (produced && !isEveryUse(uses)) {
+      element = nullptr;
+      uses = getRoundingUses(result, nullptr, element);
+    }
     if (uses.empty())
       return fused;
     Operation *yield = fused.getYield();
@@ -119,7 +148,7 @@ struct NarrowOperands : impl::NarrowOperandsPassBase<NarrowOperands> {
     Value rounded = CastOp::create(builder, withPath(wide.getLoc(), path),
                                    withElement(wide.getType(), element), wide);
     Value replacement = result;
-    if (uses.size() == static_cast<size_t>(llvm::range_size(result.getUses()))) {
+    if (isEveryUse(uses)) {
       yield->setOperand(index, rounded);
       result.setType(rounded.getType());
     } else {

@@ -41,8 +41,10 @@ std::unique_ptr<CaseWriter> CaseWriter::create(llvm::StringRef artifact, bool ha
   writer->tolerance = hasNarrowWeights ? 0x1p-6 : 2e-4;
   if (std::error_code error = llvm::sys::fs::create_directories(writer->folder))
     ADD_FAILURE() << writer->folder << ": " << error.message();
-  if (std::error_code error = llvm::sys::fs::copy_file(artifact, writer->folder + "/model.ashlar"))
+  const std::string own = getArtifact(artifact);
+  if (std::error_code error = llvm::sys::fs::copy_file(own, writer->folder + "/model.ashlar"))
     ADD_FAILURE() << writer->folder << ": " << error.message();
+  llvm::sys::fs::remove(own);
   return writer;
 }
 

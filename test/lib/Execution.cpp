@@ -64,7 +64,8 @@ static std::vector<Backend> getExporter() {
   std::vector<std::string> archs = CaseWriter::getArchs();
   if (archs.empty())
     return backends;
-  archs.insert(archs.begin(), "emulator_90a");
+  if (!llvm::is_contained(archs, "emulator_90a"))
+    archs.insert(archs.begin(), "emulator_90a");
   auto target = cuda::CudaTarget::create(archs, /*threads=*/2);
   if (!target.ok())
     ADD_FAILURE() << target.status();
@@ -145,26 +146,35 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
       return opened.status().ToString();
     checkpoint = *opened;
   }
-  ArtifactContents contents =
-      buildArtifact(module, *images, [&](StringRef tensor, fb::DType otherwise) {
-        const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
-        return info ? static_cast<fb::DType>(info->dtype) : otherwise;
-      });
-  contents.program.weight_source =
-      checkpoint ? fb::WeightSource::Checkpoint : fb::WeightSource::Random;
-  contents.program.weight_directory = source.directory;
-  contents.program.random_seed = source.seed;
-  contents.program.checkpoint_hash = checkpoint ? checkpoint->HeaderHash() : 0;
-  WeightsStream stream;
-  if (checkpoint && !CaseWriter::getArchs().empty()) { // a case takes its weights along
-    contents.program.weight_source = fb::WeightSource::Embedded;
-    stream = [&](const ByteSink &sink) {
-      ThreadPool pool(1);
-      return PackWeights(contents.program, *CheckpointSource(checkpoint), pool, sink);
-    };
+  auto write = [&](const std::string &to, const std::vector<CodeImage> &code, bool embed) {
+    ArtifactContents contents =
+        buildArtifact(module, code, [&](StringRef tensor, fb::DType otherwise) {
+          const TensorInfo *info = checkpoint ? checkpoint->Find(tensor.str()) : nullptr;
+          return info ? static_cast<fb::DType>(info->dtype) : otherwise;
+        });
+    contents.program.weight_source = !checkpoint ? fb::WeightSource::Random
+                                     : embed     ? fb::WeightSource::Embedded
+                                                 : fb::WeightSource::Checkpoint;
+    contents.program.weight_directory = source.directory;
+    contents.program.random_seed = source.seed;
+    contents.program.checkpoint_hash = checkpoint ? checkpoint->HeaderHash() : 0;
+    WeightsStream stream;
+    if (checkpoint && embed)
+      stream = [&](const ByteSink &sink) {
+        ThreadPool pool(1);
+        return PackWeights(contents.program, *CheckpointSource(checkpoint), pool, sink);
+      };
+    return WriteArtifact(to, contents.program, contents.code, contents.constants, stream);
+  };
+  absl::Status written = write(path.str(), *images, /*embed=*/false);
+  std::vector<std::string> archs = CaseWriter::getArchs();
+  if (written.ok() &&
+      !archs.empty()) { // a case takes its weights along, and the code that is asked for
+    std::vector<CodeImage> kept;
+    llvm::copy_if(*images, std::back_inserter(kept),
+                  [&](const CodeImage &image) { return llvm::is_contained(archs, image.cpu); });
+    written = write(CaseWriter::getArtifact(path), kept, /*embed=*/true);
   }
-  absl::Status written =
-      WriteArtifact(path.str(), contents.program, contents.code, contents.constants, stream);
   return written.ok() ? "" : written.ToString();
 }
 

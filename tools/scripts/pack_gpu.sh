@@ -2,7 +2,7 @@
 # Packs what a machine with a GPU and no compiler needs to check and to measure Ashlar there:
 #
 #   tools/scripts/pack_gpu.sh BUILD PACKAGE     compiles for ARCHS (sm_90a)
-#   PACKAGE/run.sh RESULTS                      there: checks, and then measures
+#   tar xzf PACKAGE.tar.gz; PACKAGE/run.sh RESULTS    there: checks, and then measures
 #
 # PACKAGE/dist is `make dist`; PACKAGE/cases what the execute tests run, with what they expect (TESTS names them);
 # PACKAGE/models the models that are measured (MODELS names them), with made-up weights.
@@ -64,4 +64,5 @@ python3 "$here/gpu_bench.py" --package "$here" --device "$device" --output "$res
 exit "$status"
 SH
 chmod +x "$package/run.sh"
-echo "$(ls "$package/cases" | wc -l) cases, $(ls "$package"/models/*.ashlar 2>/dev/null | wc -l) models, $(du -sh "$package" | cut -f1) in $package"
+tar -C "$(dirname "$package")" -czf "$package.tar.gz" "$(basename "$package")"
+echo "$(ls "$package/cases" | wc -l) cases, $(ls "$package"/models/*.ashlar 2>/dev/null | wc -l) models, $(du -sh "$package.tar.gz" | cut -f1) in $package.tar.gz"

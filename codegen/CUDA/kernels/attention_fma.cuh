@@ -8,6 +8,7 @@
 // generated kernel. Operations: 2 x rows x keys x (width + value width) a key head.
 #pragma once
 
+#include "attention_range.cuh"
 #include "online_softmax.cuh"
 #include "reduce.cuh"
 
@@ -28,12 +29,6 @@ struct FmaAttentionShape {
     float v[kKeys][kValuePadded + 4];
     float weight[kRows][kKeys + 1];
   };
-};
-
-/// What one block works on: keys [first, end) are looked at.
-struct AttentionRange {
-  int32 rows; // of this sequence and key head
-  int32 first, end;
 };
 
 /// tile[r][c] = element(r, c) for c < Width, 0 up to the padding and for rows that are not there.

@@ -8,8 +8,7 @@
 
 #include "epilogue.cuh"
 #include "fragments.h"
-#include "matrix.cuh"
-#include "tiles.cuh"
+#include "tile_loader.cuh"
 
 namespace ashlar {
 
@@ -36,65 +35,6 @@ struct MmaProductShape {
     Stages stages;
     Results results;
   };
-};
-
-/// A thread's share of a tile of the left operand, eight neighbours along the depth at a time.
-template <typename Shape>
-struct LeftPieces {
-  static constexpr int kPerRow = Shape::kK / 8, kCount = Shape::kM * kPerRow;
-  static constexpr int kMine = (kCount + Shape::kThreads - 1) / Shape::kThreads;
-  Vec<typename Shape::T, 8> x[kMine];
-
-  template <typename Left>
-  ASHLAR_DEVICE void fetch(const Left &left, int32 row0, int32 rows, int32 k0, int32 depth) {
-#pragma unroll
-    for (int i = 0; i < kMine; ++i) {
-      int piece = i * Shape::kThreads + static_cast<int>(thread_index());
-      int row = row0 + piece / kPerRow;
-      bool inside = piece < kCount && row < rows;
-      float loaded[8];
-      if (inside)
-        load_row(loaded, left, row, k0 + piece % kPerRow * 8, depth);
-#pragma unroll
-      for (int j = 0; j < 8; ++j)
-        x[i].element[j] = round_to<typename Shape::T>(inside ? loaded[j] : 0.0f);
-    }
-  }
-  template <typename TileType>
-  ASHLAR_DEVICE void put(TileType &tile) const {
-#pragma unroll
-    for (int i = 0; i < kMine; ++i) {
-      int piece = i * Shape::kThreads + static_cast<int>(thread_index());
-      if (piece < kCount)
-        store_vector<typename Shape::T, 8>(tile.at(piece / kPerRow, piece % kPerRow * 8), x[i]);
-    }
-  }
-};
-
-/// How the left operand comes into a tile: begin() of a step, and end() when the step before has
-/// been multiplied, into a tile that nobody reads.
-template <typename Shape, typename Left>
-struct LeftLoader {
-  const Left &left;
-  LeftPieces<Shape> pieces;
-  template <typename TileType>
-  ASHLAR_DEVICE void begin(TileType &, int32 row0, int32 rows, int32 k0, int32 depth) {
-    pieces.fetch(left, row0, rows, k0, depth);
-  }
-  template <typename TileType>
-  ASHLAR_DEVICE void end(TileType &tile) const {
-    pieces.put(tile);
-  }
-};
-template <typename Shape>
-struct LeftLoader<Shape, Matrix<typename Shape::T, true>> {
-  const Matrix<typename Shape::T, true> &left;
-  template <typename TileType>
-  ASHLAR_DEVICE void begin(TileType &tile, int32 row0, int32 rows, int32 k0, int32 depth) {
-    load_tile<Shape::kThreads>(tile, left.data, left.stride, row0, rows, k0, depth);
-  }
-  template <typename TileType>
-  ASHLAR_DEVICE void end(TileType &) const {}
 };
 
 /// d += a b for the warp's part of a step's tiles.
@@ -142,7 +82,7 @@ product_mma(const Left &left, const Matrix<typename Shape::T, Aligned> (&weights
   const int warp_row = warp() / Shape::kWarpsN * Shape::kWarpM;
   const int warp_column = warp() % Shape::kWarpsN * Shape::kWarpN;
   const int steps = (depth + Shape::kK - 1) / Shape::kK;
-  LeftLoader<Shape, Left> loader{left};
+  TileLoader<Shape::kThreads, typename Shape::T, Shape::kM, Shape::kK, Left> loader{left};
   auto begin = [&](int step) {
     if (step < steps) {
       int slot = step % Shape::kStages, k0 = step * Shape::kK;

@@ -28,7 +28,7 @@ protected:
     ASSERT_TRUE(result.ok()) << Message(result.status());
     EXPECT_EQ(result->cubin.substr(1, 3), "ELF");
     const std::string all = text;
-    const std::regex declaration(R"((?:^|\n)(?:ASHLAR_SHARED|PRODUCT)\((\w+),)");
+    const std::regex declaration(R"((?:^|\n)(?:ASHLAR_SHARED|PRODUCT|ATTENTION)\((\w+),)");
     for (std::sregex_iterator match(all.begin(), all.end(), declaration), end; match != end;
          ++match)
       EXPECT_NE(result->cubin.find((*match)[1].str() + "_shared"), std::string::npos)

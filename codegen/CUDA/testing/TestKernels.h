@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernel texts as the code generator writes them: each is run on the emulator by one test and
-// compiled by NVRTC in another. The host's parameter blocks mirror those of the kernels.
+// The skeletons in the shapes that the generator chooses, with little around them, for NVRTC: the
+// execute tests run them on the emulator.
 
 #ifndef ASHLAR_CODEGEN_CUDA_TESTING_TESTKERNELS_H
 #define ASHLAR_CODEGEN_CUDA_TESTING_TESTKERNELS_H
 
-#include <cstdint>
-
 namespace ashlar {
-
-struct AttentionBlock {
-  const void *q, *k, *v;
-  void *y;
-  int32_t queries, keys, heads, key_heads;
-  float scale;
-};
 
 inline constexpr char kProductKernels[] = R"(
 #include "product_mma.cuh"
@@ -75,23 +66,33 @@ PRODUCT(gated, bf16, 128, 2, 4, 4)
 )";
 
 inline constexpr char kAttentionKernels[] = R"(
-#include "attention.cuh"
+#include "attention_mma.cuh"
 using namespace ashlar;
-using Causal = AttentionShape<bf16, 64, 4, 64, true>;
-ASHLAR_SHARED(attention_causal, Causal::Shared);
-ASHLAR_KERNEL_RESIDENT(attention_causal, Causal::kThreads, 1, AttentionParameters<bf16>, p) {
-  attention<Causal>(p);
-}
-using Full = AttentionShape<f16, 32, 2, 32, false>;
-ASHLAR_SHARED(attention_full, Full::Shared);
-ASHLAR_KERNEL_RESIDENT(attention_full, Full::kThreads, 1, AttentionParameters<f16>, p) {
-  attention<Full>(p);
-}
-using Wide = AttentionShape<bf16, 128, 4, 64, true>;
-ASHLAR_SHARED(attention_causal_128, Wide::Shared);
-ASHLAR_KERNEL_RESIDENT(attention_causal_128, Wide::kThreads, 1, AttentionParameters<bf16>, p) {
-  attention<Wide>(p);
-}
+template <typename T>
+struct Operands {
+  const float *q;
+  const T *k, *v;
+  T *y;
+  int32 rows, keys;
+};
+#define ATTENTION(name, T, ...)                                                                    \
+  using Shape_##name = MmaAttentionShape<T, __VA_ARGS__>;                                          \
+  ASHLAR_SHARED(name, Shape_##name::Shared);                                                       \
+  ASHLAR_KERNEL_RESIDENT(name, Shape_##name::kThreads, 1, Operands<T>, p) {                        \
+    constexpr int kWidth = Shape_##name::kWidth;                                                   \
+    attention_mma<Shape_##name>(                                                                   \
+        {p.rows, 0, p.keys}, static_cast<int32>(block_x()) * Shape_##name::kRows, 0.1f,            \
+        [&](int32 row, int32 column) { return p.q[row * kWidth + column]; },                       \
+        Matrix<T, true>{p.k, kWidth}, Matrix<T, true>{p.v, kWidth}, [](int32) { return true; },    \
+        [](int32 row, int32 key) { return key <= row; },                                           \
+        [&](int32 row, int32 column, float value) {                                                \
+          p.y[row * kWidth + column] = round_to<T>(value);                                         \
+        },                                                                                         \
+        [](int32, float) {});                                                                      \
+  }
+ATTENTION(narrow, f16, 4, 64, 40, 40)
+ATTENTION(middle, bf16, 8, 64, 64, 64)
+ATTENTION(wide, bf16, 8, 64, 128, 128)
 )";
 
 } // namespace ashlar

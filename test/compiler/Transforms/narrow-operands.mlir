@@ -74,3 +74,35 @@ func.func @nothing_rounds(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"})
   }
   return %y : !x
 }
+
+!m = tensor<?x?x24xf32, #graph.dims<[batch, seq, _]>>
+!i = tensor<?x?x8xf32, #graph.dims<[batch, seq, _]>>
+!h = tensor<?x?x2x4xf32, #graph.dims<[batch, seq, _, _]>>
+graph.dim @batch from 1 to 4
+graph.state parameter model @merged init normal stddev 1.0 : tensor<24x8xbf16>
+
+// What a product of bf16 weights makes for attention is stored as bf16.
+// CHECK-LABEL: func @attention
+func.func @attention(%x: !i {graph.name = "x"}) -> (!h {graph.name = "y"})
+    attributes {graph.entry} {
+  %w = graph.read @merged : tensor<24x8xbf16>
+  // CHECK: %[[M:.*]] = graph.fused "merged"
+  // CHECK: graph.cast {{.*}} to tensor<?x?x24xbf16
+  %m = graph.fused "merged" (%a = %x : !i, %b = %w : tensor<24x8xbf16>) -> !m {
+    %0 = graph.matmul %a, %b transpose_b : !i, tensor<24x8xbf16>
+    graph.yield %0 : !m
+  }
+  // CHECK: graph.fused "attention" (%{{.*}} = %[[M]] : tensor<?x?x24xbf16
+  // CHECK: graph.reshape {{.*}} to tensor<?x?x2x4xbf16
+  // CHECK: %[[Q:.*]] = graph.cast {{.*}} to tensor<?x?x2x4xf32
+  // CHECK: graph.attention %[[Q]],
+  %y = graph.fused "attention" (%a = %m : !m) -> !h {
+    %0 = graph.slice %a axis 2 from 0 size 8 : !m
+    %1 = graph.reshape %0 : !i to !h
+    %2 = graph.slice %a axis 2 from 8 size 8 : !m
+    %3 = graph.reshape %2 : !i to !h
+    %o, %l = graph.attention %1, %3, %3 scale 0.5 causal : !h, !h, !h
+    graph.yield %o : !h
+  }
+  return %y : !h
+}
