@@ -133,6 +133,9 @@ typedef struct ashlar_program_options {
   ashlar_log_function log;           /* or NULL */
   void* log_context;
   const char* device; /* "cpu" (or NULL), "cuda", "cuda-emulator" */
+  /* What is demanded of the file, whose machine code runs in this process; NULL: nothing. */
+  const char* sha256;     /* its hash, 64 hexadecimal digits */
+  const char* public_key; /* minisign's, of who signed it; the signature is PATH.minisig */
 } ashlar_program_options;
 
 ASHLAR_API ashlar_error* ashlar_program_load(const char* path,

@@ -38,6 +38,11 @@ std::string ScratchFolder::Write(const std::string &name, std::string_view bytes
   return path;
 }
 
+std::string ReadWhole(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 std::vector<std::string> ReadTree(const std::string &folder, std::string_view suffix) {
   const std::filesystem::path root = std::filesystem::path(ASHLAR_SOURCE_DIR) / folder;
   std::vector<std::string> paths;
@@ -50,10 +55,8 @@ std::vector<std::string> ReadTree(const std::string &folder, std::string_view su
     }
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> contents;
-  for (const std::string &path : paths) {
-    std::ifstream file(path, std::ios::binary);
-    contents.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-  }
+  for (const std::string &path : paths)
+    contents.push_back(ReadWhole(path));
   return contents;
 }
 

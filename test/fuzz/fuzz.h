@@ -36,6 +36,9 @@ private:
   std::string path_;
 };
 
+// The contents of a file.
+std::string ReadWhole(const std::string &path);
+
 // The contents of all files below a folder of the checkout whose names end so, in the order of
 // their paths.
 std::vector<std::string> ReadTree(const std::string &folder, std::string_view suffix);

@@ -76,6 +76,20 @@ class CApiTest : public testing::SessionTestBase {
   std::vector<int64_t> shape_ = {1, 2, kTinyK};
 };
 
+TEST_F(CApiTest, RefusesWhatIsNotTrusted) {
+  ashlar_program_options options = ASHLAR_INIT(ashlar_program_options);
+  const std::string zeros(64, '0');
+  options.sha256 = zeros.c_str();
+  ashlar_program* program = nullptr;
+  EXPECT_THAT(Take(ashlar_program_load(path_.c_str(), &options, &program)),
+              HasSubstr("E0205: " + path_ + ": not the artifact that is trusted"));
+  EXPECT_EQ(program, nullptr);
+  options.sha256 = nullptr;
+  options.public_key = "RW";
+  EXPECT_THAT(Take(ashlar_program_load(path_.c_str(), &options, &program)),
+              HasSubstr("not a public key of minisign"));
+}
+
 TEST_F(CApiTest, DescribesPrograms) {
   EXPECT_EQ(ashlar_api_version(), ASHLAR_API_VERSION);
   EXPECT_STREQ(ashlar_program_entry(program_, 1), "step");

@@ -73,6 +73,8 @@ ashlar_error* ashlar_program_load(const char* path, const ashlar_program_options
   if (given.weights_directory) bind.weights_directory = given.weights_directory;
   if (given.cache_directory) bind.cache.directory = given.cache_directory;
   if (given.device) bind.device = given.device;
+  if (given.sha256) bind.trust.sha256 = given.sha256;
+  if (given.public_key) bind.trust.public_key = given.public_key;
   if (given.threads) bind.executor = given.threads->executor;
   if (given.log)
     bind.log = [log = given.log, context = given.log_context](LogLevel level,

@@ -27,6 +27,8 @@ class ProgramOptions(Struct):
         ("log", LogFunction),
         ("log_context", c_void_p),
         ("device", c_char_p),
+        ("sha256", c_char_p),
+        ("public_key", c_char_p),
     ]
 
 

@@ -98,11 +98,18 @@ class Program:
         threads: Optional[ThreadPool] = None,
         log: Optional[Callable[[int, str], None]] = None,
         device: str = "cpu",
+        sha256: Optional[str] = None,
+        public_key: Optional[str] = None,
     ) -> None:
         """`weights` is the checkpoint's directory where it is not where it was; `cache` is where packed weights are
         kept; `log(level, message)` is told what is no error (0 informs, 1 warns); `device` is what runs the kernels:
-        "cpu", "cuda" or "cuda-emulator"."""
+        "cpu", "cuda" or "cuda-emulator". `sha256` is the hash that the file must have, `public_key` minisign's key
+        that it must be signed with, in PATH.minisig: its machine code runs in this process."""
         options = c.ProgramOptions(device=device.encode())
+        if sha256 is not None:
+            options.sha256 = sha256.encode()
+        if public_key is not None:
+            options.public_key = public_key.encode()
         if weights is not None:
             options.weights_directory = os.fsencode(weights)
         if cache is not None:
