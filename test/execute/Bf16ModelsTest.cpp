@@ -20,32 +20,51 @@ using interpreter::NamedArray;
 /// between lies what a sum does that is so near the middle of two bf16 numbers that it goes the
 /// other way.
 constexpr double kTolerance = 1e-4;
-/// On the device attention rounds its operands and the weights of its softmax, too, which makes
-/// later roundings go the other way: as far off as without any of them. AttentionCoresTest and
-/// TensorCoresTest look closely.
-constexpr double kDeviceTolerance = 0x1p-6;
+/// Where keys are shared by several heads the device's attention multiplies on the tensor cores and
+/// rounds the weights of its softmax, too, which no cast writes out: 2^-9 of each, and later
+/// roundings that go the other way (0.8 % are seen).
+constexpr double kRoundedSoftmax = 0x1p-6;
 
 class Bf16Model : public Golden {
 protected:
   Bf16Model() { weights = WeightType::BF16; }
 
   /// The module with the left operand of every product of bf16 weights rounded.
-  OwningOpRef<ModuleOp> writeOutRounding() {
+  /// With `ofAttention` the queries, keys and values, too, as on the device: in memory, before they
+  /// are rotated, and as attention's operands.
+  OwningOpRef<ModuleOp> writeOutRounding(bool ofAttention) {
     OwningOpRef<ModuleOp> rounded = module->clone();
     int64_t count = 0;
     rounded->walk([&](graph::MatmulOp product) {
       auto weight = cast<RankedTensorType>(product.getB().getType());
-      auto type = cast<RankedTensorType>(product.getA().getType());
       if (!weight.getElementType().isBF16())
         return;
-      OpBuilder b(product);
-      auto narrow = RankedTensorType::get(type.getShape(), b.getBF16Type(), type.getEncoding());
-      Value cast = graph::CastOp::create(b, product.getLoc(), narrow, product.getA());
-      product.getAMutable().assign(graph::CastOp::create(b, product.getLoc(), type, cast));
+      roundOperand(product.getAMutable());
       ++count;
     });
     EXPECT_GT(count, 4);
+    if (!ofAttention)
+      return rounded;
+    rounded->walk([&](graph::RopeOp rope) { roundOperand(rope->getOpOperand(0)); });
+    rounded->walk([&](graph::AttentionOp attention) {
+      for (OpOperand *operand : {&attention.getQueriesMutable(), &attention.getKeysMutable(),
+                                 &attention.getValuesMutable()})
+        roundOperand(*operand);
+    });
     return rounded;
+  }
+
+  /// Queries that come from a norm stay f32, as in qwen3, and with them attention.
+  static bool roundsAttention() { return GetParam() != "qwen3"; }
+  static bool roundsSoftmax() { return GetParam() == "llama" || GetParam() == "mistral-window"; }
+
+  static void roundOperand(OpOperand &operand) {
+    OpBuilder b(operand.getOwner());
+    Location loc = operand.getOwner()->getLoc();
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    auto narrow = RankedTensorType::get(type.getShape(), b.getBF16Type(), type.getEncoding());
+    Value cast = graph::CastOp::create(b, loc, narrow, operand.get());
+    operand.assign(graph::CastOp::create(b, loc, type, cast));
   }
 };
 
@@ -55,13 +74,13 @@ TEST_P(Bf16Model, AgreesWithInterpreterThatRounds) {
     GTEST_SKIP() << "this machine has no AVX-512 to emulate bf16 instructions with";
   auto checkpoint = Checkpoint::Open(directory);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-  OwningOpRef<ModuleOp> rounded = writeOutRounding();
   interpreter::StateStore states(interpreter::loadFromCheckpoint(*checkpoint));
   std::vector<NamedArray> inputs = loadInputs();
-  auto expected =
-      interpreter::evaluate(rounded->lookupSymbol<func::FuncOp>("forward"), inputs, states, {});
-  ASSERT_TRUE(succeeded(expected));
   for (const Backend &backend : backends) {
+    OwningOpRef<ModuleOp> rounded = writeOutRounding(backend.isEmulated() && roundsAttention());
+    auto expected =
+        interpreter::evaluate(rounded->lookupSymbol<func::FuncOp>("forward"), inputs, states, {});
+    ASSERT_TRUE(succeeded(expected));
     auto compiled = CompiledModule::create(*module, backend, {directory});
     ASSERT_TRUE(compiled);
     auto found = compiled->run("forward", inputs);
@@ -69,7 +88,8 @@ TEST_P(Bf16Model, AgreesWithInterpreterThatRounds) {
     ASSERT_EQ(found->size(), expected->size());
     for (size_t i = 0; i < expected->size(); ++i) {
       EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array,
-                                     backend.isEmulated() ? kDeviceTolerance : kTolerance),
+                                     backend.isEmulated() && roundsSoftmax() ? kRoundedSoftmax
+                                                                             : kTolerance),
                 "")
           << backend.name;
     }
