@@ -4,6 +4,7 @@
 
 #include "codegen/CUDA/KernelCompiler.h"
 #include "codegen/CUDA/Kernels.h"
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "runtime/base/status.h"
 #include "runtime/device/emulator/emulator_abi.h"
 
@@ -119,7 +120,7 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   for (size_t c = 0; c < compilers.size(); ++c) {
     for (size_t i = 0; i < count; ++i)
       if (!statuses[c][i].ok())
-        return func::FuncOp(kernels[i]).emitError()
+        return emitError(func::FuncOp(kernels[i]).getLoc(), CodeOf(statuses[c][i]))
                << texts[c][i].symbol << " for " << compilers[c]->getArch() << ": "
                << std::string(Message(statuses[c][i])) << "\nin\n"
                << texts[c][i].text;

@@ -3,6 +3,7 @@
 #include "codegen/CUDA/EmulatorCompiler.h"
 
 #include "codegen/CUDA/KernelSources.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 
 #include <fcntl.h>
@@ -162,8 +163,9 @@ absl::StatusOr<std::string> compileForEmulator(std::string_view kernelText, Emul
   if (status == -1)
     return FailedPrecondition("could not run ", compiler);
   if (status != 0)
-    return InvalidArgument("kernel text does not compile for the emulator:\n",
-                           readFile(folder.file("log")));
+    return WithCode(ErrorCode::kNoCode,
+                    InvalidArgument("kernel text does not compile for the emulator:\n",
+                                    readFile(folder.file("log"))));
   return readFile(folder.file("kernel"));
 }
 

@@ -3,6 +3,7 @@
 #include "codegen/CUDA/Kernels.h"
 
 #include "codegen/CUDA/Arithmetic.h"
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "dialects/Graph/GraphPaths.h"
 #include "dialects/Program/Program.h"
 #include "llvm/ADT/StringExtras.h"
@@ -283,7 +284,7 @@ static LogicalResult checkGrid(KernelFrame &frame) {
     int64_t count = frame.getBound(Monomial{extent.scale, extent.names});
     int64_t blocks = count / extent.divisor + (count % extent.divisor != 0);
     if (blocks > kMost[d])
-      return frame.kernel.emitError()
+      return emitError(frame.kernel.getLoc(), ErrorCode::kBadBounds)
              << "kernel '" << frame.kernel.getSymName() << "' needs " << blocks
              << " blocks in dimension " << d << " of its grid at the bounds of its dimensions; a "
              << "device takes " << kMost[d] << ": compile the model with smaller bounds";

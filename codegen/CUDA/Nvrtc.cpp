@@ -3,6 +3,7 @@
 #include "codegen/CUDA/Nvrtc.h"
 
 #include "codegen/CUDA/KernelSources.h"
+#include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 
 #include <dlfcn.h>
@@ -105,8 +106,8 @@ absl::StatusOr<Nvrtc::Result> Nvrtc::compile(std::string_view kernelText,
   std::string message = error ? functions_->getErrorString(error) : "";
   functions_->destroyProgram(&program);
   if (error)
-    return InvalidArgument("kernel text does not compile for ", arch, ": ", message, "\n",
-                           result.log);
+    return WithCode(ErrorCode::kNoCode, InvalidArgument("kernel text does not compile for ", arch,
+                                                        ": ", message, "\n", result.log));
   return result;
 }
 

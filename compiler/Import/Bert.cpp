@@ -63,9 +63,10 @@ void rejectVariants(Encoder &e, Config &c) {
   c.requireBool("is_decoder", false);
   c.requireBool("add_cross_attention", false);
   if (c.getString("position_embedding_type", "absolute") != "absolute")
-    c.error("position_embedding_type") << "is not 'absolute', which is the only one supported";
+    c.unsupported("position_embedding_type")
+        << "is not 'absolute', which is the only one supported";
   if (std::optional<int64_t> pruned = c.getCount("pruned_heads"); pruned && *pruned > 0)
-    c.error("pruned_heads") << "is not empty: pruned heads are not supported";
+    c.unsupported("pruned_heads") << "is not empty: pruned heads are not supported";
   if (e.kind ==
       Kind::DistilBert) // the table is in the checkpoint either way; the others are training's
     c.ignore({"tie_weights_", "sinusoidal_pos_embds"});

@@ -2,6 +2,7 @@
 
 #include "compiler/Import/Config.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "llvm/Support/MemoryBuffer.h"
 
 #include <cmath>
@@ -166,6 +167,12 @@ InFlightDiagnostic Config::error(StringRef field) {
   return emitError(getLoc(field)) << "config field '" << prefix << field << "' ";
 }
 
+InFlightDiagnostic Config::unsupported(StringRef field) {
+  InFlightDiagnostic diagnostic = error(field);
+  setCode(diagnostic, ErrorCode::kUnsupportedModel);
+  return diagnostic;
+}
+
 int64_t Config::getInt(StringRef field, std::optional<int64_t> otherwise, int64_t minimum,
                        int64_t maximum) {
   const llvm::json::Value *value = take(field);
@@ -269,8 +276,8 @@ std::optional<Config> Config::getObject(StringRef field) {
 
 void Config::requireBool(StringRef field, bool value) {
   if (getBool(field, value) != value)
-    error(field) << "is " << (value ? "false" : "true")
-                 << ", which changes the result and is not supported";
+    unsupported(field) << "is " << (value ? "false" : "true")
+                       << ", which changes the result and is not supported";
 }
 
 void Config::ignore(ArrayRef<StringRef> fields) {
@@ -285,9 +292,10 @@ LogicalResult Config::finish() {
     bool harmless = isTop && (llvm::is_contained(kHarmless, field) || isDropout(field));
     if (known.contains(field) || harmless || value.kind() == llvm::json::Value::Null)
       continue;
-    error(field) << "= " << llvm::formatv("{0}", value).str()
-                 << " is not known for this model type and may change the result; if it does not, "
-                    "ignore it by name";
+    unsupported(field)
+        << "= " << llvm::formatv("{0}", value).str()
+        << " is not known for this model type and may change the result; if it does not, "
+           "ignore it by name";
   }
   return success(isGood());
 }

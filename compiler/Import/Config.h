@@ -53,6 +53,8 @@ public:
 
   /// A diagnostic at the field's line that marks this config as bad.
   mlir::InFlightDiagnostic error(llvm::StringRef field);
+  /// The same for a field that is right in itself, but asks for what is not supported (E1002).
+  mlir::InFlightDiagnostic unsupported(llvm::StringRef field);
   mlir::Location getLoc(llvm::StringRef field = "") const;
   mlir::MLIRContext *getContext() const { return context; }
   bool isGood() const { return !*bad; }

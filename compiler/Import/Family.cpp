@@ -2,6 +2,7 @@
 
 #include "compiler/Import/Family.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 using namespace mlir;
 
 namespace ashlar {
@@ -62,7 +63,7 @@ FailureOr<Head> ImportContext::readHead(ArrayRef<Head> supported, Head otherwise
     found =
         llvm::find_if(getHeads(), [&](const HeadName &head) { return head.name == options.head; });
     if (found == getHeads().end() || !llvm::is_contained(supported, found->head))
-      return emitError(config.getLoc())
+      return emitError(config.getLoc(), ErrorCode::kUnsupportedModel)
              << "head '" << options.head << "' is not one of this model type's: " << names;
     return found->head;
   }
@@ -70,9 +71,9 @@ FailureOr<Head> ImportContext::readHead(ArrayRef<Head> supported, Head otherwise
     return otherwise;
   found = findHead(architectures.front());
   if (!found || !llvm::is_contained(supported, found->head)) {
-    config.error("architectures") << "= '" << architectures.front()
-                                  << "' is not supported for this model type; choose "
-                                  << "a head among " << names;
+    config.unsupported("architectures")
+        << "= '" << architectures.front() << "' is not supported for this model type; choose "
+        << "a head among " << names;
     return failure();
   }
   return found->head;
@@ -97,10 +98,10 @@ FailureOr<DimBounds> ImportContext::readSeqBounds(std::optional<int64_t> positio
   DimBounds bounds = options.seq.value_or(DimBounds{1, std::min(usual, positions.value_or(usual))});
   for (const DimBounds &each : {bounds, options.batch})
     if (each.minimum < 1 || each.maximum < each.minimum)
-      return emitError(config.getLoc())
+      return emitError(config.getLoc(), ErrorCode::kBadBounds)
              << "bounds are 1 <= MIN <= MAX, found " << each.minimum << ".." << each.maximum;
   if (positions && bounds.maximum > *positions)
-    return emitError(config.getLoc())
+    return emitError(config.getLoc(), ErrorCode::kBadBounds)
            << "seq goes up to " << bounds.maximum << ", but the model has a table of " << *positions
            << " positions";
   return bounds;
@@ -110,10 +111,10 @@ FailureOr<int64_t> ImportContext::readContext(const DimBounds &seq,
                                               std::optional<int64_t> positions) {
   int64_t context = options.context.value_or(seq.maximum);
   if (context < seq.maximum)
-    return emitError(config.getLoc())
+    return emitError(config.getLoc(), ErrorCode::kBadBounds)
            << "a context of " << context << " has no room for a prompt of " << seq.maximum;
   if (positions && context > *positions)
-    return emitError(config.getLoc())
+    return emitError(config.getLoc(), ErrorCode::kBadBounds)
            << "a context of " << context << " is beyond the model's table of " << *positions
            << " positions";
   return context;

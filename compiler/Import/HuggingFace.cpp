@@ -4,6 +4,7 @@
 
 #include "compiler/Import/HuggingFace.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "compiler/Import/Family.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -40,8 +41,9 @@ static const Family *findFamily(Config &config, const ImportOptions &options) {
   for (const Family &family : kFamilies)
     if (family.modelType == type)
       return &family;
-  config.error("model_type") << (type.empty() ? "is missing" : "= '" + type + "' is not supported")
-                             << "; supported are " << llvm::join(getSupportedModelTypes(), ", ");
+  config.unsupported("model_type")
+      << (type.empty() ? "is missing" : "= '" + type + "' is not supported") << "; supported are "
+      << llvm::join(getSupportedModelTypes(), ", ");
   return nullptr;
 }
 
@@ -54,7 +56,7 @@ OwningOpRef<ModuleOp> importHuggingFace(MLIRContext &context, const ImportOption
   if (!family)
     return nullptr;
   if (config->has("quantization_config")) {
-    config->error("quantization_config") << "is set: quantised checkpoints are not supported";
+    config->unsupported("quantization_config") << "is set: quantised checkpoints are not supported";
     return nullptr;
   }
   config->ignore({"quantization_config"});
@@ -66,7 +68,7 @@ OwningOpRef<ModuleOp> importHuggingFace(MLIRContext &context, const ImportOption
   if (!options.randomWeights) {
     auto opened = Checkpoint::Open(options.directory);
     if (!opened.ok()) {
-      emitError(config->getLoc()) << std::string(opened.status().message());
+      emitError(config->getLoc(), opened.status());
       return nullptr;
     }
     checkpoint = *opened;

@@ -282,7 +282,7 @@ Activation readActivation(Config &config, StringRef field, StringRef otherwise) 
       return activation;
     names += (names.empty() ? "" : ", ") + each.str();
   }
-  config.error(field) << "= '" << name << "' is not supported; supported are " << names;
+  config.unsupported(field) << "= '" << name << "' is not supported; supported are " << names;
   return {};
 }
 

@@ -135,10 +135,10 @@ Rope Rope::read(Config &config, int64_t width, int64_t maxPositions) {
   config.requireBool("rope_interleaved", false);
   Rope rope;
   if (width % 2 != 0)
-    config.error("head_dim") << "= " << width
-                             << " is odd: rotary embeddings pair a head's elements";
+    config.unsupported("head_dim")
+        << "= " << width << " is odd: rotary embeddings pair a head's elements";
   if (partial != 1.0)
-    config.error("partial_rotary_factor")
+    config.unsupported("partial_rotary_factor")
         << "= " << partial << " is not supported for this model type; only 1 is";
   if (reader.theta <= 1.0)
     config.error("rope_theta") << "= " << reader.theta << " is not above 1";
@@ -161,7 +161,7 @@ Rope Rope::read(Config &config, int64_t width, int64_t maxPositions) {
   } else if (type == "yarn") {
     rope.scale = reader.scaleYarn(rope.frequencies);
   } else if (type != "default") {
-    config.error(reader.field)
+    config.unsupported(reader.field)
         << "asks for '" << type
         << "', which is not supported; supported are default, linear, dynamic, llama3, yarn";
   }

@@ -2,6 +2,7 @@
 
 #include "compiler/Import/Weights.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InterleavedRange.h"
@@ -66,14 +67,17 @@ void ImportedWeights::check(const TensorInfo *tensor, const std::string &name,
   if (++errors > kMostErrors)
     return;
   if (!tensor)
-    emitError(loc) << "tensor '" << name << "' of shape " << shapeText(shape) << " is missing: "
-                   << std::string(checkpoint->MissingTensorError(name).message());
+    emitError(loc, ErrorCode::kTensorMissing)
+        << "tensor '" << name << "' of shape " << shapeText(shape)
+        << " is missing: " << std::string(checkpoint->MissingTensorError(name).message());
   else if (!IsFloat(tensor->dtype))
-    emitError(loc) << "tensor '" << tensor->name << "' holds "
-                   << std::string(DTypeName(tensor->dtype)) << ", expected F32, F16, BF16 or F64";
+    emitError(loc, ErrorCode::kTensorMismatch)
+        << "tensor '" << tensor->name << "' holds " << std::string(DTypeName(tensor->dtype))
+        << ", expected F32, F16, BF16 or F64";
   else
-    emitError(loc) << "tensor '" << tensor->name << "' has shape " << shapeText(tensor->shape)
-                   << ", expected " << shapeText(shape);
+    emitError(loc, ErrorCode::kTensorMismatch)
+        << "tensor '" << tensor->name << "' has shape " << shapeText(tensor->shape) << ", expected "
+        << shapeText(shape);
   if (errors == kMostErrors)
     emitRemark(loc) << "further tensors are not checked";
 }

@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/LowerToProgram.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "compiler/Pipelines/ArenaPlan.h"
 #include "compiler/Pipelines/CacheUse.h"
 #include "compiler/Pipelines/Collectives.h"
@@ -81,7 +82,7 @@ LogicalResult EntryLowering::checkSizes() {
     });
     if (bytes <= kMaxBytes)
       return success();
-    return emitError(value.getLoc())
+    return emitError(value.getLoc(), ErrorCode::kBadBounds)
            << "a value of type " << value.getType() << " takes more than 2^48 bytes at its bound; "
            << "declare smaller bounds with graph.dim";
   };

@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/MemoryReport.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
 
@@ -40,7 +41,7 @@ LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) 
   int64_t total = report.getTotal(options.threads);
   if (!options.memoryLimit || total <= *options.memoryLimit)
     return success();
-  InFlightDiagnostic error = module.emitError();
+  InFlightDiagnostic error = emitError(module.getLoc(), ErrorCode::kOverMemory);
   error << "the program takes " << mebibytes(total) << ", over the limit of "
         << mebibytes(*options.memoryLimit) << ": weights "
         << mebibytes(report.weights + report.constants) << ", state " << mebibytes(report.state)

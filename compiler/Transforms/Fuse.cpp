@@ -2,6 +2,7 @@
 //
 // Turns the groups of FusionGroups.h into graph.fused regions.
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "compiler/Transforms/FusionGroups.h"
 #include "compiler/Transforms/Passes.h"
 #include "compiler/Transforms/Weights.h"
@@ -154,7 +155,7 @@ struct Fuse : impl::FusePassBase<Fuse> {
       return success();
     auto read = ReadMachineFile(machineFile);
     if (!read.ok())
-      return emitError(UnknownLoc::get(context)) << std::string(read.status().message());
+      return emitError(UnknownLoc::get(context), read.status());
     machine = *std::move(read);
     return success();
   }

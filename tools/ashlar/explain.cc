@@ -17,7 +17,7 @@ void PrintPage(const ErrorPage& page) {
 
 // runtime/errors.md.
 void PrintTable() {
-  std::cout << "# Errors\n\nEvery error of the runtime and its tools ends in a code, `[E0507]`, "
+  std::cout << "# Errors\n\nEvery error of the runtime, the driver and its compiler ends in a code, `[E0507]`, "
                "which does not change.\n`ashlar explain E0507` prints its page; this table is "
                "`ashlar explain --table`.\n\n| code | what |\n| --- | --- |\n";
   for (const ErrorPage& page : ErrorPages())

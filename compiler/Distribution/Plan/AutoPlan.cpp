@@ -2,6 +2,7 @@
 
 #include "compiler/Distribution/Plan/AutoPlan.h"
 
+#include "compiler/Diagnostics/ErrorCodes.h"
 #include "compiler/Distribution/Partition/Choice.h"
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Plan/Strategies.h"
@@ -204,7 +205,7 @@ LogicalResult reportTooLittleMemory(ModuleOp module, int64_t limit) {
     if (tensor.isState)
       states += costs.getBytes(tensor.type, Sharding(tensor.sharding.dims.size()));
   int64_t ranks = shardings.getMesh().getRankCount();
-  InFlightDiagnostic error = module.emitError()
+  InFlightDiagnostic error = emitError(module.getLoc(), ErrorCode::kOverMemory)
                              << "no plan fits into " << limit << " bytes per rank";
   error.attachNote()
       << "the states alone take " << static_cast<int64_t>(states) << " bytes, "
@@ -223,8 +224,8 @@ FailureOr<AutoPlan> planSharding(ModuleOp module, const AutoPlanOptions &options
   solverOptions.workLimit = options.workLimit;
   auto solution = solver::solve(problem, solverOptions);
   if (!solution.ok())
-    return module.emitError() << "the solver refuses the plan's problem: "
-                              << std::string(solution.status().message());
+    return emitError(module.getLoc(), ErrorCode::kInternal)
+           << "the solver refuses the plan's problem: " << std::string(solution.status().message());
   if (!solution->feasible)
     return reportTooLittleMemory(module, options.memory);
   AutoPlan plan;

@@ -16,8 +16,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/SourceMgr.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
 #include "runtime/checkpoint/safetensors.h"
@@ -26,6 +24,7 @@
 #include "runtime/memory/weight_packer.h"
 #include "runtime/program/artifact_writer.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/compiler_context.h"
 #include "tools/ashlar/compile/import_properties.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
@@ -153,11 +152,8 @@ LogicalResult printCode(const Target& target, const CompileOptions& options, Mod
 
 int compile(CompileOptions options, const Target& target) {
   Progress progress;
-  MLIRContext context;
-  context.disableMultithreading();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  context.printOpOnDiagnostic(false);  // a model is thousands of lines
+  CompilerContext compiler;
+  MLIRContext& context = compiler.context;
   if (options.emit.empty())  // an output that cannot be written is found before the work is done
     if (auto writer = AtomicFileWriter::Create(options.output); !writer.ok())
       return Fail(writer.status());
@@ -173,9 +169,11 @@ int compile(CompileOptions options, const Target& target) {
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
   if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
+  compiler.codes.enter(ErrorCode::kBadPlan);
   if (failed(distribute(*module, options))) return kFailed;
   if (options.emit == "partitioned") return module->print(llvm::outs()), kOk;
   progress("fuse");
+  compiler.codes.enter(ErrorCode::kInternal);
   PassManager manager(&context);
   addFusionPipeline(manager, options.machineFile);
   if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
@@ -187,6 +185,7 @@ int compile(CompileOptions options, const Target& target) {
   if (options.emit == "assembly" || options.emit == "cuda")
     return failed(printCode(target, options, *module)) ? kFailed : kOk;
   progress("generate code");
+  compiler.codes.enter(ErrorCode::kNoCode);
   auto images = target.compile(getKernelBodies(*module));
   if (failed(images)) return kFailed;
   progress(options.embedWeights ? "pack and write" : "write");

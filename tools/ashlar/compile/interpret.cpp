@@ -7,11 +7,10 @@
 #include "compiler/Interpreter/Interpreter.h"
 #include "compiler/Interpreter/Npy.h"
 #include "compiler/Interpreter/Parameters.h"
-#include "llvm/Support/SourceMgr.h"
-#include "mlir/IR/MLIRContext.h"
 #include "runtime/base/file.h"
 #include "runtime/program/program.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/compiler_context.h"
 #include "tools/ashlar/compile/import_properties.h"
 #include "tools/ashlar/options.h"
 
@@ -66,15 +65,13 @@ absl::Status interpret(const InterpretOptions& options) {
   auto program = Program::Load(options.artifact);
   if (!program.ok()) return program.status();
   const fb::ProgramT& metadata = (*program)->metadata();
-  MLIRContext context;
-  context.disableMultithreading();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &context);
-  context.printOpOnDiagnostic(false);
+  CompilerContext compiler;
+  MLIRContext& context = compiler.context;
   OwningOpRef<ModuleOp> module = importHuggingFace(context, getImportOptions(metadata));
   if (!module)
-    return absl::InvalidArgumentError("the model cannot be imported again from " +
-                                      metadata.weight_directory);
+    return WithCode(ErrorCode::kBadModel,
+                    absl::InvalidArgumentError("the model cannot be imported again from " +
+                                               metadata.weight_directory));
   auto function = module->lookupSymbol<func::FuncOp>(options.entry);
   if (!function) return absl::NotFoundError("the model has no entry '" + options.entry + "'");
   std::vector<interpreter::NamedArray> inputs;
@@ -86,8 +83,11 @@ absl::Status interpret(const InterpretOptions& options) {
   auto parameters = getParameters(metadata, options.weights);
   if (!parameters.ok()) return parameters.status();
   interpreter::StateStore states(*parameters);
+  compiler.codes.enter(ErrorCode::kNotEvaluated);
   auto results = interpreter::evaluate(function, inputs, states, {});
-  if (failed(results)) return absl::InvalidArgumentError("the graph could not be evaluated");
+  if (failed(results))
+    return WithCode(ErrorCode::kNotEvaluated,
+                    absl::InvalidArgumentError("the graph could not be evaluated"));
   return deliver(*results, options.outputDirectory);
 }
 

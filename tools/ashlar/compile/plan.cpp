@@ -14,13 +14,12 @@
 #include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/SourceMgr.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "runtime/base/file.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/compiler_context.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
 
@@ -61,9 +60,13 @@ LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t dev
   return manager.run(module);
 }
 
-FailureOr<Planned> plan(const PlanOptions& options, MLIRContext& context) {
+FailureOr<Planned> plan(const PlanOptions& options, CompilerContext& compiler) {
+  MLIRContext& context = compiler.context;
+  compiler.codes.enter(ErrorCode::kBadModel);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
-  if (!module || failed(annotate(*module, options.distribution, options.devices))) return failure();
+  if (!module) return failure();
+  compiler.codes.enter(ErrorCode::kBadPlan);
+  if (failed(annotate(*module, options.distribution, options.devices))) return failure();
   Planned planned;
   planned.text = distribution::writePlan(*module, options.distribution.topology);
   PassManager partition(&context);
@@ -72,6 +75,7 @@ FailureOr<Planned> plan(const PlanOptions& options, MLIRContext& context) {
   partition.addPass(createVerifyCollectivesPass());
   if (failed(partition.run(*module))) return failure();
   planned.entries = distribution::reportEntries(*module);
+  compiler.codes.enter(ErrorCode::kInternal);
   PassManager fusion(&context);
   addFusionPipeline(fusion);
   cpu::CpuTarget target({});
@@ -179,13 +183,9 @@ int PlanMain(const Arguments& args) {
   options.import.weights = *weights;
   options.import.randomWeights = true;
 
-  MLIRContext mlirContext;
-  mlirContext.disableMultithreading();
-  mlirContext.loadDialect<dist::DistDialect, program::ProgramDialect>();
-  llvm::SourceMgr sources;
-  SourceMgrDiagnosticHandler diagnostics(sources, &mlirContext);
-  mlirContext.printOpOnDiagnostic(false);
-  auto planned = plan(options, mlirContext);
+  CompilerContext compiler;
+  compiler.context.loadDialect<dist::DistDialect, program::ProgramDialect>();
+  auto planned = plan(options, compiler);
   if (failed(planned)) return kFailed;
   if (!compared.empty()) {
     PlanOptions other = options;
@@ -193,20 +193,15 @@ int PlanMain(const Arguments& args) {
     other.distribution.mesh.clear();
     other.distribution.plan = compared;
     other.distribution.isAutomatic = false;
-    auto second = plan(other, mlirContext);
+    auto second = plan(other, compiler);
     if (failed(second)) return kFailed;
     printComparison(*planned, *second);
     return kOk;
   }
   print(*planned);
   if (options.output.empty()) return kOk;
-  std::error_code failure;
-  llvm::raw_fd_ostream file(options.output, failure);
-  file << planned->text;
-  file.close();
-  if (!failure && !file.has_error()) return kOk;
-  file.clear_error();
-  return Fail(absl::InternalError("cannot write " + options.output));
+  absl::Status status = WriteFile(options.output, planned->text);
+  return status.ok() ? kOk : Fail(status);
 }
 
 }  // namespace ashlar
