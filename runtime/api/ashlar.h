@@ -18,8 +18,8 @@
  * zero, always. Elements of an array of structs lie struct_size bytes apart.
  *
  * Errors: functions that can fail return NULL, or an error that the caller releases. Its code is
- * stable (`ashlar explain E0507`), its message says what, where and what would work. Strings are
- * UTF-8; those that come from a handle live as long as it does.
+ * stable (`ashlar explain E0507`), its message says what, where and what would work; no memory
+ * is one of them (E0401). Strings are UTF-8; those that come from a handle live as long as it does.
  *
  * Threads: programs, thread pools, memory pools and cancellations are usable from any thread; a
  * session is used by one thread at a time (a second one gets E0801), different sessions by

@@ -222,16 +222,16 @@ absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs
                               std::vector<Tensor>* outputs, const RunOptions& options) {
   ASHLAR_RETURN_IF_ERROR(Agree(Prepare(plan, inputs, options)));
   dims_.swap(next_dims_);
+  interrupted_ = planned_.state > 0;  // until all of the step is done
   if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
   absl::Status status = plan.Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();
   if (communicator_ && !status.ok())
     communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
-  interrupted_ =
-      (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) && planned_.state > 0;
   ASHLAR_RETURN_IF_ERROR(status);
   ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
   if (outputs) SetOutputs(plan.entry(), outputs);
+  interrupted_ = false;
   return absl::OkStatus();
 }
 

@@ -18,12 +18,20 @@
 
 namespace ashlar {
 
-// Returns the parts printed one after the other; numbers as in C, whatever locale the application
-// has chosen for its own.
+// A stream of text in the classic locale, whatever locale the application has chosen for its own.
+// Where memory is used up it throws, in place of losing the rest of the text.
+class MessageStream : public std::ostringstream {
+ public:
+  MessageStream() {
+    imbue(std::locale::classic());
+    exceptions(std::ios::badbit);
+  }
+};
+
+// Returns the parts printed one after the other; numbers as in C.
 template <typename... Parts>
 std::string StrCat(const Parts&... parts) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
+  MessageStream out;
   (out << ... << parts);
   return out.str();
 }
@@ -31,8 +39,7 @@ std::string StrCat(const Parts&... parts) {
 // Returns the items printed with `separator` between them.
 template <typename Items>
 std::string StrJoin(const Items& items, std::string_view separator) {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
+  MessageStream out;
   bool first = true;
   for (const auto& item : items) {
     if (!first) out << separator;

@@ -2,8 +2,8 @@
 #include "runtime/checkpoint/safetensors.h"
 
 #include <algorithm>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "runtime/base/error_code.h"
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
@@ -20,7 +20,7 @@ constexpr int kMaxDepth = 16;
 // { "metadata": {anything}, "weight_map": {"name": "model-00001-of-00002.safetensors"} }
 class IndexReader : public JsonSaxReader {
  public:
-  absl::flat_hash_map<std::string, std::string> weight_map;
+  std::unordered_map<std::string, std::string> weight_map;
   bool has_weight_map() const { return seen_weight_map_; }
 
  private:

@@ -3,8 +3,8 @@
 // The header of one file: JSON events to TensorInfo, then the checks on places.
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_set.h"
 #include "runtime/base/math.h"
 #include "runtime/checkpoint/json_sax.h"
 #include "runtime/checkpoint/safetensors.h"
@@ -192,7 +192,7 @@ class HeaderReader : public JsonSaxReader {
   size_t items_ = 0;
   bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
   std::string metadata_key_;
-  absl::flat_hash_set<std::string> names_;
+  std::unordered_set<std::string> names_;
 };
 
 // The tensors, sorted by place, must tile [0, data_bytes) exactly; empty tensors lie anywhere in

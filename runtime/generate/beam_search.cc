@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
-#include "absl/container/flat_hash_set.h"
 #include "runtime/base/status.h"
 #include "runtime/generate/sampler.h"
 
@@ -25,7 +25,7 @@ absl::Status BeamSearch::Extend(int64_t parent, const float* logits, int64_t voc
     if (std::isnan(logits[i]) || logits[i] == HUGE_VALF)
       return DataLoss("the logit of token ", i, " is ", logits[i], ", no finite number");
   const double norm = LogSumExp(logits, vocabulary);
-  absl::flat_hash_set<int64_t> penalised;
+  std::unordered_set<int64_t> penalised;
   if (options_.repetition_penalty != 1) {
     penalised.insert(options_.prompt.begin(), options_.prompt.end());
     penalised.insert(beam.tokens.begin(), beam.tokens.end());
@@ -33,7 +33,7 @@ absl::Status BeamSearch::Extend(int64_t parent, const float* logits, int64_t voc
   for (int64_t token = 0; token < vocabulary; ++token) {
     const double plain = logits[token] - norm;
     if (!(plain > -HUGE_VAL)) continue;
-    const double penalty = penalised.contains(token) ? options_.repetition_penalty : 1;
+    const double penalty = penalised.count(token) ? options_.repetition_penalty : 1;
     const Extension extension = {parent, token, beam.sum + Penalise(plain, penalty),
                                  static_cast<float>(plain)};
     if (extensions_.size() == most) {  // a heap with the worst on top

@@ -77,7 +77,7 @@ absl::Status Tokenizer::FindPadding() {
 }
 
 std::optional<int64_t> Tokenizer::FindToken(std::string_view token) const {
-  auto it = added_ids_.find(absl::string_view(token.data(), token.size()));
+  auto it = added_ids_.find(token);
   if (it != added_ids_.end()) return it->second;
   return parts_.model->vocabulary().Find(token);
 }

@@ -12,10 +12,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -101,9 +104,9 @@ class Tokenizer {
   TokenizerParts parts_;
   Padding padding_;
   AddedTokens raw_tokens_, normalized_tokens_;
-  absl::flat_hash_map<int64_t, size_t> added_;             // id -> place in parts_.added_tokens
-  absl::flat_hash_map<int64_t, std::string> added_texts_;  // id -> content, normalized
-  absl::flat_hash_map<std::string, int64_t> added_ids_;    // content -> id
+  std::unordered_map<int64_t, size_t> added_;              // id -> place in parts_.added_tokens
+  std::unordered_map<int64_t, std::string> added_texts_;   // id -> content, normalized
+  std::map<std::string, int64_t, std::less<>> added_ids_;  // content -> id
 };
 
 }  // namespace ashlar

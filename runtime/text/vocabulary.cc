@@ -8,12 +8,12 @@ namespace ashlar {
 void Vocabulary::Add(std::string token, int64_t id) {
   longest_ = std::max(longest_, token.size());
   const std::string& stored = storage_.emplace_back(std::move(token));
-  ids_[absl::string_view(stored)] = id;
+  ids_[stored] = id;
   tokens_[id] = &stored;
 }
 
 std::optional<int64_t> Vocabulary::Find(std::string_view token) const {
-  auto it = ids_.find(absl::string_view(token.data(), token.size()));
+  auto it = ids_.find(token);
   if (it == ids_.end()) return std::nullopt;
   return it->second;
 }

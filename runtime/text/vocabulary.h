@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
 namespace ashlar {
@@ -32,8 +32,8 @@ class Vocabulary {
 
  private:
   std::deque<std::string> storage_;  // what the map's keys view: its strings never move
-  absl::flat_hash_map<absl::string_view, int64_t> ids_;
-  absl::flat_hash_map<int64_t, const std::string*> tokens_;
+  std::unordered_map<std::string_view, int64_t> ids_;
+  std::unordered_map<int64_t, const std::string*> tokens_;
   size_t longest_ = 0;
 };
 

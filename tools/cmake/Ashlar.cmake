@@ -1,5 +1,5 @@
 # The build's vocabulary: every folder's CMakeLists.txt says what it is through the functions below, so that
-# warnings, the choice of shared MLIR, the precompiled header and -fno-exceptions are decided once.
+# warnings, the choice of shared MLIR, the precompiled header and exceptions are decided once.
 include_guard(GLOBAL)
 
 find_package(Threads REQUIRED)
@@ -116,11 +116,12 @@ function(_ashlar_use_mlir name)
   endif()
 endfunction()
 
-# ashlar_library(ashlar_base SOURCES a.cc [DEPS ...]): a static library with no MLIR in it.
+# ashlar_library(ashlar_base SOURCES a.cc [DEPS ...]): a static library with no MLIR in it. It throws nothing itself, but
+# std::bad_alloc passes through it to where an application, or the C interface, catches it.
 function(ashlar_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS} -fno-exceptions)
+  target_compile_options(${name} PRIVATE ${ASHLAR_WARNINGS})
   target_link_libraries(${name} PUBLIC ${ARG_DEPS})
 endfunction()
 

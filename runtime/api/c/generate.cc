@@ -79,16 +79,19 @@ using namespace ashlar::c_api;
 ashlar_error* ashlar_generator_create(const ashlar_program* program,
                                       const ashlar_session_options* options,
                                       const ashlar_tokenizer* tokenizer,
-                                      ashlar_generator** generator) {
+                                      ashlar_generator** generator) try {
   ASHLAR_C_REQUIRE(program && generator, "program or generator is null");
   *generator = nullptr;
   auto session = CreateSession(*program, options);
   if (!session.ok()) return ToError(session.status());
   auto made = Generator::Create(*std::move(session), tokenizer ? tokenizer->tokenizer : nullptr);
   if (!made.ok()) return ToError(made.status());
-  *generator = new ashlar_generator;
-  (*generator)->generator = *std::move(made);
+  auto handle = std::make_unique<ashlar_generator>();
+  handle->generator = *std::move(made);
+  *generator = handle.release();
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_generator_release(ashlar_generator* generator) { delete generator; }
@@ -97,23 +100,27 @@ int64_t ashlar_generator_context(const ashlar_generator* generator) {
   return generator ? generator->generator->context() : 0;
 }
 
-ashlar_error* ashlar_generator_save(const ashlar_generator* generator, const char* path) {
+ashlar_error* ashlar_generator_save(const ashlar_generator* generator, const char* path) try {
   ASHLAR_C_REQUIRE(generator && path, "generator or path is null");
   Claim claim(generator->busy);
   ASHLAR_C_REQUIRE(claim, "generator: ", kInUse);
   return ToError(generator->generator->Save(path));
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_generator_load(ashlar_generator* generator, const char* path) {
+ashlar_error* ashlar_generator_load(ashlar_generator* generator, const char* path) try {
   ASHLAR_C_REQUIRE(generator && path, "generator or path is null");
   Claim claim(generator->busy);
   ASHLAR_C_REQUIRE(claim, "generator: ", kInUse);
   return ToError(generator->generator->Load(path));
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_generator_run(ashlar_generator* generator, const ashlar_prompt* prompts,
                                    size_t count, const ashlar_generate_options* options,
-                                   ashlar_generations** generations) {
+                                   ashlar_generations** generations) try {
   ASHLAR_C_REQUIRE(generator && generations && (prompts || count == 0),
                    "generator, prompts or generations is null");
   *generations = nullptr;
@@ -127,6 +134,8 @@ ashlar_error* ashlar_generator_run(ashlar_generator* generator, const ashlar_pro
   if (!results.ok()) return ToError(results.status());
   *generations = new ashlar_generations{*std::move(results)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 size_t ashlar_generations_count(const ashlar_generations* generations) {
@@ -136,7 +145,7 @@ size_t ashlar_generations_count(const ashlar_generations* generations) {
 void ashlar_generations_release(ashlar_generations* generations) { delete generations; }
 
 ashlar_error* ashlar_generations_get(const ashlar_generations* generations, size_t index,
-                                     ashlar_generation* generation) {
+                                     ashlar_generation* generation) try {
   ASHLAR_C_REQUIRE(index < ashlar_generations_count(generations), "index ", index, " of ",
                    ashlar_generations_count(generations), " generations");
   const Generation& result = generations->results[index];
@@ -150,4 +159,6 @@ ashlar_error* ashlar_generations_get(const ashlar_generations* generations, size
   full.score = result.score;
   full.finish = FinishReasonName(result.finish);
   return ToError(WriteStruct(full, "ashlar_generation", generation));
+} catch (...) {
+  return CaughtError();
 }

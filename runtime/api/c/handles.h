@@ -64,6 +64,10 @@ namespace ashlar::c_api {
 // Null for OK, else an error that the caller of the C function releases.
 ashlar_error* ToError(const absl::Status& status);
 
+// The error for an exception that is being handled, which no C caller may meet: E0401 for
+// std::bad_alloc, and that without taking memory.
+ashlar_error* CaughtError() noexcept;
+
 // An error of the call itself (E0801).
 template <typename... Parts>
 absl::Status BadCall(const Parts&... parts) {

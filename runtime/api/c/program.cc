@@ -64,7 +64,7 @@ using namespace ashlar;
 using namespace ashlar::c_api;
 
 ashlar_error* ashlar_program_load(const char* path, const ashlar_program_options* options,
-                                  ashlar_program** program) {
+                                  ashlar_program** program) try {
   ASHLAR_C_REQUIRE(path && program, "path or program is null");
   *program = nullptr;
   ashlar_program_options given;
@@ -86,6 +86,8 @@ ashlar_error* ashlar_program_load(const char* path, const ashlar_program_options
   auto entries = ShowEntries((*bound)->program().metadata());
   *program = new ashlar_program{*std::move(bound), std::move(entries)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_program_release(ashlar_program* program) { delete program; }
@@ -102,7 +104,7 @@ size_t ashlar_program_dimensions(const ashlar_program* program) {
 }
 
 ashlar_error* ashlar_program_dimension(const ashlar_program* program, size_t index,
-                                       ashlar_dimension* dimension) {
+                                       ashlar_dimension* dimension) try {
   ASHLAR_C_REQUIRE(program, "program is null");
   const auto& dims = program->bound->program().metadata().dims;
   ASHLAR_C_REQUIRE(index < dims.size(), "index ", index, " of ", dims.size(), " dimensions");
@@ -111,6 +113,8 @@ ashlar_error* ashlar_program_dimension(const ashlar_program* program, size_t ind
   full.minimum = dims[index]->minimum;
   full.maximum = dims[index]->maximum;
   return ToError(WriteStruct(full, "ashlar_dimension", dimension));
+} catch (...) {
+  return CaughtError();
 }
 
 size_t ashlar_program_entries(const ashlar_program* program) {
@@ -123,36 +127,44 @@ const char* ashlar_program_entry(const ashlar_program* program, size_t index) {
 }
 
 ashlar_error* ashlar_program_values(const ashlar_program* program, const char* entry,
-                                    size_t* inputs, size_t* outputs) {
+                                    size_t* inputs, size_t* outputs) try {
   auto index = FindEntry(program, entry);
   if (!index.ok()) return ToError(index.status());
   if (inputs) *inputs = program->entries[*index].inputs.size();
   if (outputs) *outputs = program->entries[*index].outputs.size();
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_program_input(const ashlar_program* program, const char* entry, size_t index,
-                                   ashlar_value* value) {
+                                   ashlar_value* value) try {
   auto found = FindEntry(program, entry);
   if (!found.ok()) return ToError(found.status());
   return ToError(WriteValue(program->bound->program().metadata().entries[*found]->inputs,
                             program->entries[*found].inputs, index, value));
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_program_output(const ashlar_program* program, const char* entry, size_t index,
-                                    ashlar_value* value) {
+                                    ashlar_value* value) try {
   auto found = FindEntry(program, entry);
   if (!found.ok()) return ToError(found.status());
   return ToError(WriteValue(program->bound->program().metadata().entries[*found]->outputs,
                             program->entries[*found].outputs, index, value));
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_program_memory(const ashlar_program* program, int32_t threads,
-                                    ashlar_memory* memory) {
+                                    ashlar_memory* memory) try {
   ASHLAR_C_REQUIRE(program, "program is null");
   ASHLAR_C_REQUIRE(threads >= 0 && threads <= ThreadPool::kMaxThreads, "threads: expected 0..",
                    ThreadPool::kMaxThreads, ", found ", threads);
   MemoryUse use = PlanMemory(program->bound->program().metadata(), ThreadPool(threads).size());
   return ToError(WriteStruct(ashlar_memory{0, use.arena, use.scratch, use.state, use.weights},
                              "ashlar_memory", memory));
+} catch (...) {
+  return CaughtError();
 }

@@ -33,12 +33,33 @@ class CallerExecutor : public Executor {
   const ashlar_executor executor_;
 };
 
+// Made before memory is short, and never released.
+ashlar_error* const kOutOfMemory =
+    new ashlar_error{static_cast<int32_t>(ErrorCode::kOutOfMemory),
+                     ErrorName(ErrorCode::kOutOfMemory), "the system gives no more memory"};
+
 }  // namespace
 
 ashlar_error* ToError(const absl::Status& status) {
   if (status.ok()) return nullptr;
   ErrorCode code = CodeOf(status);
   return new ashlar_error{static_cast<int32_t>(code), ErrorName(code), Message(status)};
+}
+
+ashlar_error* CaughtError() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return kOutOfMemory;
+    } catch (const std::exception& exception) {
+      return ToError(absl::InternalError(exception.what()));
+    } catch (...) {
+      return ToError(absl::InternalError("an exception of a type that is not known"));
+    }
+  } catch (...) {
+    return kOutOfMemory;  // not even for an error's text
+  }
 }
 
 }  // namespace ashlar::c_api
@@ -56,7 +77,9 @@ const char* ashlar_error_name(const ashlar_error* error) {
 const char* ashlar_error_message(const ashlar_error* error) {
   return error ? error->message.c_str() : "";
 }
-void ashlar_error_release(ashlar_error* error) { delete error; }
+void ashlar_error_release(ashlar_error* error) {
+  if (error != kOutOfMemory) delete error;
+}
 
 const char* ashlar_explain(int32_t code) {
   for (const ErrorPage& page : ErrorPages())
@@ -67,7 +90,7 @@ const char* ashlar_explain(int32_t code) {
 void ashlar_guard_mapped_files() { GuardMappedFiles(); }
 
 ashlar_error* ashlar_memory_pool_create(uint64_t limit, const ashlar_allocator* allocator,
-                                        ashlar_memory_pool** pool) {
+                                        ashlar_memory_pool** pool) try {
   ASHLAR_C_REQUIRE(pool, "pool is null");
   *pool = nullptr;
   ashlar_allocator given;
@@ -79,6 +102,8 @@ ashlar_error* ashlar_memory_pool_create(uint64_t limit, const ashlar_allocator* 
   options.allocator = {given.context, given.allocate, given.release};
   *pool = new ashlar_memory_pool{std::make_shared<MemoryPool>(options)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 uint64_t ashlar_memory_pool_in_use(const ashlar_memory_pool* pool) {
@@ -86,16 +111,19 @@ uint64_t ashlar_memory_pool_in_use(const ashlar_memory_pool* pool) {
 }
 void ashlar_memory_pool_release(ashlar_memory_pool* pool) { delete pool; }
 
-ashlar_error* ashlar_thread_pool_create(int32_t threads, ashlar_thread_pool** pool) {
+ashlar_error* ashlar_thread_pool_create(int32_t threads, ashlar_thread_pool** pool) try {
   ASHLAR_C_REQUIRE(pool, "pool is null");
   *pool = nullptr;
   ASHLAR_C_REQUIRE(threads >= 0 && threads <= ThreadPool::kMaxThreads, "threads: expected 0..",
                    ThreadPool::kMaxThreads, ", found ", threads);
   *pool = new ashlar_thread_pool{std::make_shared<ThreadPool>(threads)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_thread_pool_wrap(const ashlar_executor* executor, ashlar_thread_pool** pool) {
+ashlar_error* ashlar_thread_pool_wrap(const ashlar_executor* executor,
+                                      ashlar_thread_pool** pool) try {
   ASHLAR_C_REQUIRE(pool && executor, "executor or pool is null");
   *pool = nullptr;
   ashlar_executor given;
@@ -106,6 +134,8 @@ ashlar_error* ashlar_thread_pool_wrap(const ashlar_executor* executor, ashlar_th
                    given.workers);
   *pool = new ashlar_thread_pool{std::make_shared<CallerExecutor>(given)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 int32_t ashlar_thread_pool_size(const ashlar_thread_pool* pool) {
@@ -113,10 +143,13 @@ int32_t ashlar_thread_pool_size(const ashlar_thread_pool* pool) {
 }
 void ashlar_thread_pool_release(ashlar_thread_pool* pool) { delete pool; }
 
-ashlar_error* ashlar_cancellation_create(ashlar_cancellation** cancellation) {
+ashlar_error* ashlar_cancellation_create(ashlar_cancellation** cancellation) try {
   ASHLAR_C_REQUIRE(cancellation, "cancellation is null");
+  *cancellation = nullptr;
   *cancellation = new ashlar_cancellation;
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 void ashlar_cancellation_cancel(ashlar_cancellation* cancellation) {
   if (cancellation) cancellation->cancellation.Cancel();

@@ -112,30 +112,35 @@ using namespace ashlar::c_api;
 
 ashlar_error* ashlar_session_create(const ashlar_program* program,
                                     const ashlar_session_options* options,
-                                    ashlar_session** session) {
+                                    ashlar_session** session) try {
   ASHLAR_C_REQUIRE(program && session, "program or session is null");
   *session = nullptr;
   auto made = CreateSession(*program, options);
   if (!made.ok()) return ToError(made.status());
-  *session = new ashlar_session;
-  (*session)->session = *std::move(made);
-  (*session)->entries.resize(program->entries.size());
+  auto handle = std::make_unique<ashlar_session>();
+  handle->session = *std::move(made);
+  handle->entries.resize(program->entries.size());
+  *session = handle.release();
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_session_release(ashlar_session* session) { delete session; }
 
-ashlar_error* ashlar_session_memory(const ashlar_session* session, ashlar_memory* memory) {
+ashlar_error* ashlar_session_memory(const ashlar_session* session, ashlar_memory* memory) try {
   ASHLAR_C_REQUIRE(session, "session is null");
   MemoryUse use = session->session->memory();
   return ToError(WriteStruct(ashlar_memory{0, use.arena, use.scratch, use.state, use.weights},
                              "ashlar_memory", memory));
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
                                  const ashlar_tensor* inputs, size_t input_count,
                                  ashlar_tensor* outputs, size_t output_count,
-                                 const ashlar_run_options* options) {
+                                 const ashlar_run_options* options) try {
   ASHLAR_C_REQUIRE(session && entry, "session or entry is null");
   Claim claim(session->busy);
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
@@ -154,34 +159,44 @@ ashlar_error* ashlar_session_run(ashlar_session* session, const char* entry,
   run.deadline = DeadlineIn(given.timeout_us);
   ASHLAR_C_RETURN_IF_ERROR(session->session->Run(entry, views.inputs, &views.outputs, run));
   return ToError(WriteOutputs(*session->session, schema, views.outputs, outputs, output_count));
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_session_reset(ashlar_session* session) {
+ashlar_error* ashlar_session_reset(ashlar_session* session) try {
   ASHLAR_C_REQUIRE(session, "session is null");
   Claim claim(session->busy);
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   session->session->Reset();
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_session_set_counter(ashlar_session* session, const char* state,
-                                         int64_t value) {
+                                         int64_t value) try {
   ASHLAR_C_REQUIRE(session && state, "session or state is null");
   Claim claim(session->busy);
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->SetCounter(state, value));
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_session_save(ashlar_session* session, const char* path) {
+ashlar_error* ashlar_session_save(ashlar_session* session, const char* path) try {
   ASHLAR_C_REQUIRE(session && path, "session or path is null");
   Claim claim(session->busy);
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->SaveState(path));
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_session_load(ashlar_session* session, const char* path) {
+ashlar_error* ashlar_session_load(ashlar_session* session, const char* path) try {
   ASHLAR_C_REQUIRE(session && path, "session or path is null");
   Claim claim(session->busy);
   ASHLAR_C_REQUIRE(claim, "session: ", kInUse);
   return ToError(session->session->LoadState(path).status());
+} catch (...) {
+  return CaughtError();
 }

@@ -47,13 +47,15 @@ absl::Status Step(ashlar_decoder* decoder, absl::StatusOr<std::string> step, con
 using namespace ashlar;
 using namespace ashlar::c_api;
 
-ashlar_error* ashlar_tokenizer_load(const char* path, ashlar_tokenizer** tokenizer) {
+ashlar_error* ashlar_tokenizer_load(const char* path, ashlar_tokenizer** tokenizer) try {
   ASHLAR_C_REQUIRE(path && tokenizer, "path or tokenizer is null");
   *tokenizer = nullptr;
   auto loaded = Tokenizer::Load(path);
   if (!loaded.ok()) return ToError(loaded.status());
   *tokenizer = new ashlar_tokenizer{*std::move(loaded)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_tokenizer_release(ashlar_tokenizer* tokenizer) { delete tokenizer; }
@@ -66,7 +68,7 @@ int64_t ashlar_tokenizer_find(const ashlar_tokenizer* tokenizer, const char* tok
 ashlar_error* ashlar_tokenizer_encode(const ashlar_tokenizer* tokenizer, const char* const* texts,
                                       const char* const* pairs, size_t count,
                                       const ashlar_encode_options* options,
-                                      ashlar_encoding** encoding) {
+                                      ashlar_encoding** encoding) try {
   ASHLAR_C_REQUIRE(tokenizer && encoding && (texts || count == 0),
                    "tokenizer, texts or encoding is null");
   *encoding = nullptr;
@@ -83,11 +85,13 @@ ashlar_error* ashlar_tokenizer_encode(const ashlar_tokenizer* tokenizer, const c
   if (!batch.ok()) return ToError(batch.status());
   *encoding = new ashlar_encoding{*std::move(batch)};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_encoding_release(ashlar_encoding* encoding) { delete encoding; }
 
-ashlar_error* ashlar_encoding_view(const ashlar_encoding* encoding, ashlar_encoded* encoded) {
+ashlar_error* ashlar_encoding_view(const ashlar_encoding* encoding, ashlar_encoded* encoded) try {
   ASHLAR_C_REQUIRE(encoding, "encoding is null");
   const EncodedBatch& batch = encoding->batch;
   ashlar_encoded full = {};
@@ -99,11 +103,13 @@ ashlar_error* ashlar_encoding_view(const ashlar_encoding* encoding, ashlar_encod
   full.offsets = reinterpret_cast<const int64_t*>(batch.offsets.data());
   full.sequences = batch.sequences.data();
   return ToError(WriteStruct(full, "ashlar_encoded", encoded));
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_tokenizer_decode(const ashlar_tokenizer* tokenizer, const int64_t* ids,
                                       size_t count, int32_t keep_special_tokens, char** text,
-                                      size_t* size) {
+                                      size_t* size) try {
   ASHLAR_C_REQUIRE(tokenizer && text && (ids || count == 0), "tokenizer, ids or text is null");
   *text = nullptr;
   auto decoded = tokenizer->tokenizer->Decode(std::vector<int64_t>(ids, ids + count),
@@ -117,31 +123,41 @@ ashlar_error* ashlar_tokenizer_decode(const ashlar_tokenizer* tokenizer, const i
   *text = copy;
   if (size) *size = decoded->size();
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_text_release(char* text) { std::free(text); }
 
 ashlar_error* ashlar_decoder_create(const ashlar_tokenizer* tokenizer, int32_t keep_special_tokens,
-                                    ashlar_decoder** decoder) {
+                                    ashlar_decoder** decoder) try {
   ASHLAR_C_REQUIRE(tokenizer && decoder, "tokenizer or decoder is null");
+  *decoder = nullptr;
   *decoder =
       new ashlar_decoder{tokenizer->tokenizer,
                          IncrementalDecoder(*tokenizer->tokenizer, keep_special_tokens == 0), ""};
   return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 ashlar_error* ashlar_decoder_push(ashlar_decoder* decoder, int64_t id, const char** text,
-                                  size_t* size) {
+                                  size_t* size) try {
   ASHLAR_C_REQUIRE(decoder && text, "decoder or text is null");
   ASHLAR_C_REQUIRE(!decoder->finished, "the decoder is finished; make another for another text");
   return ToError(Step(decoder, decoder->decoder.Push(id), text, size));
+} catch (...) {
+  return CaughtError();
 }
 
-ashlar_error* ashlar_decoder_finish(ashlar_decoder* decoder, const char** text, size_t* size) {
+ashlar_error* ashlar_decoder_finish(ashlar_decoder* decoder, const char** text, size_t* size) try {
   ASHLAR_C_REQUIRE(decoder && text, "decoder or text is null");
   ASHLAR_C_REQUIRE(!decoder->finished, "the decoder is finished already");
+  ASHLAR_C_RETURN_IF_ERROR(Step(decoder, decoder->decoder.Finish(), text, size));
   decoder->finished = true;
-  return ToError(Step(decoder, decoder->decoder.Finish(), text, size));
+  return nullptr;
+} catch (...) {
+  return CaughtError();
 }
 
 void ashlar_decoder_release(ashlar_decoder* decoder) { delete decoder; }

@@ -13,11 +13,18 @@
 namespace ashlar {
 namespace {
 
+// A file of the system's; where memory is used up, reading throws in place of finding nothing.
+std::ifstream OpenSystemFile(const std::string& path) {
+  std::ifstream file(path);
+  file.exceptions(std::ios::badbit);
+  return file;
+}
+
 // The list of hyper-threads that share the CPU's core names the core; empty when the system does
 // not say.
 std::string CoreOf(int cpu) {
-  std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
-                     "/topology/core_cpus_list");
+  std::ifstream file = OpenSystemFile("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                                      "/topology/core_cpus_list");
   std::string list;
   std::getline(file, list);
   return list.empty() ? "cpu" + std::to_string(cpu) : list;
@@ -25,7 +32,7 @@ std::string CoreOf(int cpu) {
 
 // CPUs' worth of time that cgroup v2 allows; a large number when there is no limit.
 int CgroupQuota() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::ifstream file = OpenSystemFile("/sys/fs/cgroup/cpu.max");
   double quota, period;
   if (!(file >> quota >> period) || quota <= 0 || period <= 0)
     return 1 << 20;  // "max 100000" is no number
@@ -34,7 +41,7 @@ int CgroupQuota() {
 
 // Bytes that cgroup v2 allows; INT64_MAX when there is no limit.
 int64_t CgroupMemory() {
-  std::ifstream file("/sys/fs/cgroup/memory.max");
+  std::ifstream file = OpenSystemFile("/sys/fs/cgroup/memory.max");
   int64_t bytes;
   return file >> bytes && bytes > 0 ? bytes : INT64_MAX;  // "max" is no number
 }

@@ -2,6 +2,7 @@
 #include "runtime/text/files/tokenizer_config.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
@@ -121,7 +122,7 @@ std::string TokenizerConfig::Role(const std::string& role, const std::string& ot
 
 void TokenizerConfig::AppendTo(const Vocabulary& vocabulary,
                                std::vector<AddedToken>* tokens) const {
-  absl::flat_hash_map<std::string, int64_t> known;
+  std::unordered_map<std::string, int64_t> known;
   for (const AddedToken& token : *tokens)
     if (token.searched) known.emplace(token.content, token.id);
   std::vector<AddedToken> named = additional;

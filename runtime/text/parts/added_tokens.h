@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "runtime/text/json_field.h"
 
@@ -52,7 +52,7 @@ class AddedTokens {
   Node Longest(std::u32string_view text) const;
 
   std::vector<AddedToken> tokens_;
-  absl::flat_hash_map<uint64_t, uint32_t> children_;  // node << 21 | character -> node
+  std::unordered_map<uint64_t, uint32_t> children_;  // node << 21 | character -> node
   std::vector<Node> nodes_ = std::vector<Node>(1);
 };
 

@@ -28,11 +28,12 @@ absl::StatusOr<std::pair<std::string, std::string>> ReadPair(const JsonField& it
 }  // namespace
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, Options options)
-    : Model(std::move(vocabulary)), options_(std::move(options)) {
+    : Model(std::move(vocabulary)),
+      options_(std::move(options)),
+      merges_(merges.size() + merges.size() / 7 + 1) {
   if (!options_.unknown.empty()) unknown_ = this->vocabulary().Find(options_.unknown);
   for (int byte = 0; options_.byte_fallback && byte < 256; ++byte)
     bytes_[byte] = this->vocabulary().Find(ByteToken(static_cast<uint8_t>(byte)));
-  merges_.reserve(merges.size());
   for (const Merge& merge : merges)
     merges_[Pair(merge.left, merge.right)] = {merge.rank, merge.merged};
 }

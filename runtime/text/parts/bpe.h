@@ -62,6 +62,8 @@ class Bpe : public Model {
   Options options_;
   std::optional<int64_t> unknown_;
   std::optional<int64_t> bytes_[256];
+  // Made with room for all: where memory is used up, Abseil's tables must not have to grow (they
+  // are torn then), and this one is looked up for every pair of neighbours.
   absl::flat_hash_map<Pair, Target> merges_;
 };
 

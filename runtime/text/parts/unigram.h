@@ -7,9 +7,9 @@
 #pragma once
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "runtime/text/parts/model.h"
 
 namespace ashlar {
@@ -50,8 +50,8 @@ class Unigram : public Model {
   Options options_;
   std::vector<double> scores_;
   double unknown_score_ = 0;
-  absl::flat_hash_map<uint64_t, uint32_t> children_;  // node * 256 + byte -> node
-  std::vector<int64_t> ends_;                         // per node the id of the piece it ends, or -1
+  std::unordered_map<uint64_t, uint32_t> children_;  // node * 256 + byte -> node
+  std::vector<int64_t> ends_;                        // per node the id of the piece it ends, or -1
 };
 
 }  // namespace ashlar
