@@ -89,7 +89,6 @@ size_t DecoderSession::ReusedTokens(const std::vector<int64_t>& prompt) const {
   return static_cast<size_t>(differs.first - prompt.begin());
 }
 
-// The counter of the first `rows` sequences; those that there are not have nothing.
 // Steps are as small as they can be, but where ranks share the sequences: there each must stay with
 // the rank that has its cache.
 size_t DecoderSession::BatchOf(size_t rows) const {
@@ -97,6 +96,7 @@ size_t DecoderSession::BatchOf(size_t rows) const {
   return std::max(rows, static_cast<size_t>(sequences_.least));
 }
 
+// The counter of the first `rows` sequences; those that there are not have nothing.
 absl::Status DecoderSession::SetLengths(size_t rows) {
   lengths_.assign(rows, 0);
   for (size_t i = 0; i < std::min(rows, tokens_.size()); ++i)
@@ -142,8 +142,28 @@ absl::Status DecoderSession::PrefillChunk(const std::vector<std::vector<int64_t>
   return absl::OkStatus();
 }
 
+absl::Status DecoderSession::CheckPrompt(size_t index, const std::vector<int64_t>& prompt) const {
+  const int64_t length = static_cast<int64_t>(prompt.size());
+  if (length == 0)
+    return InvalidArgument("prompt ", index, " has no tokens; begin with one, such as the model's ",
+                           "beginning-of-text token");
+  if (length <= context_) return absl::OkStatus();
+  return WithCode(
+      ErrorCode::kContextFull,
+      OutOfRange("prompt ", index, " has ", length, " tokens, the context is ", context_,
+                 ": shorten the prompt, or compile with --context ", length, " or more"));
+}
+
 absl::Status DecoderSession::Prefill(const std::vector<std::vector<int64_t>>& prompts,
                                      const RunOptions& run, std::vector<const float*>* logits) {
+  if (static_cast<int64_t>(prompts.size()) > max_sequences())
+    return InvalidArgument(prompts.size(), " prompts, and the program takes ", max_sequences(),
+                           " at once");
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    ASHLAR_RETURN_IF_ERROR(CheckPrompt(i, prompts[i]));
+    if (i > 0 && prompts[i].size() > prompts[i - 1].size())
+      return InvalidArgument("prompt ", i, " is longer than the one before it");
+  }
   const size_t reused = prompts.size() == 1 ? ReusedTokens(prompts[0]) : 0;
   tokens_.resize(prompts.size());
   for (auto& tokens : tokens_) tokens.resize(reused);
@@ -162,6 +182,8 @@ absl::Status DecoderSession::Prefill(const std::vector<std::vector<int64_t>>& pr
 
 absl::Status DecoderSession::Decode(const std::vector<int64_t>& tokens, const RunOptions& run,
                                     std::vector<const float*>* logits) {
+  if (tokens.size() > tokens_.size())
+    return InvalidArgument(tokens.size(), " tokens for ", tokens_.size(), " sequences");
   size_t rows = tokens.size();
   while (rows > 0 && tokens[rows - 1] < 0) --rows;
   const size_t batch = BatchOf(rows);
@@ -189,6 +211,8 @@ absl::Status DecoderSession::Decode(const std::vector<int64_t>& tokens, const Ru
 }
 
 absl::Status DecoderSession::Copy(int64_t from, int64_t to) {
+  if (from < 0 || from >= static_cast<int64_t>(tokens_.size()))
+    return OutOfRange("sequence ", from, " cannot be copied: there are ", tokens_.size());
   ASHLAR_RETURN_IF_ERROR(session_->CopySequence(from, to));
   if (static_cast<int64_t>(tokens_.size()) <= to) tokens_.resize(to + 1);
   tokens_[to] = tokens_[from];

@@ -27,15 +27,20 @@ class DecoderSession {
   int64_t context() const { return context_; }               // tokens of a sequence
   int64_t max_sequences() const { return sequences_.most; }  // of a batch
 
-  // Starts sequences with the prompts, the longest first, each of 1 to context() tokens, at most
-  // max_sequences() of them. Prompts longer than a step takes go in several. Of a single prompt,
-  // the tokens that sequence 0 has in the cache anyway are not computed again. Sets logits[i] to
-  // the logits after prompt i, which stay until the next call.
+  // Whether a prompt, which is the caller's `index`th, has 1 to context() tokens: InvalidArgument
+  // or OutOfRange where not.
+  absl::Status CheckPrompt(size_t index, const std::vector<int64_t>& prompt) const;
+
+  // Starts sequences with the prompts, the longest first, at most max_sequences() of them; an
+  // error where they are not such. Prompts longer than a step takes go in several. Of a single
+  // prompt, the tokens that sequence 0 has in the cache anyway are not computed again. Sets
+  // logits[i] to the logits after prompt i, which stay until the next call.
   absl::Status Prefill(const std::vector<std::vector<int64_t>>& prompts, const RunOptions& run,
                        std::vector<const float*>* logits);
 
   // Appends tokens[i] to sequence i, for those that there are, and sets logits[i]. A negative token
-  // is for a sequence that is done: it takes no room, and has no logits (null).
+  // is for a sequence that is done: it takes no room, and has no logits (null). InvalidArgument for
+  // more tokens than sequences.
   absl::Status Decode(const std::vector<int64_t>& tokens, const RunOptions& run,
                       std::vector<const float*>* logits);
 

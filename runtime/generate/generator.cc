@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
 #include <optional>
 
@@ -100,17 +101,8 @@ absl::Status Generator::Check(const std::vector<std::vector<int64_t>>& prompts,
     return InvalidArgument(
         "beam search takes neither a temperature, nor stop strings, nor a function to call for "
         "each token: it does not draw, and looks back");
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    const int64_t length = static_cast<int64_t>(prompts[i].size());
-    if (length == 0)
-      return InvalidArgument("prompt ", i, " has no tokens; begin with one, such as the model's ",
-                             "beginning-of-text token");
-    if (length > decoder_.context())
-      return WithCode(
-          ErrorCode::kContextFull,
-          OutOfRange("prompt ", i, " has ", length, " tokens, the context is ", decoder_.context(),
-                     ": shorten the prompt, or compile with --context ", length, " or more"));
-  }
+  for (size_t i = 0; i < prompts.size(); ++i)
+    ASHLAR_RETURN_IF_ERROR(decoder_.CheckPrompt(i, prompts[i]));
   return absl::OkStatus();
 }
 

@@ -14,12 +14,13 @@ bool Likelier(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 }
 
-// No g is larger, for u = 1 - 2^-54.
-constexpr double kLargestGumbel = 37.5;
+// No g is larger, for u = 1 - 2^-53.
+constexpr double kLargestGumbel = 37;
 
 double Gumbel(uint64_t key, int64_t token) {
+  // 52 bits and a half: with one more, the largest u would be rounded to 1, and g be infinite.
   const double u =
-      (static_cast<double>(RandomBits(key, static_cast<uint64_t>(token)) >> 11) + 0.5) * 0x1p-53;
+      (static_cast<double>(RandomBits(key, static_cast<uint64_t>(token)) >> 12) + 0.5) * 0x1p-52;
   return -std::log(-std::log(u));
 }
 
