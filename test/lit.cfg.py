@@ -47,6 +47,11 @@ if shutil.which("unshare") and subprocess.run(["unshare", "-m", "sh", "-c", moun
 if shutil.which("minisign"):
     config.available_features.add("minisign")
 
+# What cannot be said of a build with sanitizers: sizes, limits of the address space, and a library in a program without
+# them.
+if config.sanitizers:
+    config.available_features.add("sanitized")
+
 # A browser that looks at the pages that are written.
 for browser in ("chromium", "chromium-browser", "google-chrome"):
     if shutil.which(browser):

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Runs every test of a build directory and closes with one line: N passed, N failed, N skipped.
+# Runs every test of a build directory, or those of some of its suites (test, unit), and closes with one line: N passed, N
+# failed, N skipped.
+#   run_tests.sh [BUILD [SUITE...]]
 set -uo pipefail
 build=${1:-build}
+suites=("${@:2}")
+[ ${#suites[@]} -gt 0 ] || suites=(test unit)
 lit=$(command -v lit || echo /usr/lib/llvm-22/bin/lit)
 log=$build/test-report.log
-"$lit" -sv "$build/test" "$build/unit" | tee "$log"
+"$lit" -sv "${suites[@]/#/$build/}" | tee "$log"
 status=$?
 # lit closes with a count for each kind of result: "  Passed : 500 (94.70%)".
 python3 - "$log" <<'PY'
