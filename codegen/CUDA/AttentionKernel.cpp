@@ -79,6 +79,10 @@ LogicalResult AttentionWriter::chooseShape() {
   rows.scale *= group;
   constexpr int64_t kFewRows = 16, kMostWidth = 128; // what registers hold
   narrow = getNarrowSource(op.getQueries());
+  // Keys and values of f32 that no product made are not to be rounded.
+  for (Value operand : {op.getKeys(), op.getValues()})
+    if (!isa<CacheType>(operand.getType()) && getNarrowSource(operand) != narrow)
+      narrow = nullptr;
   int64_t rowBound = frame.getBound(rows);
   if (!narrow || rowBound <= kFewRows || width > kMostWidth || valueWidth > kMostWidth) {
     narrow = nullptr;

@@ -16,6 +16,8 @@ namespace {
 
 /// Rows up to which the weights' way from memory is all that counts.
 constexpr int64_t kFewRows = 8;
+/// Products of one kernel, whose sums lie in registers at once; fusion makes no more.
+constexpr size_t kMostProducts = 4;
 
 bool hasWeight(MatmulOp product) {
   auto weight = dyn_cast<BlockArgument>(product.getB());
@@ -65,6 +67,10 @@ Value getStoredLeft(MatmulOp product) {
 
 LogicalResult ProductWriter::write() {
   MatmulOp first = products.front();
+  if (products.size() > kMostProducts)
+    return first.emitOpError() << "is one of " << products.size()
+                               << " products of one kernel; the CUDA target has registers for "
+                               << kMostProducts << ": put them into several fused regions";
   leading = dimsOf(first.getC());
   columns = leading.pop_back_val();
   depth = dimsOf(first.getA()).back();
