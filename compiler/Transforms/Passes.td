@@ -62,7 +62,7 @@ def NarrowOperandsPass : Pass<"ashlar-narrow-operands", "::mlir::func::FuncOp"> 
 
     Queries, keys and values that products with 16-bit weights make are stored in that type, too, which tells attention
     to multiply on the tensor cores: here numbers are rounded that were not. Operands that come from an input, a state
-    or a constant stay as they are. Test: narrow-operands.mlir.
+    or a constant stay as they are, and so does what is multiplied by anything but a weight. Test: narrow-operands.mlir.
   }];
   let dependentDialects = ["::ashlar::graph::GraphDialect"];
 }
