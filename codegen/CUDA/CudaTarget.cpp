@@ -30,6 +30,9 @@ CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
   return target;
 }
 
+// An H100's; an A100 has 108. The same for every architecture: a program has one list of launches.
+int64_t CudaTarget::getMultiprocessors() const { return 132; }
+
 static FailureOr<KernelText> write(func::FuncOp kernel, Generation generation) {
   kernel.getContext()->loadDialect<arith::ArithDialect, math::MathDialect>();
   return writeKernel(kernel, generation);

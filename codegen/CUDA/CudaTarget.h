@@ -30,6 +30,7 @@ public:
 
   bool hasPanels() const override { return false; }
   bool roundsLeftOperands() const override { return true; }
+  int64_t getMultiprocessors() const override;
   mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
   mlir::FailureOr<std::vector<CodeImage>>
   compile(llvm::ArrayRef<mlir::func::FuncOp> kernels) const override;

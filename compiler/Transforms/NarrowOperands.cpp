@@ -79,7 +79,7 @@ Type getRoundedType(Value value, Type produced) {
 }
 
 /// Makes `value` one of 16-bit elements; its readers follow, all but views behind one cast.
-void narrow(Value value, Type element) {
+void narrow(Value value, Type element, PathTable &paths) {
   value.setType(withElement(value.getType(), element));
   CastOp widened;
   OpBuilder builder(value.getContext());
@@ -87,12 +87,14 @@ void narrow(Value value, Type element) {
   for (OpOperand &use : llvm::make_early_inc_range(value.getUses())) {
     Operation *user = use.getOwner();
     if (isa<ReshapeOp, TransposeOp, SliceOp>(user)) {
-      narrow(user->getResult(0), element);
+      narrow(user->getResult(0), element, paths);
       continue;
     }
-    if (!widened)
-      widened = CastOp::create(builder, value.getLoc(),
+    if (!widened) {
+      std::string path = paths.take((getPath(value.getLoc()) + ".widened").str());
+      widened = CastOp::create(builder, withPath(value.getLoc(), path),
                                withElement(value.getType(), builder.getF32Type()), value);
+    }
     use.set(widened);
   }
 }
@@ -172,7 +174,7 @@ struct NarrowOperands : impl::NarrowOperandsPassBase<NarrowOperands> {
       BlockArgument argument =
           cast<FusedOp>(use->getOwner()).getBlock().getArgument(use->getOperandNumber());
       use->set(replacement);
-      narrow(argument, element);
+      narrow(argument, element, paths);
     }
     return fused;
   }

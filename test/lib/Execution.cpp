@@ -130,8 +130,7 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
-  if (target.roundsLeftOperands())
-    addNarrowingPipeline(manager);
+  addTargetPipeline(manager, target);
   if (failed(manager.run(module)))
     return "fusion failed";
   if (failed(lowerToProgram(module, target, {})))

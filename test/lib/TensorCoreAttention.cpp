@@ -49,6 +49,33 @@ float multiply(const float *x, const float *y, int64_t width) {
   return sum;
 }
 
+/// One query's attention to some keys, tile by tile.
+struct OnlineRow {
+  float maximum = -INFINITY;
+  double sum = 0;
+  std::vector<double> out;
+
+  /// Adds keys [begin, end): those with a finite score.
+  void add(ArrayRef<float> scores, llvm::function_ref<const float *(size_t)> value, Type element) {
+    float raised = maximum;
+    for (float score : scores)
+      raised = std::max(raised, score);
+    if (raised == -INFINITY)
+      return;
+    const float factor = std::exp2(maximum - raised);
+    maximum = raised;
+    sum *= factor;
+    for (double &x : out)
+      x *= factor;
+    for (size_t j = 0; j < scores.size(); ++j) {
+      const float weight = std::exp2(scores[j] - maximum);
+      sum += weight;
+      for (size_t d = 0; d < out.size(); ++d)
+        out[d] += static_cast<double>(roundTo(element, weight)) * value(j)[d];
+    }
+  }
+};
+
 LogicalResult evaluate(AttentionOp op, Call &call, Type element) {
   constexpr float kLog2E = 1.44269504088896f, kLn2 = 0.69314718055995f;
   const Rows q(call[op.getQueries()], element), k(call[op.getKeys()], element),
@@ -57,6 +84,7 @@ LogicalResult evaluate(AttentionOp op, Call &call, Type element) {
   const Array *offsets = optional(op.getQueryOffsets()), *lengths = optional(op.getKeyLengths()),
               *mask = optional(op.getKeyMask());
   int64_t queries = q.shape[1], heads = q.shape[2], keys = k.shape[1], width = v.shape[3];
+  int64_t parts = op.getParts().value_or(1), partKeys = op.getPartKeys().value_or(keys);
   const float scale = static_cast<float>(op.getScale().convertToDouble()) * kLog2E;
   for (int64_t b = 0; b < q.shape[0]; ++b)
     for (int64_t i = 0; i < queries; ++i)
@@ -64,39 +92,26 @@ LogicalResult evaluate(AttentionOp op, Call &call, Type element) {
         int64_t kv = h / (heads / k.shape[2]), p = (offsets ? offsets->integers[b] : 0) + i;
         auto sees = [&](int64_t j) {
           return (!lengths || j < lengths->integers[b]) && (!op.getCausal() || j <= p) &&
-                 (!op.getWindow() || p - j < *op.getWindow()) &&
+                 (!op.getWindow() || p - j < static_cast<int64_t>(*op.getWindow())) &&
                  (!mask || mask->integers[b * keys + j] != 0);
         };
-        float maximum = -INFINITY;
-        double sum = 0;
-        std::vector<double> out(width);
-        for (int64_t tile = 0; tile < keys; tile += kKeys) {
-          const int64_t end = std::min(tile + kKeys, keys);
-          std::vector<float> scores(end - tile, -INFINITY);
-          float raised = maximum;
-          for (int64_t j = tile; j < end; ++j)
-            if (sees(j)) {
-              scores[j - tile] = multiply(q.at(b, i, h), k.at(b, j, kv), q.shape[3]) * scale;
-              raised = std::max(raised, scores[j - tile]);
-            }
-          if (raised == -INFINITY)
-            continue;
-          const float factor = std::exp2(maximum - raised);
-          maximum = raised;
-          sum *= factor;
-          for (double &x : out)
-            x *= factor;
-          for (int64_t j = tile; j < end; ++j) {
-            const float weight = std::exp2(scores[j - tile] - maximum);
-            sum += weight;
-            for (int64_t d = 0; d < width; ++d)
-              out[d] += static_cast<double>(roundTo(element, weight)) * v.at(b, j, kv)[d];
+        for (int64_t part = 0; part < parts; ++part) {
+          OnlineRow online;
+          online.out.resize(width);
+          const int64_t last = std::min((part + 1) * partKeys, keys);
+          for (int64_t tile = part * partKeys; tile < last; tile += kKeys) {
+            std::vector<float> scores(std::min(kKeys, last - tile), -INFINITY);
+            for (int64_t j = tile; j < tile + static_cast<int64_t>(scores.size()); ++j)
+              if (sees(j))
+                scores[j - tile] = multiply(q.at(b, i, h), k.at(b, j, kv), q.shape[3]) * scale;
+            online.add(scores, [&](size_t j) { return v.at(b, tile + j, kv); }, element);
           }
+          const int64_t row = ((b * queries + i) * heads + h) * parts + part;
+          for (int64_t d = 0; d < width; ++d)
+            call.result(0).floats[row * width + d] =
+                online.sum > 0 ? online.out[d] / online.sum : 0;
+          call.result(1).floats[row] = online.maximum * kLn2 + std::log(online.sum);
         }
-        const int64_t row = (b * queries + i) * heads + h;
-        for (int64_t d = 0; d < width; ++d)
-          call.result(0).floats[row * width + d] = sum > 0 ? out[d] / sum : 0;
-        call.result(1).floats[row] = maximum * kLn2 + std::log(sum);
       }
   return success();
 }

@@ -178,7 +178,7 @@ int compile(CompileOptions options, const Target& target) {
   progress("fuse");
   PassManager manager(&context);
   addFusionPipeline(manager, options.machineFile);
-  if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
+  addTargetPipeline(manager, target);
   if (failed(manager.run(*module))) return kFailed;
   if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
