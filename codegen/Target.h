@@ -95,6 +95,10 @@ public:
   /// nothing is lost where it is stored so (NarrowOperandsPass).
   virtual bool roundsLeftOperands() const { return false; }
 
+  /// Blocks of a kernel that run side by side on the largest device that code is made for, where the
+  /// target wants attention to be split so that all have work (SplitAttentionPass); 0: it does not.
+  virtual int64_t getMultiprocessors() const { return 0; }
+
   /// Describes the kernel, or emits an error at the op that the target has no code for.
   virtual mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const = 0;
 

@@ -23,6 +23,10 @@ FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp ker
   auto ops = kernel.getOps<AttentionOp>();
   shape->op = *ops.begin();
   AttentionOp op = shape->op;
+  if (op.getParts())
+    return op.emitOpError()
+           << "attends to parts of its keys, which is for devices; a CPU's threads "
+              "take whole rows";
   if (std::next(ops.begin()) != ops.end())
     return op.emitOpError() << "is fused with another attention";
   for (auto [index, value] :

@@ -69,7 +69,7 @@ FailureOr<std::unique_ptr<KernelShape>> RowsKernel::create(func::FuncOp kernel) 
   shape->outer = dims;
   SmallVector<Value> rows; // at hand for one row at a time
   for (Operation &op : kernel.getBody().front().without_terminator()) {
-    if (isa<AttentionOp, CacheAppendOp, FusedOp, ReadOp, WriteOp>(op))
+    if (isa<AttentionOp, CacheAppendOp, FusedOp, MergeAttentionOp, ReadOp, WriteOp>(op))
       return op.emitOpError() << "cannot be part of a row kernel";
     if (auto constant = dyn_cast<ConstantOp>(op); constant && !constant.getValue().isSplat())
       return op.emitOpError() << "is no single number; pass it as an argument";

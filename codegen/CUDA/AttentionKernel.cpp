@@ -4,7 +4,7 @@
 // keys, values and the mask in place. Where the queries come from 16-bit memory the tensor cores
 // multiply. The query heads that share a key head are rows of the same block: row r is query r /
 // group of head r % group. Offsets and lengths are read from memory, so that a captured step serves
-// every position.
+// every position. Parts of the keys are blocks of their own.
 
 #include "codegen/CUDA/Arithmetic.h"
 #include "codegen/CUDA/Kernels.h"
@@ -65,7 +65,7 @@ Type getNarrowSource(Value value) {
 LogicalResult AttentionWriter::chooseShape() {
   Dims q = dimsOf(op.getQueries()), out = dimsOf(op.getOutput());
   batch = q[0], queries = q[1];
-  heads = q[2].size, width = q[3].size, valueWidth = out[3].size;
+  heads = q[2].size, width = q[3].size, valueWidth = out.back().size;
   if (auto cache = dyn_cast<CacheType>(op.getKeys().getType())) {
     keyHeads = cache.getHeads();
     keyCount = std::to_string(cache.getPositions());
@@ -79,6 +79,10 @@ LogicalResult AttentionWriter::chooseShape() {
   rows.scale *= group;
   constexpr int64_t kFewRows = 16, kMostWidth = 128; // what registers hold
   narrow = getNarrowSource(op.getQueries());
+  // Keys and values of f32 that no product made are not to be rounded.
+  for (Value operand : {op.getKeys(), op.getValues()})
+    if (!isa<CacheType>(operand.getType()) && getNarrowSource(operand) != narrow)
+      narrow = nullptr;
   int64_t rowBound = frame.getBound(rows);
   if (!narrow || rowBound <= kFewRows || width > kMostWidth || valueWidth > kMostWidth) {
     narrow = nullptr;
@@ -125,13 +129,22 @@ LogicalResult AttentionWriter::chooseFmaShape(const Monomial &rows) {
 void AttentionWriter::writeRange() {
   writer.writeTo(code);
   std::string count = writer.getSize(queries);
-  code.line("const " + writer.index + " key_head = block_y(), sequence = block_z();");
+  if (op.getParts())
+    code.line("constexpr int32 kParts = " + std::to_string(*op.getParts()) +
+              ", kPartKeys = " + std::to_string(*op.getPartKeys()) +
+              ";\n"
+              "const " +
+              writer.index + " part = block_y() % kParts, key_head = block_y() / kParts;\nconst " +
+              writer.index + " sequence = block_z();");
+  else
+    code.line("const " + writer.index + " key_head = block_y(), sequence = block_z();");
   code.line("constexpr int32 kGroup = " + std::to_string(group) + "; // heads of a key head");
   Place sequence{{"sequence"}, "sequence"};
   if (op.getQueryOffsets())
     code.line("const int64 offset = " + writer.evaluate(op.getQueryOffsets(), sequence) + ";");
-  code.line("AttentionRange range = {static_cast<int32>(" + count +
-            ") * kGroup, 0, static_cast<int32>(" + keyCount + ")};");
+  // One by one: constants in braces are copied from a table, which the emulator knows nothing of.
+  code.line("AttentionRange range;\nrange.rows = static_cast<int32>(" + count +
+            ") * kGroup;\nrange.first = 0;\nrange.end = static_cast<int32>(" + keyCount + ");");
   if (op.getKeyLengths())
     code.line("range.end = minimum(range.end, static_cast<int32>(" +
               writer.evaluate(op.getKeyLengths(), sequence) + "));");
@@ -148,6 +161,9 @@ void AttentionWriter::writeRange() {
               std::to_string(*op.getWindow() - 1) +
               ";\n"
               "range.first = oldest > 0 ? oldest / Shape::kKeys * Shape::kKeys : 0;");
+  if (op.getParts())
+    code.line("range.first = maximum(range.first, static_cast<int32>(part) * kPartKeys);\n"
+              "range.end = minimum(range.end, static_cast<int32>(part + 1) * kPartKeys);");
 }
 
 void AttentionWriter::writeFunction(StringRef name, StringRef row, StringRef column,
@@ -262,6 +278,8 @@ LogicalResult AttentionWriter::writeResults() {
           Code lambda(frame.names);
           std::string row = "((sequence * " + writer.getSize(queries) + " + row / kGroup) * " +
                             std::to_string(heads) + " + key_head * kGroup + row % kGroup)";
+          if (op.getParts())
+            row = "(" + row + " * kParts + part)";
           std::string at = lambda.constant(writer.index, "at",
                                            columns > 1 || name == "finish"
                                                ? row + " * " + std::to_string(columns) + " + column"
@@ -289,7 +307,7 @@ LogicalResult AttentionWriter::write() {
   frame.sharedLayout = "Shape::Shared";
   frame.threads = "Shape::kThreads";
   frame.isResident = true;
-  frame.grid.push_back(asExtent({keyHeads, {}}));
+  frame.grid.push_back(asExtent({keyHeads * static_cast<int64_t>(op.getParts().value_or(1)), {}}));
   frame.grid.push_back(asExtent(getElementCount({batch}).terms.front()));
   writeRange();
   std::string scale = getLiteral(
@@ -320,6 +338,8 @@ LogicalResult AttentionWriter::write() {
   });
   if (failed(writeResults()))
     return failure();
+  if (op.getParts())
+    code.line("if (leave_empty_part<Shape>(range, logsumexp))\n  return;");
   code.line((narrow ? "attention_mma<Shape>(range, all_see, " : "attention_fma<Shape>(range, ") +
             scale + ", query, keys, values, " + (narrow ? "takes_part, " : "") +
             "sees, finish, logsumexp);");

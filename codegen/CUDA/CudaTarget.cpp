@@ -16,12 +16,12 @@ using namespace mlir;
 
 namespace ashlar::cuda {
 
-CudaTarget::CudaTarget(unsigned threads) : threads(threads) {}
+CudaTarget::CudaTarget(unsigned threads, bool usesTf32) : threads(threads), usesTf32(usesTf32) {}
 CudaTarget::~CudaTarget() = default;
 
 absl::StatusOr<std::unique_ptr<CudaTarget>>
-CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
-  std::unique_ptr<CudaTarget> target(new CudaTarget(threads));
+CudaTarget::create(const std::vector<std::string> &archs, unsigned threads, bool usesTf32) {
+  std::unique_ptr<CudaTarget> target(new CudaTarget(threads, usesTf32));
   for (const std::string &arch : archs) {
     auto compiler = KernelCompiler::create(arch, KernelCache::open());
     if (!compiler.ok())
@@ -31,24 +31,27 @@ CudaTarget::create(const std::vector<std::string> &archs, unsigned threads) {
   return target;
 }
 
-static FailureOr<KernelText> write(func::FuncOp kernel, Generation generation) {
+// An H100's; an A100 has 108. The same for every architecture: a program has one list of launches.
+int64_t CudaTarget::getMultiprocessors() const { return 132; }
+
+static FailureOr<KernelText> write(func::FuncOp kernel, const KernelOptions &options) {
   kernel.getContext()->loadDialect<arith::ArithDialect, math::MathDialect>();
-  return writeKernel(kernel, generation);
+  return writeKernel(kernel, options);
 }
 
 FailureOr<KernelDescription> CudaTarget::describe(func::FuncOp kernel) const {
   // Launches may differ between architectures: they come with the code.
   for (Generation generation : {Generation::Ampere, Generation::Hopper})
-    if (failed(write(kernel, generation)))
+    if (failed(write(kernel, {generation, usesTf32})))
       return failure();
   return KernelDescription();
 }
 
 static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernels,
-                                                   Generation generation) {
+                                                   const KernelOptions &options) {
   std::vector<KernelText> texts;
   for (func::FuncOp kernel : kernels) {
-    auto text = write(kernel, generation);
+    auto text = write(kernel, options);
     if (failed(text))
       return failure();
     texts.push_back(std::move(*text));
@@ -58,7 +61,7 @@ static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernel
 
 LogicalResult CudaTarget::printText(ArrayRef<func::FuncOp> kernels, const std::string &arch,
                                     llvm::raw_ostream &stream) const {
-  auto texts = writeAll(kernels, getGeneration(arch));
+  auto texts = writeAll(kernels, {getGeneration(arch), usesTf32});
   if (failed(texts))
     return failure();
   for (const KernelText &text : *texts)
@@ -98,7 +101,7 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   size_t count = kernels.size();
   std::vector<std::vector<KernelText>> texts; // of each architecture
   for (const auto &compiler : compilers) {
-    auto written = writeAll(kernels, getGeneration(compiler->getArch()));
+    auto written = writeAll(kernels, {getGeneration(compiler->getArch()), usesTf32});
     if (failed(written))
       return failure();
     texts.push_back(std::move(*written));

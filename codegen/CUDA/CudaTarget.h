@@ -23,13 +23,15 @@ class CudaTarget : public Target {
 public:
   /// `archs`: "sm_80", "sm_90a", "emulator", "emulator_90a"; `threads` compile at the same time.
   /// Fails where the compiler of one of them is missing; says what to install. With no architecture
-  /// nothing is compiled, and texts can be printed.
-  static absl::StatusOr<std::unique_ptr<CudaTarget>> create(const std::vector<std::string> &archs,
-                                                            unsigned threads);
+  /// nothing is compiled, and texts can be printed. With `usesTf32` products of f32 weights round
+  /// their operands to tf32, which the tensor cores multiply.
+  static absl::StatusOr<std::unique_ptr<CudaTarget>>
+  create(const std::vector<std::string> &archs, unsigned threads, bool usesTf32 = false);
   ~CudaTarget() override;
 
   bool hasPanels() const override { return false; }
   bool roundsLeftOperands() const override { return true; }
+  int64_t getMultiprocessors() const override;
   mlir::FailureOr<KernelDescription> describe(mlir::func::FuncOp kernel) const override;
   mlir::FailureOr<std::vector<CodeImage>>
   compile(llvm::ArrayRef<mlir::func::FuncOp> kernels) const override;
@@ -39,10 +41,11 @@ public:
                                 llvm::raw_ostream &stream) const;
 
 private:
-  explicit CudaTarget(unsigned threads);
+  CudaTarget(unsigned threads, bool usesTf32);
 
   std::vector<std::unique_ptr<KernelCompiler>> compilers;
   unsigned threads;
+  bool usesTf32;
 };
 
 } // namespace ashlar::cuda

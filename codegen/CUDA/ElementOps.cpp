@@ -185,4 +185,39 @@ std::string ElementWriter::evaluateReduce(ReduceOp op, Place &place) {
                              count + "))");
 }
 
+std::string ElementWriter::evaluateMergeAttention(MergeAttentionOp op, Value value, Place &place) {
+  bool isOutput = value == op.getOutput();
+  std::string largest = names.fresh("largest"), sum = names.fresh("sum"),
+              merged = names.fresh("merged"), part = names.fresh("j");
+  Place sums{{place.at.begin(), place.at.begin() + 3}, ""};
+  sums.at.push_back(part);
+  auto forParts = [&](llvm::function_ref<void(const std::string &)> body) {
+    std::string head = "for (int32 " + part + " = 0; " + part + " < " +
+                       getSize(dimsOf(op.getLogsumexps())[3]) + "; ++" + part + ")";
+    code().block(head, [&] { body(evaluate(op.getLogsumexps(), sums)); });
+  };
+  std::string nothing = getNeutral(ReduceKind::Max, elementOf(op.getLogsumexps()));
+  code().line("float " + largest + " = " + nothing + ", " + sum + " = 0.0f, " + merged +
+              " = 0.0f;");
+  forParts(
+      [&](const std::string &x) { code().line(largest + " = max(" + largest + ", " + x + ");"); });
+  forParts([&](const std::string &x) {
+    // Where nothing was seen there is no output to read; what is not a number was.
+    code().block("if (" + x + " != " + nothing + ")", [&] {
+      std::string weight = code().constant("float", "weight", "exp(" + x + " - " + largest + ")");
+      code().line(sum + " += " + weight + ";");
+      if (!isOutput)
+        return;
+      Place element = sums;
+      element.at.push_back(place.at.back());
+      std::string y = evaluate(op.getOutputs(), element);
+      code().line(merged + " = fma(" + weight + ", " + y + ", " + merged + ");");
+    });
+  });
+  // The largest weighs 1.
+  return code().constant("float", isOutput ? "output" : "logsumexp",
+                         isOutput ? sum + " == 0.0f ? 0.0f : " + merged + " / " + sum
+                                  : largest + " + log(" + sum + ")");
+}
+
 } // namespace ashlar::cuda

@@ -58,11 +58,11 @@ std::string modulo(const std::string &x, const std::string &y) {
 
 /// Names that kernels' texts use for themselves.
 static constexpr StringRef kOwnNames[] = {
-    "p",      "lane",    "row",      "column",   "key",       "value",     "thread",
-    "base",   "width",   "group",    "item",     "left",      "g",         "k",
-    "range",  "weights", "query",    "epilogue", "keys",      "product",   "values",
-    "sees",   "head",    "offset",   "key_head", "finish",    "logsumexp", "at",
-    "behind", "oldest",  "sequence", "all_see",  "takes_part"};
+    "p",      "lane",    "row",      "column",   "key",        "value",     "thread",
+    "base",   "width",   "group",    "item",     "left",       "g",         "k",
+    "range",  "weights", "query",    "epilogue", "keys",       "product",   "values",
+    "sees",   "head",    "offset",   "key_head", "finish",     "logsumexp", "at",
+    "behind", "oldest",  "sequence", "all_see",  "takes_part", "part"};
 
 std::string getExtentVariable(func::FuncOp kernel, StringAttr name) {
   // What C++, the device library or the kernel itself may mean something else by is replaced: a
@@ -339,6 +339,8 @@ std::string ElementWriter::evaluateOp(Operation *op, Value value, Place &place) 
     return evaluateMatmul(matmul, place);
   if (auto cumsum = dyn_cast<CumsumOp>(op))
     return evaluateCumsum(cumsum, place);
+  if (auto merge = dyn_cast<MergeAttentionOp>(op))
+    return evaluateMergeAttention(merge, value, place);
   return evaluateReduce(cast<ReduceOp>(op), place);
 }
 

@@ -92,6 +92,7 @@ private:
   std::string evaluateMatmul(graph::MatmulOp op, Place &place);
   std::string evaluateReduce(graph::ReduceOp op, Place &place);
   std::string evaluateCumsum(graph::CumsumOp op, Place &place);
+  std::string evaluateMergeAttention(graph::MergeAttentionOp op, mlir::Value value, Place &place);
   Place align(const Place &place, llvm::ArrayRef<graph::Dim> from, llvm::ArrayRef<graph::Dim> to);
 
   Code *outer = nullptr, *inner = nullptr;

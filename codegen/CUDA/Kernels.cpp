@@ -40,9 +40,8 @@ Extent asExtent(const Monomial &count, int64_t divisor) {
   return Extent{count.scale, count.names, divisor};
 }
 
-KernelFrame::KernelFrame(func::FuncOp kernel, Generation generation)
-    : generation(generation), kernel(kernel), writer(kernel, names), declarations(names),
-      body(names) {
+KernelFrame::KernelFrame(func::FuncOp kernel, const KernelOptions &options)
+    : options(options), kernel(kernel), writer(kernel, names), declarations(names), body(names) {
   // Sums of two positions still fit 32 bits.
   bool isSmall = true;
   auto check = [&](Type type) {
@@ -292,10 +291,10 @@ static LogicalResult checkGrid(KernelFrame &frame) {
   return success();
 }
 
-FailureOr<KernelText> writeKernel(func::FuncOp kernel, Generation generation) {
+FailureOr<KernelText> writeKernel(func::FuncOp kernel, const KernelOptions &options) {
   if (failed(checkOps(kernel)))
     return failure();
-  KernelFrame frame(kernel, generation);
+  KernelFrame frame(kernel, options);
   if (failed(writeBody(frame)) || failed(checkGrid(frame)))
     return failure();
   Code locals(frame.names);

@@ -39,14 +39,19 @@ struct KernelText {
 /// What the skeletons may use: those of sm_80 run everywhere, those of sm_90a on it alone.
 enum class Generation { Ampere, Hopper };
 
+struct KernelOptions {
+  Generation generation = Generation::Ampere;
+  bool usesTf32 = false; // products of f32 weights on the tensor cores, in tf32
+};
+
 /// Writes the kernel; emits an error at the op that the target has no code for.
-mlir::FailureOr<KernelText> writeKernel(mlir::func::FuncOp kernel, Generation generation);
+mlir::FailureOr<KernelText> writeKernel(mlir::func::FuncOp kernel, const KernelOptions &options);
 
 /// What a kernel's writer fills in.
 struct KernelFrame {
-  KernelFrame(mlir::func::FuncOp kernel, Generation generation);
+  KernelFrame(mlir::func::FuncOp kernel, const KernelOptions &options);
 
-  Generation generation;
+  KernelOptions options;
   mutable mlir::func::FuncOp kernel; // an op is a handle; its accessors are not const
   Names names;
   ElementWriter writer;

@@ -16,6 +16,8 @@ namespace {
 
 /// Rows up to which the weights' way from memory is all that counts.
 constexpr int64_t kFewRows = 8;
+/// Products of one kernel, whose sums lie in registers at once; fusion makes no more.
+constexpr size_t kMostProducts = 4;
 
 bool hasWeight(MatmulOp product) {
   auto weight = dyn_cast<BlockArgument>(product.getB());
@@ -65,6 +67,10 @@ Value getStoredLeft(MatmulOp product) {
 
 LogicalResult ProductWriter::write() {
   MatmulOp first = products.front();
+  if (products.size() > kMostProducts)
+    return first.emitOpError() << "is one of " << products.size()
+                               << " products of one kernel; the CUDA target has registers for "
+                               << kMostProducts << ": put them into several fused regions";
   leading = dimsOf(first.getC());
   columns = leading.pop_back_val();
   depth = dimsOf(first.getA()).back();
@@ -122,7 +128,7 @@ static std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
 }
 
 bool ProductWriter::usesWgmma() {
-  if (frame.generation != Generation::Hopper || weight == "float" ||
+  if (frame.options.generation != Generation::Hopper || weight == "float" ||
       elementOf(left) != elementOf(products.front().getB()) || frame.getBound(rows) <= 64)
     return false;
   auto matrix = getMatrix(left);
@@ -176,16 +182,17 @@ void ProductWriter::chooseSkeleton() {
     frame.grid = {asExtent(getElementCount({columns}).terms.front(), kThreads / 32)};
   } else if (isWgmma) {
     chooseWgmma();
-  } else if (weight != "float") {
+  } else if (weight != "float" || frame.options.usesTf32) {
     // Few rows are for reading the weights: many small blocks, each with much on its way.
     bool isSmall = rowBound <= 64;
     tileM = rowBound <= 32 ? 32 : isSmall ? 64 : 128;
     tileN = isSmall ? 32 : products.size() > 1 ? 64 : 128;
+    int64_t tileK = (isSmall ? 128 : 64) / getElementBytes(elementOf(products.front().getB()));
     std::string warps = rowBound <= 32 ? "2, 2" : isSmall ? "4, 2" : "2, 4";
     lanes = getLanes(frame, results, 4) == 4 ? 4 : 1;
     skeleton = "product_mma";
     shape = "MmaProductShape<" + weight + ", " + number(tileM) + ", " + number(tileN) + ", " +
-            (isSmall ? "64, " : "32, ") + warps + ", " + count() + ", 4, " + number(lanes) + ">";
+            number(tileK) + ", " + warps + ", " + count() + ", 4, " + number(lanes) + ">";
     frame.threadCount = rowBound <= 32 ? 128 : 256;
   } else {
     bool isSmall = rowBound <= 64;

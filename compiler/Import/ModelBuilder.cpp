@@ -178,7 +178,8 @@ Value ModelBuilder::attention(const Path &path, Value q, Value k, Value v, Value
                               std::optional<int64_t> window) {
   return make<AttentionOp>(path, q, k, v, offsets, lengths, mask, builder.getF64FloatAttr(scale),
                            causal ? builder.getUnitAttr() : UnitAttr(),
-                           window ? builder.getI64IntegerAttr(*window) : IntegerAttr());
+                           window ? builder.getI64IntegerAttr(*window) : IntegerAttr(),
+                           IntegerAttr(), IntegerAttr());
 }
 
 //===----------------------------------------------------------------------===//

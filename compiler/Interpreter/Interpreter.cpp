@@ -66,7 +66,8 @@ LogicalResult Evaluator::evaluate(Operation &op, Values &values) {
   if (auto fused = dyn_cast<FusedOp>(op))
     return evaluateFused(fused, std::move(operands), values);
 
-  const Evaluations::Function *function = Evaluations::all().find(op.getName());
+  const Evaluations &evaluations = options.evaluations ? *options.evaluations : Evaluations::all();
+  const Evaluations::Function *function = evaluations.find(op.getName());
   if (!function)
     return op.emitError() << "the interpreter has no evaluation of '" << op.getName() << "'";
   Call call(&op, std::move(operands), states, extents, place);

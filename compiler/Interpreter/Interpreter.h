@@ -22,10 +22,14 @@
 
 namespace ashlar::interpreter {
 
+class Evaluations;
+
 struct EvaluateOptions {
   Precision precision = Precision::F64;
   /// Extents of dimensions that no input binds.
   llvm::StringMap<int64_t> dims;
+  /// What ops are evaluated by (Evaluation.h), where it is not their definitions.
+  const Evaluations *evaluations = nullptr;
 };
 
 /// A value with the name callers use (graph.name; argN and resultN where a function has none).

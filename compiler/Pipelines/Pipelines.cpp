@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/Pipelines.h"
 
+#include "codegen/Target.h"
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
@@ -27,9 +28,15 @@ void addFusionPipeline(OpPassManager &manager, const std::string &machineFile) {
   manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 
-void addNarrowingPipeline(OpPassManager &manager) {
+void addTargetPipeline(OpPassManager &manager, const Target &target) {
+  // Behind fusion, which knows of attention as a whole; before narrowing, since what merges the
+  // parts of an attention is what the next product reads.
+  if (int64_t multiprocessors = target.getMultiprocessors())
+    manager.addNestedPass<func::FuncOp>(createSplitAttentionPass({multiprocessors}));
   // Behind fusion: only what one kernel hands to another is stored at all.
-  manager.addNestedPass<func::FuncOp>(createNarrowOperandsPass());
+  if (target.roundsLeftOperands())
+    manager.addNestedPass<func::FuncOp>(createNarrowOperandsPass());
+  manager.addNestedPass<func::FuncOp>(createVerifyPathsPass());
 }
 
 void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &options) {

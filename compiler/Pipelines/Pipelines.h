@@ -11,12 +11,14 @@
 
 namespace ashlar {
 
+class Target;
+
 /// Brings an imported graph module to fused regions; each step is explained where it is added.
 /// `machineFile`: constants for the cost model (machine_constants.h); empty: an ordinary core's.
 void addFusionPipeline(mlir::OpPassManager &manager, const std::string &machineFile = "");
 
-/// For targets that round left operands of products (Target::roundsLeftOperands); after fusion.
-void addNarrowingPipeline(mlir::OpPassManager &manager);
+/// What the target asks for (codegen/Target.h) of fused regions; after fusion.
+void addTargetPipeline(mlir::OpPassManager &manager, const Target &target);
 
 /// Where an imported module's tensors lie on a mesh of ranks, and who decides it.
 struct DistributionOptions {

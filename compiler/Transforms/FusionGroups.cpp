@@ -180,6 +180,13 @@ bool FusionGroups::joinSiblings(FusionGroup *group, Value value, MatmulOp produc
   return found;
 }
 
+/// Products of one kernel at most: the sums of all of them lie in registers at once.
+static constexpr int64_t kMostProducts = 4;
+
+static int64_t countProducts(const llvm::SetVector<Operation *> &ops) {
+  return llvm::count_if(ops, [](Operation *op) { return isa<MatmulOp>(op); });
+}
+
 /// The first reader of `frontier`, where the group may stand in its place: every other reader of
 /// what the group computes comes later. Null where there is none.
 Operation *FusionGroups::getNextConsumer(FusionGroup *group, Value frontier) const {
@@ -232,7 +239,8 @@ void FusionGroups::growConsumers(FusionGroup *group, Value frontier) {
       for (Value operand : user->getOperands()) {
         llvm::SetVector<Operation *> chain;
         if (operand != frontier &&
-            joinSiblings(group, operand, cast<MatmulOp>(group->ops.front()), chain))
+            joinSiblings(group, operand, cast<MatmulOp>(group->ops.front()), chain) &&
+            countProducts(group->ops) + countProducts(chain) <= kMostProducts)
           for (Operation *op : chain)
             add(group, op);
       }

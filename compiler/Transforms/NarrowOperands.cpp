@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "compiler/Transforms/Passes.h"
+#include "compiler/Transforms/Weights.h"
 #include "dialects/Graph/Graph.h"
 #include "dialects/Graph/GraphPaths.h"
 
@@ -22,12 +23,27 @@ RankedTensorType withElement(Type type, Type element) {
   return RankedTensorType::get(tensor.getShape(), element, tensor.getEncoding());
 }
 
+int64_t getRank(Value value) { return cast<RankedTensorType>(value.getType()).getRank(); }
+
 Type getElement(Value value) { return cast<RankedTensorType>(value.getType()).getElementType(); }
 
-/// The 16-bit type of the first product's weights in a kernel; null where it has none.
+/// The 16-bit type of the weights to which a product in a fused region rounds its left operand;
+/// null where its right operand is computed or is no weight: then it is a sum in f32.
+Type getRoundingWeight(MatmulOp product) {
+  auto argument = dyn_cast<BlockArgument>(product.getB());
+  if (!argument)
+    return nullptr;
+  Type weight = getElement(argument);
+  Value source = cast<FusedOp>(product->getParentOp()).getInputs()[argument.getArgNumber()];
+  bool isRounding = (weight.isBF16() || weight.isF16()) && getRank(argument) == 2 &&
+                    !getWeightParts(source).empty();
+  return isRounding ? weight : Type();
+}
+
+/// The type to which a kernel's first product rounds its left operand; null where none does.
 Type getProductType(FusedOp fused) {
   for (auto product : fused.getBlock().getOps<MatmulOp>())
-    if (Type weight = getElement(product.getB()); weight.isBF16() || weight.isF16())
+    if (Type weight = getRoundingWeight(product))
       return weight;
   return nullptr;
 }
@@ -49,10 +65,7 @@ Type getRoundedType(Value value, Type produced) {
   for (OpOperand &use : value.getUses()) {
     Type type;
     if (auto product = dyn_cast<MatmulOp>(use.getOwner())) {
-      Type weight = getElement(product.getB());
-      bool is16 = weight.isBF16() || weight.isF16();
-      type = use.getOperandNumber() == 0 && is16 && isa<BlockArgument>(product.getB()) ? weight
-                                                                                       : Type();
+      type = use.getOperandNumber() == 0 ? getRoundingWeight(product) : Type();
     } else if (isa<ReshapeOp, TransposeOp, SliceOp>(use.getOwner())) {
       type = getRoundedType(use.getOwner()->getResult(0), produced);
     } else if (isForAttention(use)) {
@@ -66,7 +79,7 @@ Type getRoundedType(Value value, Type produced) {
 }
 
 /// Makes `value` one of 16-bit elements; its readers follow, all but views behind one cast.
-void narrow(Value value, Type element) {
+void narrow(Value value, Type element, PathTable &paths) {
   value.setType(withElement(value.getType(), element));
   CastOp widened;
   OpBuilder builder(value.getContext());
@@ -74,12 +87,14 @@ void narrow(Value value, Type element) {
   for (OpOperand &use : llvm::make_early_inc_range(value.getUses())) {
     Operation *user = use.getOwner();
     if (isa<ReshapeOp, TransposeOp, SliceOp>(user)) {
-      narrow(user->getResult(0), element);
+      narrow(user->getResult(0), element, paths);
       continue;
     }
-    if (!widened)
-      widened = CastOp::create(builder, value.getLoc(),
+    if (!widened) {
+      std::string path = paths.take((getPath(value.getLoc()) + ".widened").str());
+      widened = CastOp::create(builder, withPath(value.getLoc(), path),
                                withElement(value.getType(), builder.getF32Type()), value);
+    }
     use.set(widened);
   }
 }
@@ -159,7 +174,7 @@ struct NarrowOperands : impl::NarrowOperandsPassBase<NarrowOperands> {
       BlockArgument argument =
           cast<FusedOp>(use->getOwner()).getBlock().getArgument(use->getOperandNumber());
       use->set(replacement);
-      narrow(argument, element);
+      narrow(argument, element, paths);
     }
     return fused;
   }

@@ -62,9 +62,34 @@ def NarrowOperandsPass : Pass<"ashlar-narrow-operands", "::mlir::func::FuncOp"> 
 
     Queries, keys and values that products with 16-bit weights make are stored in that type, too, which tells attention
     to multiply on the tensor cores: here numbers are rounded that were not. Operands that come from an input, a state
-    or a constant stay as they are. Test: narrow-operands.mlir.
+    or a constant stay as they are, and so does what is multiplied by anything but a weight. Test: narrow-operands.mlir.
   }];
   let dependentDialects = ["::ashlar::graph::GraphDialect"];
+}
+
+def SplitAttentionPass : Pass<"ashlar-split-attention", "::mlir::func::FuncOp"> {
+  let summary = "Splits the keys of attention with few queries";
+  let description = [{
+    For targets on which one block of a kernel takes a sequence and key head (Target::getMultiprocessors): a decoder's
+    step has as few as one sequence, and its key heads keep a few multiprocessors busy. The kernel attends to parts of the
+    keys, and another merges them:
+
+    ```
+    %y = fused "attention" (...) {                      %p:2 = fused "attention" (...) {
+      %o, %l = attention %q, %k, %v                 =>    yield attention %q, %k, %v parts 4 of 64
+      yield reshape %o                                  }
+    }                                                   %y = fused "merge_attention" (%p#0, %p#1) {
+                                                          %o, %l = merge_attention %p#0, %p#1
+                                                          yield reshape %o
+                                                        }
+    ```
+
+    The parts follow from bounds, so that a row's bits do not depend on what comes with it. Attention with more rows (queries
+    of the heads that share keys) than a block takes, and kernels that yield the logsumexp, stay whole. Costs: each
+    part's output in the arena, a 1/64 of the keys and values that it reads for each row. Test: split-attention.mlir.
+  }];
+  let dependentDialects = ["::ashlar::graph::GraphDialect"];
+  let options = [Option<"multiprocessors", "multiprocessors", "int64_t", "132", "blocks that run side by side">];
 }
 
 def NameValuesPass : Pass<"ashlar-name-values", "::mlir::func::FuncOp"> {

@@ -57,6 +57,21 @@ static LogicalResult checkPerSequence(std::optional<Location> loc, StringRef wha
                            toString(expected), ", found ", toString(found));
 }
 
+/// Checks that the parts are there and cover the keys; how many keys a name stands for is not
+/// known here.
+static LogicalResult checkParts(std::optional<Location> loc, std::optional<int64_t> parts,
+                                std::optional<int64_t> partKeys, Dim keys) {
+  if (!parts && !partKeys)
+    return success();
+  if (!parts || !partKeys || *parts < 1 || *partKeys < 1)
+    return emitOptionalError(loc, "'graph.attention' op takes `parts` of at least one key each");
+  if (keys.isNumber() && (keys.size + *partKeys - 1) / *partKeys != *parts)
+    return emitOptionalError(loc, "'graph.attention' op has ", *parts, " parts of ", *partKeys,
+                             " keys for ", keys.size, " keys; they take ",
+                             (keys.size + *partKeys - 1) / *partKeys);
+  return success();
+}
+
 LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<Location> loc,
                                             Adaptor adaptor, SmallVectorImpl<Type> &results) {
   Dims q = dimsOf(adaptor.getQueries());
@@ -93,11 +108,15 @@ LogicalResult AttentionOp::inferReturnTypes(MLIRContext *context, std::optional<
   if (adaptor.getWindow() && (*adaptor.getWindow() < 1 || !adaptor.getCausal()))
     return emitOptionalError(loc, "'graph.attention' op has a window of ", *adaptor.getWindow(),
                              "; a window is at least 1 and goes with `causal`");
+  if (failed(checkParts(loc, adaptor.getParts(), adaptor.getPartKeys(), k[1])))
+    return failure();
+  q.pop_back();
+  if (adaptor.getParts())
+    q.push_back(Dim::number(*adaptor.getParts()));
   Dims output = q;
-  output[3] = v[3];
+  output.push_back(v[3]);
   results.push_back(
       getTensor(output, cast<RankedTensorType>(adaptor.getQueries().getType()).getElementType()));
-  q.pop_back();
   results.push_back(getTensor(q, Float32Type::get(context)));
   return success();
 }
@@ -126,5 +145,36 @@ Polynomial AttentionOp::getTranscendentals() { return countPairs(*this); }
 Polynomial AttentionOp::getElementwiseFlops() {
   Polynomial flops = countPairs(*this);
   flops *= 4;
+  return flops;
+}
+
+LogicalResult MergeAttentionOp::inferReturnTypes(MLIRContext *, std::optional<Location> loc,
+                                                 Adaptor adaptor, SmallVectorImpl<Type> &results) {
+  Dims outputs = dimsOf(adaptor.getOutputs()), sums = dimsOf(adaptor.getLogsumexps());
+  if (outputs.size() != 5 || ArrayRef(outputs).drop_back() != ArrayRef(sums) ||
+      !outputs[3].isNumber() || outputs[3].size < 1)
+    return emitOptionalError(loc,
+                             "'graph.merge_attention' op takes outputs [batch, seq, heads, parts, "
+                             "width] and logsumexps [batch, seq, heads, parts] of a number of "
+                             "parts, found ",
+                             toString(outputs), " and ", toString(sums));
+  outputs.erase(outputs.begin() + 3);
+  sums.pop_back();
+  auto elementOf = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType();
+  };
+  results.push_back(getTensor(outputs, elementOf(adaptor.getOutputs())));
+  results.push_back(getTensor(sums, elementOf(adaptor.getLogsumexps())));
+  return success();
+}
+
+Polynomial MergeAttentionOp::getTranscendentals() {
+  return getElementCount(dimsOf(getLogsumexps()));
+}
+
+// A multiplication and an addition for each element of the parts.
+Polynomial MergeAttentionOp::getElementwiseFlops() {
+  Polynomial flops = getElementCount(dimsOf(getOutputs()));
+  flops *= 2;
   return flops;
 }

@@ -130,20 +130,41 @@ def Graph_AttentionOp : Graph_NnOp<"attention",
     when all of these hold: j < key_lengths[b] (all of them without the operand); `causal`: j <= p; `window` w:
     p - j < w; key_mask[b, j] != 0. A query with no key left gives zeros and a logsumexp of minus infinity. The softmax is
     online (Milakov and Gimelshein, 2018; Dao et al., 2022): memory does not grow with n.
+
+    `parts P of K` attends to keys [p K, (p + 1) K) apart for each p < P, which cover all of them: the results are
+    [batch, m, heads, P, value_width] and [batch, m, heads, P], and merge_attention makes the whole of them. So a few
+    queries with many keys keep a device busy (flash decoding: Dao et al., 2023).
   }];
   let arguments = (ins Graph_FloatTensor:$queries, Graph_FloatTensorOrCache:$keys, Graph_FloatTensorOrCache:$values,
                        Optional<Graph_IntTensor>:$query_offsets, Optional<Graph_IntTensor>:$key_lengths,
                        Optional<Graph_IntTensor>:$key_mask,
-                       F64Attr:$scale, UnitAttr:$causal, OptionalAttr<I64Attr>:$window);
+                       F64Attr:$scale, UnitAttr:$causal, OptionalAttr<I64Attr>:$window,
+                       OptionalAttr<I64Attr>:$parts, OptionalAttr<I64Attr>:$part_keys);
   let results = (outs Graph_FloatTensor:$output, Graph_FloatTensor:$logsumexp);
   let assemblyFormat = [{
     $queries `,` $keys `,` $values (`offsets` $query_offsets^)? (`lengths` $key_lengths^)? (`mask` $key_mask^)?
-    `scale` $scale (`causal` $causal^)? (`window` $window^)? attr-dict `:`
+    `scale` $scale (`causal` $causal^)? (`window` $window^)? (`parts` $parts^ `of` $part_keys)? attr-dict `:`
     type($queries) `,` type($keys) `,` type($values) (`offsets` type($query_offsets)^)?
     (`lengths` type($key_lengths)^)? (`mask` type($key_mask)^)?
   }];
   let extraClassDeclaration = [{
     ::ashlar::graph::Polynomial getProductFlops();
+    ::ashlar::graph::Polynomial getTranscendentals();
+  }];
+}
+
+def Graph_MergeAttentionOp : Graph_NnOp<"merge_attention"> {
+  let summary = "attention to all keys, from attention to parts of them";
+  let description = [{
+    outputs [batch, m, heads, parts, width] and logsumexps [batch, m, heads, parts], as attention gives them for disjoint
+    keys, become the output [batch, m, heads, width] and logsumexp [batch, m, heads] of attention to all of them:
+    `l = log sum_p e^(l_p)` and `y = sum_p e^(l_p - l) y_p`, in the order of the parts. Of a part that saw no key (l_p is
+    minus infinity) the output is not looked at; where none saw any, the results are zeros and minus infinity.
+  }];
+  let arguments = (ins Graph_FloatTensor:$outputs, Graph_FloatTensor:$logsumexps);
+  let results = (outs Graph_FloatTensor:$output, Graph_FloatTensor:$logsumexp);
+  let assemblyFormat = "$outputs `,` $logsumexps attr-dict `:` type($outputs) `,` type($logsumexps)";
+  let extraClassDeclaration = [{
     ::ashlar::graph::Polynomial getTranscendentals();
   }];
 }

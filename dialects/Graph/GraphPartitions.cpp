@@ -174,9 +174,9 @@ SmallVector<Value> AttentionOp::partition(PartitionContext &context) {
     if (lengths)
       lengths = shift(b, lengths, origin, /*back=*/true);
   }
-  auto local =
-      AttentionOp::create(b, context.operand(0), context.operand(1), context.operand(2), offsets,
-                          lengths, mask, getScaleAttr(), getCausalAttr(), getWindowAttr());
+  auto local = AttentionOp::create(b, context.operand(0), context.operand(1), context.operand(2),
+                                   offsets, lengths, mask, getScaleAttr(), getCausalAttr(),
+                                   getWindowAttr(), getPartsAttr(), getPartKeysAttr());
   if (!cutsKeys)
     return {local.getOutput(), local.getLogsumexp()};
   return joinKeys(context, keyFactor, local.getOutput(), local.getLogsumexp());

@@ -321,7 +321,23 @@ ShardingRule AttentionOp::getShardingRule() {
   if (getKeyMask())
     rule.operands.push_back({{batch}, {n}});
   TensorFactors perQuery = {{batch}, {m}, {group, inGroup}};
-  rule.results = {{{batch}, {m}, {group, inGroup}, {valueWidth}}, perQuery};
-  rule.combined = {{n, perQuery}, {n, perQuery}, {n, rule.results[0]}};
+  if (getParts()) { // of keys by their number: on one device
+    perQuery.emplace_back();
+    rule.factors[n].cut = Cut::Never;
+  }
+  TensorFactors output = perQuery;
+  output.push_back({valueWidth});
+  rule.results = {output, perQuery};
+  rule.combined = {{n, perQuery}, {n, perQuery}, {n, output}};
+  return rule;
+}
+
+ShardingRule MergeAttentionOp::getShardingRule() {
+  ShardingRule rule;
+  TensorFactors outputs = addFactors(rule, dimsOf(getOutputs())), output = outputs;
+  rule.factors[3].cut = Cut::Never;
+  output.erase(output.begin() + 3);
+  rule.operands = {outputs, {outputs[0], outputs[1], outputs[2], outputs[3]}};
+  rule.results = {output, {outputs[0], outputs[1], outputs[2]}};
   return rule;
 }

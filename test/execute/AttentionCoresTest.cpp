@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Attention whose queries, keys and values a product of bf16 weights makes: on the emulator it runs
-// on the tensor cores, against the interpreter on what is rounded alike.
+// on the tensor cores, against the interpreter with their arithmetic.
 
 #include "compiler/Interpreter/Parameters.h"
 #include "test/lib/Execution.h"
+#include "test/lib/TensorCoreAttention.h"
 
 #include "dialects/Graph/Graph.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -117,31 +118,39 @@ protected:
   OwningOpRef<ModuleOp> module;
 };
 
+/// Whether the attention is attention_mma's: eight warps at these bounds, where the other skeleton
+/// has four.
+bool usesTensorCores(CompiledModule &compiled) {
+  const fb::ProgramT &program = compiled.getSession().program().metadata();
+  for (size_t i = 0; i < program.kernels.size(); ++i)
+    if (program.kernels[i]->name.find("attention") != std::string::npos)
+      return program.device_images[0]->kernels[i]->threads == 256;
+  ADD_FAILURE() << "no kernel of attention";
+  return false;
+}
+
 TEST_P(AttentionCores, AgreeWithInterpreter) {
   const Backend backend = getEmulators().front();
   auto compiled = CompiledModule::create(*module, backend, {"", 7});
   ASSERT_TRUE(compiled);
-  // The tensor cores' skeleton has eight warps here, the other one four.
-  const fb::ProgramT &program = compiled->getSession().program().metadata();
-  bool isFound = false;
-  for (size_t i = 0; i < program.kernels.size(); ++i)
-    if (program.kernels[i]->name.find("attention") != std::string::npos) {
-      EXPECT_EQ(program.device_images[0]->kernels[i]->threads, 256u);
-      isFound = true;
-    }
-  EXPECT_TRUE(isFound);
+  EXPECT_TRUE(usesTensorCores(*compiled));
+  const interpreter::Evaluations onTensorCores =
+      getTensorCoreEvaluations(Builder(&context).getBF16Type());
+  interpreter::EvaluateOptions options;
+  options.evaluations = &onTensorCores;
   interpreter::StateStore states(interpreter::drawFromSeed(7));
   std::vector<std::vector<NamedArray>> steps;
   for (int64_t seq : {70, 3, 65})
     steps.push_back(makeInputs(seq, static_cast<uint32_t>(seq)));
   for (size_t i = 0; i < steps.size(); ++i) {
     auto expected =
-        interpreter::evaluate(module->lookupSymbol<func::FuncOp>("f"), steps[i], states, {});
+        interpreter::evaluate(module->lookupSymbol<func::FuncOp>("f"), steps[i], states, options);
     ASSERT_TRUE(succeeded(expected));
     auto found = compiled->run("f", steps[i]);
     ASSERT_TRUE(found);
-    // The weights of the softmax are rounded, too.
-    EXPECT_EQ(interpreter::compare(*(*found)[0].array, *(*expected)[0].array, 0x1p-7), "")
+    EXPECT_EQ(
+        interpreter::compare(*(*found)[0].array, *(*expected)[0].array, getTolerance(kPositions)),
+        "")
         << "step " << i;
     if (GetParam().hasCache)
       continue;
@@ -150,6 +159,50 @@ TEST_P(AttentionCores, AgreeWithInterpreter) {
     ASSERT_TRUE(alone);
     expectSameBits(*alone, take(*found, 0, 1, 1), "the second alone");
   }
+}
+
+/// Keys and values of f32 that no product made keep all their digits, whatever the queries are.
+TEST(AttentionOfInputs, RoundsNothing) {
+  MLIRContext context;
+  context.loadDialect<graph::GraphDialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(R"mlir(
+    !x = tensor<2x70x16xf32>
+    !r = tensor<2x70x16xbf16>
+    !h = tensor<2x70x2x8xf32>
+    graph.state parameter model @w init normal stddev 0.5 : tensor<16x16xbf16>
+    func.func @f(%x: !x {graph.name = "x"}, %k: !h {graph.name = "k"}, %v: !h {graph.name = "v"})
+        -> (!h {graph.name = "y"}) attributes {graph.entry} {
+      %w = graph.read @w : tensor<16x16xbf16>
+      %0 = graph.matmul %x, %w transpose_b : !x, tensor<16x16xbf16>
+      %1 = graph.cast %0 : !x to !r
+      %2 = graph.cast %1 : !r to !x
+      %q = graph.reshape %2 : !x to !h
+      %y, %l = graph.attention %q, %k, %v scale 0.3 causal : !h, !h, !h
+      return %y : !h
+    })mlir",
+                                            &context);
+  ASSERT_TRUE(module);
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  auto draw = [&](std::vector<int64_t> shape, bool isCoarse) {
+    Array array(Builder(&context).getF32Type(), shape);
+    for (double &value : array.floats)
+      value = isCoarse ? std::round(normal(random) * 16) / 16 : normal(random);
+    return std::make_shared<const Array>(std::move(array));
+  };
+  std::vector<NamedArray> inputs = {{"x", draw({2, 70, 16}, true)},
+                                    {"k", draw({2, 70, 2, 8}, false)},
+                                    {"v", draw({2, 70, 2, 8}, false)}};
+  auto compiled = CompiledModule::create(*module, getEmulators().front(), {"", 7});
+  ASSERT_TRUE(compiled);
+  EXPECT_FALSE(usesTensorCores(*compiled));
+  interpreter::StateStore states(interpreter::drawFromSeed(7));
+  auto expected =
+      interpreter::evaluate(module->lookupSymbol<func::FuncOp>("f"), inputs, states, {});
+  ASSERT_TRUE(succeeded(expected));
+  auto found = compiled->run("f", inputs);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(interpreter::compare(*(*found)[0].array, *(*expected)[0].array, getTolerance(70)), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionCores,

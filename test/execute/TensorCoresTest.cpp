@@ -121,6 +121,68 @@ TEST_P(TensorCores, AgreeWithInterpreter) {
   }
 }
 
+/// A product of the activations of `count` products of one left operand, which fusion would put
+/// into one kernel if there were registers for it.
+std::string getGates(int64_t count, int64_t bound) {
+  std::string states, body, last = "%s0";
+  for (int64_t i = 0; i < count; ++i) {
+    states += llvm::formatv("graph.state parameter model @w{0} init normal stddev 0.2 : !w\n", i);
+    body += llvm::formatv("%w{0} = graph.read @w{0} : !w\n"
+                          "%p{0} = graph.matmul %a, %w{0} transpose_b : !x, !w\n"
+                          "%s{0} = graph.tanh %p{0} : !y\n",
+                          i);
+  }
+  for (int64_t i = 1; i < count; ++i) {
+    body += llvm::formatv("%t{0} = graph.add {1}, %s{0} : !y, !y\n", i, last);
+    last = llvm::formatv("%t{0}", i);
+  }
+  return llvm::formatv(R"mlir(
+  !x = tensor<?x72xf32, #graph.dims<[seq, _]>>
+  !h = tensor<?x72xbf16, #graph.dims<[seq, _]>>
+  !y = tensor<?x40xf32, #graph.dims<[seq, _]>>
+  !w = tensor<40x72xbf16>
+  graph.dim @seq from 1 to {0}
+  {1}
+  func.func @f(%x: !x {{graph.name = "x"}) -> (!y {{graph.name = "y"}) attributes {{graph.entry} {{
+    %n = graph.neg %x : !x
+    %h = graph.cast %n : !x to !h
+    %a = graph.cast %h : !h to !x
+    {2}
+    return {3} : !y
+  }
+)mlir",
+                       bound, states, body, last);
+}
+
+TEST(Gates, AreMadeInAsManyKernelsAsRegistersAskFor) {
+  MLIRContext context;
+  context.loadDialect<graph::GraphDialect, func::FuncDialect>();
+  for (int64_t count : {3, 4, 5, 9})
+    for (int64_t bound : {4, 100}) {
+      SCOPED_TRACE(testing::Message() << count << " products, " << bound << " rows");
+      auto module = parseSourceString<ModuleOp>(getGates(count, bound), &context);
+      ASSERT_TRUE(module) << getGates(count, bound);
+      Array x(Builder(&context).getF32Type(), {bound, 72});
+      for (size_t i = 0; i < x.floats.size(); ++i)
+        x.floats[i] = static_cast<float>(i * 37 % 101) / 100 - 0.5f;
+      std::vector<NamedArray> inputs = {{"x", std::make_shared<const Array>(std::move(x))}};
+      for (const Backend &backend : getEmulators()) {
+        auto compiled = CompiledModule::create(*module, backend, {"", 7});
+        ASSERT_TRUE(compiled) << backend.name;
+        auto found = compiled->run("f", inputs);
+        ASSERT_TRUE(found);
+        interpreter::StateStore states(interpreter::drawFromSeed(7));
+        auto expected =
+            interpreter::evaluate(module->lookupSymbol<func::FuncOp>("f"), inputs, states, {});
+        ASSERT_TRUE(succeeded(expected));
+        EXPECT_EQ(
+            interpreter::compare(*found->front().array, *expected->front().array, getTolerance(72)),
+            "")
+            << backend.name;
+      }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, TensorCores,
                          testing::Values(Case{"NarrowTiles", "bf16", 136, 72, 200, "wgmma"},
                                          Case{"WideTiles", "bf16", 136, 264, 20000, "wgmma"},

@@ -46,9 +46,10 @@ static Backend toBackend(const cpu::CpuModel &model) {
 }
 
 /// The emulator, where kernels can be compiled for it and it can run them.
-static void addEmulator(std::vector<Backend> &backends, const std::string &arch = "emulator") {
+static void addEmulator(std::vector<Backend> &backends, const std::string &arch = "emulator",
+                        bool usesTf32 = false) {
 #ifdef ASHLAR_WITH_EMULATOR
-  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2);
+  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2, usesTf32);
   if (!target.ok()) {
     ADD_FAILURE() << target.status();
     return;
@@ -58,7 +59,7 @@ static void addEmulator(std::vector<Backend> &backends, const std::string &arch 
 }
 
 /// The backend of CaseWriter.h, in place of all others; nothing where no cases are exported.
-static std::vector<Backend> getExporter() {
+static std::vector<Backend> getExporter(bool usesTf32 = false) {
   std::vector<Backend> backends;
 #ifdef ASHLAR_WITH_EMULATOR
   std::vector<std::string> archs = CaseWriter::getArchs();
@@ -66,7 +67,7 @@ static std::vector<Backend> getExporter() {
     return backends;
   if (!llvm::is_contained(archs, "emulator_90a"))
     archs.insert(archs.begin(), "emulator_90a");
-  auto target = cuda::CudaTarget::create(archs, /*threads=*/2);
+  auto target = cuda::CudaTarget::create(archs, /*threads=*/2, usesTf32);
   if (!target.ok())
     ADD_FAILURE() << target.status();
   else
@@ -75,12 +76,12 @@ static std::vector<Backend> getExporter() {
   return backends;
 }
 
-std::vector<Backend> getEmulators() {
-  std::vector<Backend> backends = getExporter();
+std::vector<Backend> getEmulators(bool usesTf32) {
+  std::vector<Backend> backends = getExporter(usesTf32);
   if (!backends.empty())
     return backends;
-  addEmulator(backends);
-  addEmulator(backends, "emulator_90a");
+  addEmulator(backends, "emulator", usesTf32);
+  addEmulator(backends, "emulator_90a", usesTf32);
   return backends;
 }
 
@@ -130,8 +131,7 @@ static std::string compileTo(StringRef path, ModuleOp module, const Target &targ
   module.getContext()->loadDialect<program::ProgramDialect>();
   PassManager manager(module.getContext());
   addFusionPipeline(manager);
-  if (target.roundsLeftOperands())
-    addNarrowingPipeline(manager);
+  addTargetPipeline(manager, target);
   if (failed(manager.run(module)))
     return "fusion failed";
   if (failed(lowerToProgram(module, target, {})))

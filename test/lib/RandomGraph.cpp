@@ -67,7 +67,7 @@ private:
     Value q = ReshapeOp::create(b, getTensor(dims, b.getF32Type()), x);
     Value k = ReshapeOp::create(b, q.getType(), NegOp::create(b, x));
     auto attention = AttentionOp::create(b, q, k, q, Value(), Value(), Value(), llvm::APFloat(0.7),
-                                         pick(2) == 0, nullptr);
+                                         pick(2) == 0, nullptr, nullptr, nullptr);
     return ReshapeOp::create(b, x.getType(), attention.getOutput());
   }
 

@@ -30,12 +30,15 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+// An element of a type that IsComparable.
 double ElementAt(DType dtype, const void* data, int64_t i) {
   switch (dtype) {
     case DType::kF32:
       return static_cast<const float*>(data)[i];
     case DType::kBF16:
       return BF16ToF32(static_cast<const uint16_t*>(data)[i]);
+    case DType::kF16:
+      return F16ToF32(static_cast<const uint16_t*>(data)[i]);
     case DType::kI64:
       return static_cast<double>(static_cast<const int64_t*>(data)[i]);
     case DType::kI32:
@@ -43,8 +46,13 @@ double ElementAt(DType dtype, const void* data, int64_t i) {
     case DType::kBool:
       return static_cast<const uint8_t*>(data)[i];
     default:
-      return std::nan("");  // no case has them
+      return std::nan("");
   }
+}
+
+bool IsComparable(DType dtype) {
+  return dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16 ||
+         dtype == DType::kI64 || dtype == DType::kI32 || dtype == DType::kBool;
 }
 
 // Found and expected differ by at most the tolerance times the largest number that is expected;
@@ -53,6 +61,11 @@ absl::Status Compare(const Tensor& found, const NpyArray& expected, double toler
   if (found.shape != expected.shape)
     return DataLoss("output '", found.name, "': found [", StrJoin(found.shape, ", "),
                     "], expected [", StrJoin(expected.shape, ", "), "]");
+  DType stored = found.dtype == DType::kBF16 ? DType::kF32 : found.dtype;  // npy has no bf16
+  if (stored != expected.dtype || !IsComparable(found.dtype))
+    return DataLoss("output '", found.name, "': found ", DTypeName(found.dtype), ", the file has ",
+                    DTypeName(expected.dtype), "; an output is compared with its own type: F32 ",
+                    "(BF16 as F32), F16, I64, I32 or BOOL");
   double largest = 0, worst = 0;
   int64_t at = -1;
   for (int64_t i = 0; i < found.elements(); ++i) {
@@ -71,6 +84,26 @@ absl::Status Compare(const Tensor& found, const NpyArray& expected, double toler
       "output '", found.name, "', element ", at, ": found ", ElementAt(found.dtype, found.data, at),
       ", expected ", ElementAt(expected.dtype, expected.bytes.data(), at), "; off by ",
       worst / (largest > 0 ? largest : 1), " of the largest, ", tolerance, " is allowed");
+}
+
+// {"NAME": "FILE", ...}
+bool IsNamedFiles(const json& files) {
+  return files.is_object() &&
+         std::all_of(files.begin(), files.end(), [](const json& file) { return file.is_string(); });
+}
+
+// Why a description is no case; empty where it is one.
+std::string FindFault(const json& description) {
+  if (!description.is_object() || !description.contains("tolerance") ||
+      !description["tolerance"].is_number() || !description.contains("steps") ||
+      !description["steps"].is_array() || description["steps"].empty())
+    return "no case with a tolerance and at least one step";
+  for (const json& step : description["steps"])
+    if (!step.is_object() || !step.contains("entry") || !step["entry"].is_string() ||
+        !step.contains("inputs") || !IsNamedFiles(step["inputs"]) || !step.contains("outputs") ||
+        !IsNamedFiles(step["outputs"]) || step["outputs"].empty())
+      return "a step has an entry, inputs and outputs: names with files, at least one output";
+  return "";
 }
 
 absl::Status RunStep(Session& session, const fs::path& folder, const json& step, double tolerance) {
@@ -97,19 +130,15 @@ absl::Status RunStep(Session& session, const fs::path& folder, const json& step,
 absl::Status RunCase(const fs::path& folder, const SessionRequest& request) {
   ASHLAR_ASSIGN_OR_RETURN(std::string text,
                           ReadFile((folder / "case.json").string(), uint64_t{1} << 20));
-  json description = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!description.is_object() || !description["steps"].is_array() ||
-      !description["tolerance"].is_number())
-    return DataLoss((folder / "case.json").string(), ": no case with steps and a tolerance");
+  const json description = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (std::string fault = FindFault(description); !fault.empty())
+    return DataLoss((folder / "case.json").string(), ": ", fault);
   SessionRequest own = request;
   own.artifact = (folder / "model.ashlar").string();
   ASHLAR_ASSIGN_OR_RETURN(auto session, OpenSession(own));
   for (size_t i = 0; i < description["steps"].size(); ++i) {
-    const json& step = description["steps"][i];
-    if (!step.is_object() || !step.contains("entry") || !step.contains("inputs") ||
-        !step.contains("outputs"))
-      return DataLoss("step ", i, " has no entry, inputs and outputs");
-    absl::Status status = RunStep(*session, folder, step, description["tolerance"].get<double>());
+    absl::Status status =
+        RunStep(*session, folder, description["steps"][i], description["tolerance"].get<double>());
     if (!status.ok()) return Annotate(status, StrCat("step ", i));
   }
   return absl::OkStatus();

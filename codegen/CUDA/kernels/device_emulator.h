@@ -252,10 +252,12 @@ ASHLAR_DEVICE uint32 shared_address(const void *shared) {
 ASHLAR_DEVICE void wgmma_fence() { emulator::api().wgmma_fence(emulator::current()); }
 template <int N>
 ASHLAR_DEVICE void wgmma_m64k16(float (&d)[N / 2], uint64 a, uint64 b, bool accumulate, bf16) {
+  static_assert(N == 64 || N == 128 || N == 256, "the widths that are written down for a device");
   emulator::api().wgmma(emulator::current(), d, N, a, b, accumulate, false);
 }
 template <int N>
 ASHLAR_DEVICE void wgmma_m64k16(float (&d)[N / 2], uint64 a, uint64 b, bool accumulate, f16) {
+  static_assert(N == 64 || N == 128 || N == 256, "the widths that are written down for a device");
   emulator::api().wgmma(emulator::current(), d, N, a, b, accumulate, true);
 }
 ASHLAR_DEVICE void wgmma_commit() { emulator::api().wgmma_commit(emulator::current()); }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Products of one left operand with one or more 16-bit weights on the tensor cores (mma.sync, float
-// accumulators). Tiles lie in a ring of `Stages` in shared memory, which cp.async fills ahead. A
-// left operand that is a matrix of the weights' type takes the same way; any other passes through
-// registers, where it is rounded to the weights' type. Operations: 2 m n k a product.
+// Products of one left operand with one or more weights on the tensor cores (mma.sync, float
+// accumulators): of 16 bits, or of f32, where both operands are rounded to tf32, a sign, eight bits
+// of exponent and ten behind the point, as their fragments are read. Tiles lie in a ring of
+// `Stages` in shared memory, which cp.async fills ahead. A left operand that is a matrix of the
+// weights' type takes the same way; any other passes through registers, where it is rounded to the
+// weights' type. Operations: 2 m n k a product.
 #pragma once
 
 #include "epilogue.cuh"
@@ -22,6 +24,8 @@ struct MmaProductShape {
   static constexpr int kWarpsN = WarpColumns, kThreads = WarpRows * WarpColumns * 32;
   static constexpr int kWarpM = kM / WarpRows, kWarpN = kN / WarpColumns;
   static_assert(kWarpM % 16 == 0 && kWarpN % 16 == 0, "a warp's tile is made of 16 x 16 blocks");
+  static constexpr int kStep = 32 / sizeof(T); // of one mma along the depth
+  static_assert(kK % kStep == 0, "whole products");
   static_assert(kStages >= 2, "one stage is read while others are filled");
   struct Stages {
     Tile<T, kM, kK> a[kStages];
@@ -37,6 +41,25 @@ struct MmaProductShape {
   };
 };
 
+/// Reads fragments from where `element` begins. To ldmatrix a piece of 16 bytes is eight elements
+/// of 16 bits; it gives every thread the f32 of the same place as well.
+template <typename T>
+ASHLAR_DEVICE void load_fragments(uint32 (&fragments)[4], const T *element) {
+  ldmatrix_x4(fragments, element);
+  if constexpr (sizeof(T) == 4) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      fragments[i] = to_tf32(float_of(fragments[i]));
+  }
+}
+template <typename T>
+ASHLAR_DEVICE void multiply_fragments(float (&d)[4], const uint32 (&a)[4], const uint32 (&b)[2]) {
+  if constexpr (sizeof(T) == 4)
+    mma_m16n8k8_tf32(d, a, b);
+  else
+    mma_m16n8k16(d, a, b, T());
+}
+
 /// d += a b for the warp's part of a step's tiles.
 template <typename Shape, int BlocksM, int BlocksN>
 ASHLAR_DEVICE void multiply_tiles(float (&d)[Shape::kProducts][BlocksM][BlocksN][4],
@@ -44,24 +67,25 @@ ASHLAR_DEVICE void multiply_tiles(float (&d)[Shape::kProducts][BlocksM][BlocksN]
                                   int warp_column) {
   using T = typename Shape::T;
 #pragma unroll
-  for (int k = 0; k < Shape::kK; k += 16) {
+  for (int k = 0; k < Shape::kK; k += Shape::kStep) {
+    constexpr int kHalf = sizeof(T) / 2; // columns of fragments are counted in 16 bits
     uint32 a[BlocksM][4];
 #pragma unroll
     for (int i = 0; i < BlocksM; ++i)
-      ldmatrix_x4(a[i], stages.a[slot].at(warp_row + 16 * i + LdmatrixA::row(lane()),
-                                          k + LdmatrixA::col(lane())));
+      load_fragments(a[i], stages.a[slot].at(warp_row + 16 * i + LdmatrixA::row(lane()),
+                                             k + LdmatrixA::col(lane()) / kHalf));
 #pragma unroll
     for (int p = 0; p < Shape::kProducts; ++p)
 #pragma unroll
       for (int j = 0; j < BlocksN; j += 2) {
         uint32 pair[4];
-        ldmatrix_x4(pair, stages.b[slot][p].at(warp_column + 8 * j + LdmatrixB::n(lane()),
-                                               k + LdmatrixB::k(lane())));
+        load_fragments(pair, stages.b[slot][p].at(warp_column + 8 * j + LdmatrixB::n(lane()),
+                                                  k + LdmatrixB::k(lane()) / kHalf));
         uint32 first[2] = {pair[0], pair[1]}, second[2] = {pair[2], pair[3]};
 #pragma unroll
         for (int i = 0; i < BlocksM; ++i) {
-          mma_m16n8k16(d[p][i][j], a[i], first, T());
-          mma_m16n8k16(d[p][i][j + 1], a[i], second, T());
+          multiply_fragments<T>(d[p][i][j], a[i], first);
+          multiply_fragments<T>(d[p][i][j + 1], a[i], second);
         }
       }
   }

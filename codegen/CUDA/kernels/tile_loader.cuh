@@ -13,10 +13,11 @@ namespace ashlar {
 
 template <int Threads, typename T, int Rows, int Columns, typename Operand>
 struct TileLoader {
-  static constexpr int kPerRow = Columns / 8, kCount = Rows * kPerRow;
+  static constexpr int kPiece = Tile<T, Rows, Columns>::kPiece;
+  static constexpr int kPerRow = Columns / kPiece, kCount = Rows * kPerRow;
   static constexpr int kMine = (kCount + Threads - 1) / Threads;
   const Operand &operand;
-  Vec<T, 8> x[kMine]; // a thread's pieces
+  Vec<T, kPiece> x[kMine]; // a thread's pieces
 
   ASHLAR_DEVICE void begin(Tile<T, Rows, Columns> &, int32 row0, int32 rows, int32 k0,
                            int32 depth) {
@@ -25,11 +26,11 @@ struct TileLoader {
       int piece = i * Threads + static_cast<int>(thread_index());
       int row = row0 + piece / kPerRow;
       bool inside = piece < kCount && row < rows;
-      float loaded[8];
+      float loaded[kPiece];
       if (inside)
-        load_row(loaded, operand, row, k0 + piece % kPerRow * 8, depth);
+        load_row(loaded, operand, row, k0 + piece % kPerRow * kPiece, depth);
 #pragma unroll
-      for (int j = 0; j < 8; ++j)
+      for (int j = 0; j < kPiece; ++j)
         x[i].element[j] = round_to<T>(inside ? loaded[j] : 0.0f);
     }
   }
@@ -38,7 +39,7 @@ struct TileLoader {
     for (int i = 0; i < kMine; ++i) {
       int piece = i * Threads + static_cast<int>(thread_index());
       if (piece < kCount)
-        store_vector<T, 8>(tile.at(piece / kPerRow, piece % kPerRow * 8), x[i]);
+        store_vector<T, kPiece>(tile.at(piece / kPerRow, piece % kPerRow * kPiece), x[i]);
     }
   }
 };

@@ -13,8 +13,14 @@
 // MASKS: result5: 1x3x1x1xf64 = 1.5 3 3
 // The log of the number of keys seen.
 // MASKS: result6: 1x3x1xf32 = -inf 0 0.693147
+// Two parts of two keys, and what they make together; nothing visible stays zero and minus infinity.
+// MASKS: result7: 1x3x1x2x1xf64 = 0 0 2 0 2 6
+// MASKS: result8: 1x3x1x2xf32 = -inf -inf 0 -inf 0 0
+// MASKS: result9: 1x3x1x1xf64 = 0 2 4
+// MASKS: result10: 1x3x1xf32 = -inf 0 0.693147
 func.func @masks(%q: !t {graph.name = "q"}, %k: !t {graph.name = "k"}, %v: !t {graph.name = "v"})
-    -> (!t, !t, !t, !t, !t, !t, tensor<1x3x1xf32>) {
+    -> (!t, !t, !t, !t, !t, !t, tensor<1x3x1xf32>, tensor<1x3x1x2x1xf64>, tensor<1x3x1x2xf32>, !t,
+        tensor<1x3x1xf32>) {
   %mask = graph.constant dense<[[0, 1, 1]]> : tensor<1x3xi64>
   %one = graph.constant dense<1> : !row
   %two = graph.constant dense<2> : !row
@@ -24,7 +30,10 @@ func.func @masks(%q: !t {graph.name = "q"}, %k: !t {graph.name = "k"}, %v: !t {g
   %3, %l3 = graph.attention %q, %k, %v mask %mask scale 1.0 causal : !t, !t, !t mask tensor<1x3xi64>
   %4, %l4 = graph.attention %q, %k, %v lengths %two scale 1.0 : !t, !t, !t lengths !row
   %5, %l5 = graph.attention %q, %k, %v offsets %one scale 1.0 causal : !t, !t, !t offsets !row
-  return %0, %1, %2, %3, %4, %5, %l3 : !t, !t, !t, !t, !t, !t, tensor<1x3x1xf32>
+  %7, %l7 = graph.attention %q, %k, %v mask %mask scale 1.0 causal parts 2 of 2 : !t, !t, !t mask tensor<1x3xi64>
+  %8, %l8 = graph.merge_attention %7, %l7 : tensor<1x3x1x2x1xf64>, tensor<1x3x1x2xf32>
+  return %0, %1, %2, %3, %4, %5, %l3, %7, %l7, %8, %l8
+      : !t, !t, !t, !t, !t, !t, tensor<1x3x1xf32>, tensor<1x3x1x2x1xf64>, tensor<1x3x1x2xf32>, !t, tensor<1x3x1xf32>
 }
 
 // Four query heads over two key-value heads: 0 and 1 read the first, 2 and 3 the second.

@@ -75,6 +75,31 @@ func.func @nothing_rounds(%x: !x {graph.name = "x"}) -> (!x {graph.name = "y"})
   return %y : !x
 }
 
+// A right operand that is no weight, or has rows of its own for every sequence: a sum in f32, which
+// rounds nothing.
+!b = tensor<2x4x8xf32>
+!g = tensor<2x8x8xbf16>
+!c = tensor<8x8xbf16>
+// CHECK-LABEL: func @no_weights
+// CHECK-NOT: graph.cast
+func.func @no_weights(%x: !b {graph.name = "x"}, %g: !g {graph.name = "g"}, %c: !c {graph.name = "c"})
+    -> (!b {graph.name = "y"}, !b {graph.name = "z"}) attributes {graph.entry} {
+  %n:2 = graph.fused "neg" (%a = %x : !b) -> !b, !b {
+    %0 = graph.neg %a : !b
+    %1 = graph.neg %0 : !b
+    graph.yield %0, %1 : !b, !b
+  }
+  %y = graph.fused "batched" (%a = %n#0 : !b, %d = %g : !g) -> !b {
+    %0 = graph.matmul %a, %d transpose_b : !b, !g
+    graph.yield %0 : !b
+  }
+  %z = graph.fused "input" (%a = %n#1 : !b, %d = %c : !c) -> !b {
+    %0 = graph.matmul %a, %d transpose_b : !b, !c
+    graph.yield %0 : !b
+  }
+  return %y, %z : !b, !b
+}
+
 !m = tensor<?x?x24xf32, #graph.dims<[batch, seq, _]>>
 !i = tensor<?x?x8xf32, #graph.dims<[batch, seq, _]>>
 !h = tensor<?x?x2x4xf32, #graph.dims<[batch, seq, _, _]>>

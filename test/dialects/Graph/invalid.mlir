@@ -145,6 +145,22 @@ func.func @f(%q: tensor<1x2x2x8xf32>) {
 
 // -----
 
+func.func @f(%q: tensor<1x1x2x8xf32>, %k: tensor<1x130x2x8xf32>) {
+  // expected-error @+1 {{has 2 parts of 64 keys for 130 keys; they take 3}}
+  %0, %1 = graph.attention %q, %k, %k scale 1.0 parts 2 of 64 : tensor<1x1x2x8xf32>, tensor<1x130x2x8xf32>, tensor<1x130x2x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%y: tensor<1x1x2x3x8xf32>, %l: tensor<1x1x2x2xf32>) {
+  // expected-error @+1 {{takes outputs [batch, seq, heads, parts, width] and logsumexps [batch, seq, heads, parts] of a number of parts, found 1x1x2x3x8 and 1x1x2x2}}
+  %0, %1 = graph.merge_attention %y, %l : tensor<1x1x2x3x8xf32>, tensor<1x1x2x2xf32>
+  return
+}
+
+// -----
+
 func.func @f(%x: tensor<1x2x2x8xf32>, %c: tensor<1x2x5xf32>) {
   // expected-error @+1 {{rotates 5 pairs, more than a width of 8 holds}}
   %0 = graph.rope %x, %c, %c : tensor<1x2x2x8xf32>, tensor<1x2x5xf32>, tensor<1x2x5xf32>

@@ -47,6 +47,10 @@ func.func @forward(%x: !x {graph.name = "x"}, %ids: !ids {graph.name = "input_id
   %q = graph.rope %h, %c, %s interleaved : tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x32xf32, #graph.dims<[batch, seq, _]>>, tensor<?x?x32xf32, #graph.dims<[batch, seq, _]>>
   // CHECK: graph.attention %{{.*}}, %{{.*}}, %{{.*}} mask %{{.*}} scale 1.250000e-01 causal window 128 :
   %a, %lse = graph.attention %q, %q, %h mask %mask scale 0.125 causal window 128 : tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>> mask !ids
+  // CHECK: graph.attention %{{.*}}, %{{.*}}, %{{.*}} scale 1.250000e-01 causal parts 4 of 128 :
+  %ap, %lp = graph.attention %q, %q, %h scale 0.125 causal parts 4 of 128 : tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>, tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>>
+  // CHECK: graph.merge_attention %{{.*}}, %{{.*}} : tensor<?x?x12x4x64xf32, {{.*}}, tensor<?x?x12x4xf32
+  %am, %lm = graph.merge_attention %ap, %lp : tensor<?x?x12x4x64xf32, #graph.dims<[batch, seq, _, _, _]>>, tensor<?x?x12x4xf32, #graph.dims<[batch, seq, _, _]>>
   %y = graph.reshape %a : tensor<?x?x12x64xf32, #graph.dims<[batch, seq, _, _]>> to !x
   // CHECK: graph.slice %{{.*}} axis 2 from 64 size 128 :
   %sl = graph.slice %y axis 2 from 64 size 128 : !x

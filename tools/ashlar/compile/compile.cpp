@@ -45,7 +45,7 @@ struct CompileOptions {
   ImportOptions import;
   std::string output, emit, machineFile;
   std::vector<cpu::CpuModel> models;
-  bool isCuda = false;
+  bool isCuda = false, usesTf32 = false;
   std::vector<std::string> archs;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
@@ -176,7 +176,7 @@ int compile(CompileOptions options, const Target& target) {
   compiler.codes.enter(ErrorCode::kInternal);
   PassManager manager(&context);
   addFusionPipeline(manager, options.machineFile);
-  if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
+  addTargetPipeline(manager, target);
   if (failed(manager.run(*module))) return kFailed;
   if (options.emit == "fused") return module->print(llvm::outs()), kOk;
   progress("plan");
@@ -242,6 +242,11 @@ int CompileMain(const Arguments& args) {
              "GPUs, with --target cuda: sm_80, sm_90a, ...; emulator, emulator_90a: host code\n"
              "that `ashlar run --device cuda-emulator` checks (default: sm_80,sm_90a)",
              &archs);
+  parser.Add(
+      "--tf32",
+      "with --target cuda, multiply f32 weights on the tensor cores: operands are rounded to\n"
+      "ten bits behind the point (tf32), sums are f32",
+      &options.usesTf32);
   parser.Add("--mesh", "AXIS=N,...",
              "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
              "features and vocabulary; other axes want a --plan)",
@@ -284,6 +289,8 @@ int CompileMain(const Arguments& args) {
   if (options.emit == (options.isCuda ? "assembly" : "cuda"))
     return parser.UsageError("--emit " + options.emit + " is of --target " +
                              (options.isCuda ? "cpu" : "cuda"));
+  if (options.usesTf32 && !options.isCuda)
+    return parser.UsageError("--tf32 is of --target cuda; a CPU multiplies f32 as it is");
   const DistributionOptions& ranks = options.distribution;
   if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) > 1)
     return parser.UsageError("--mesh, --plan and --devices each say what the mesh is; take one");
@@ -322,7 +329,7 @@ int CompileMain(const Arguments& args) {
   // Where a stage is printed nothing is compiled.
   auto target =
       cuda::CudaTarget::create(options.emit.empty() ? options.archs : std::vector<std::string>(),
-                               static_cast<unsigned>(options.lowering.threads));
+                               static_cast<unsigned>(options.lowering.threads), options.usesTf32);
   return target.ok() ? compile(options, **target) : Fail(target.status());
 }
 
