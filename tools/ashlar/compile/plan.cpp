@@ -196,9 +196,9 @@ int PlanMain(const Arguments& args) {
     auto second = plan(other, mlirContext);
     if (failed(second)) return kFailed;
     printComparison(*planned, *second);
-    return kOk;
+  } else {
+    print(*planned);
   }
-  print(*planned);
   if (options.output.empty()) return kOk;
   std::error_code failure;
   llvm::raw_fd_ostream file(options.output, failure);
