@@ -25,6 +25,9 @@ struct MemoryReport {
   }
 };
 
+/// Of a program without stages, or of the ranks of one.
+MemoryReport getMemoryReport(mlir::ModuleOp module, std::optional<int64_t> stage);
+/// Of the ranks that take most.
 MemoryReport getMemoryReport(mlir::ModuleOp module);
 
 /// Emits an error that says what takes how much, and what would help, where the program exceeds the

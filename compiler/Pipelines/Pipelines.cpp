@@ -53,6 +53,8 @@ void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &
   manager.addPass(createPartitionPass({options.report, /*forPrograms=*/true}));
   // A value that two ops bring to one place by the same slice is brought there once.
   manager.addPass(createCSEPass());
+  // On what each rank computes, so that stages send parts, and all passes before know one function.
+  manager.addPass(createCutStagesPass({options.report}));
   manager.addPass(createVerifyCollectivesPass());
 }
 

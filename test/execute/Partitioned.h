@@ -53,12 +53,14 @@ protected:
     return module;
   }
 
-  /// Partitions a module that carries its annotations.
-  bool partition(ModuleOp module) {
+  /// Partitions a module that carries its annotations, and cuts it into the stages that its mesh
+  /// has.
+  bool partition(ModuleOp module, bool forPrograms = false) {
     PassManager manager(&context);
     manager.addPass(createPropagateShardingPass());
-    manager.addPass(createPartitionPass(PartitionPassOptions{/*report=*/false}));
+    manager.addPass(createPartitionPass(PartitionPassOptions{/*report=*/false, forPrograms}));
     manager.addPass(createCSEPass());
+    manager.addPass(createCutStagesPass(CutStagesPassOptions{/*report=*/false}));
     manager.addPass(createVerifyCollectivesPass());
     return succeeded(manager.run(module));
   }
@@ -98,22 +100,33 @@ protected:
     return inputs;
   }
 
-  /// Runs an entry point of both modules, with states that live on.
+  /// The function of an entry point, or those of its stages.
+  static SmallVector<func::FuncOp> getFunctions(ModuleOp module, StringRef entry) {
+    SmallVector<func::FuncOp> functions;
+    for (auto function : module.getOps<func::FuncOp>()) {
+      auto stage = function->getAttrOfType<dist::StageAttr>(dist::kStageAttr);
+      if (stage ? stage.getEntry() == entry : function.getSymName() == entry)
+        functions.push_back(function);
+    }
+    return functions;
+  }
+
+  /// Runs an entry point of both modules, with states that live on; every stage gives all results.
   void compareStep(ModuleOp whole, ModuleOp local, StringRef entry,
                    const std::vector<NamedArray> &inputs, StateStore &states,
                    std::vector<StateStore> &rankStates) {
     auto expected =
         interpreter::evaluate(whole.lookupSymbol<func::FuncOp>(entry), inputs, states, {});
     ASSERT_TRUE(succeeded(expected));
-    auto found = interpreter::evaluateOnRanks(local.lookupSymbol<func::FuncOp>(entry), inputs,
-                                              rankStates, {});
+    SmallVector<func::FuncOp> functions = getFunctions(local, entry);
+    auto found = interpreter::evaluateOnRanks(functions, inputs, rankStates, {});
     ASSERT_TRUE(succeeded(found));
-    ASSERT_EQ(found->size(), expected->size());
-    for (size_t i = 0; i < expected->size(); ++i)
-      EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i].array,
+    ASSERT_EQ(found->size(), expected->size() * functions.size());
+    for (size_t i = 0; i < found->size(); ++i)
+      EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i % expected->size()].array,
                                      getTolerance(200) + moreTolerance),
                 "")
-          << entry.str() << ": " << (*expected)[i].name;
+          << entry.str() << ": " << (*found)[i].name;
   }
 
   /// One run of `entry` at several extents, uneven ones among them.

@@ -245,7 +245,7 @@ int CompileMain(const Arguments& args) {
              &archs);
   parser.Add("--mesh", "AXIS=N,...",
              "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
-             "features and vocabulary; other axes want a --plan)",
+             "features and vocabulary, pp: stages of layers; other axes want a --plan)",
              &options.distribution.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
              &options.distribution.plan);

@@ -148,7 +148,7 @@ int PlanMain(const Arguments& args) {
   parser.Positional("DIR", "a Hugging Face directory; weights are not read",
                     &options.import.directory);
   parser.Add("--mesh", "AXIS=N,...",
-             "dp: sequences, sp: positions, tp: heads, features, vocabulary", &ranks.mesh);
+             "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages", &ranks.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
