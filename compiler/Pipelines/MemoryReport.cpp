@@ -55,11 +55,16 @@ static std::string mebibytes(int64_t bytes) {
   return text;
 }
 
+int64_t getExcess(ModuleOp module, const LoweringOptions &options) {
+  int64_t total = getMemoryReport(module).getTotal(options.threads);
+  return options.memoryLimit ? std::max<int64_t>(total - *options.memoryLimit, 0) : 0;
+}
+
 LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) {
+  if (getExcess(module, options) == 0)
+    return success();
   MemoryReport report = getMemoryReport(module);
   int64_t total = report.getTotal(options.threads);
-  if (!options.memoryLimit || total <= *options.memoryLimit)
-    return success();
   InFlightDiagnostic error = module.emitError();
   error << "the program takes " << mebibytes(total) << ", over the limit of "
         << mebibytes(*options.memoryLimit) << ": weights "

@@ -24,10 +24,11 @@ constexpr int kThreadSerialized = 2;  // MPI_THREAD_SERIALIZED
 constexpr auto kLastWords = std::chrono::milliseconds(300);
 // How much longer a rank waits for one that waits itself, and ends all when it has said its error.
 constexpr auto kGrace = std::chrono::milliseconds(600);
-// Tags: a number for the group, one for its call, one for the step of the call.
-constexpr int kGroupBits = 16, kCallBits = 10;
+// Tags: a number for the group, one for its call, one for the step of the call. Some of Open MPI's
+// transports have 23 bits for them.
+constexpr int kGroupBits = 10, kCallBits = 10;
 enum Step { kHeader, kBlocks, kResult, kSteps };
-constexpr int kHeartbeatTag = 1 << 30;
+constexpr int kHeartbeatTag = (1 << 23) - 1;
 
 // What goes before the data.
 struct Header {

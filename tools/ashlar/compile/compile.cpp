@@ -127,7 +127,6 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
 /// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
 LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   DistributionOptions& distribution = options.distribution;
-  if (options.lowering.memoryLimit) distribution.memory = *options.lowering.memoryLimit;
   if (options.devices > 1) {
     auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
                                             {distribution.memory});
@@ -151,6 +150,48 @@ LogicalResult printCode(const Target& target, const CompileOptions& options, Mod
   return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
 }
 
+/// From the imported module to a program: nothing, or the exit code where it ends here, after an
+/// error or what --emit asks for.
+std::optional<int> lowerOnce(ModuleOp module, CompileOptions& options,
+                             const LoweringOptions& limits, const Target& target,
+                             Progress& progress) {
+  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
+  if (failed(distribute(module, options))) return kFailed;
+  if (options.emit == "partitioned") return module.print(llvm::outs()), kOk;
+  progress("fuse");
+  PassManager manager(module.getContext());
+  addFusionPipeline(manager, options.machineFile);
+  if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
+  if (failed(manager.run(module))) return kFailed;
+  if (options.emit == "fused") return module.print(llvm::outs()), kOk;
+  progress("plan");
+  if (failed(lowerToProgram(module, target, limits))) return kFailed;
+  return std::nullopt;
+}
+
+/// The same; where the solver's plan makes a program that is too large, it plans again.
+std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
+                         const Target& target, Progress& progress) {
+  const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
+  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
+  for (int round = 0; isFree && round < kPlanningRounds; ++round) {
+    OwningOpRef<ModuleOp> trial = module->clone();
+    CompileOptions tried = options;
+    LoweringOptions limits = options.lowering;
+    limits.memoryLimit.reset();
+    std::optional<int> code = lowerOnce(*trial, tried, limits, target, progress);
+    const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
+    if (excess == 0) {
+      module = std::move(trial);
+      return code;
+    }
+    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    llvm::errs() << "  the program takes " << excess << " bytes too much: planning within "
+                 << options.distribution.memory << "\n";
+  }
+  return lowerOnce(*module, options, options.lowering, target, progress);
+}
+
 int compile(CompileOptions options, const Target& target) {
   Progress progress;
   MLIRContext context;
@@ -172,17 +213,7 @@ int compile(CompileOptions options, const Target& target) {
     checkpoint = *std::move(opened);
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
-  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
-  if (failed(distribute(*module, options))) return kFailed;
-  if (options.emit == "partitioned") return module->print(llvm::outs()), kOk;
-  progress("fuse");
-  PassManager manager(&context);
-  addFusionPipeline(manager, options.machineFile);
-  if (target.roundsLeftOperands()) addNarrowingPipeline(manager);
-  if (failed(manager.run(*module))) return kFailed;
-  if (options.emit == "fused") return module->print(llvm::outs()), kOk;
-  progress("plan");
-  if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
+  if (std::optional<int> code = lower(module, options, target, progress)) return *code;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
   if (options.emit == "assembly" || options.emit == "cuda")
     return failed(printCode(target, options, *module)) ? kFailed : kOk;

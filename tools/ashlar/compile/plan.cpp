@@ -19,7 +19,6 @@
 #include "llvm/Support/SourceMgr.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Transforms/Passes.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
@@ -34,6 +33,7 @@ struct PlanOptions {
   ImportOptions import;
   DistributionOptions distribution;
   int64_t devices = 0;
+  int64_t memory = 0;  // of a device; 0: any
   std::string output;
 };
 
@@ -61,26 +61,41 @@ LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t dev
   return manager.run(module);
 }
 
-FailureOr<Planned> plan(const PlanOptions& options, MLIRContext& context) {
+/// `excess`: by how many bytes it is over the limit, which is then no error yet.
+FailureOr<Planned> planOnce(const PlanOptions& options, MLIRContext& context, int64_t* excess) {
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
   if (!module || failed(annotate(*module, options.distribution, options.devices))) return failure();
   Planned planned;
   planned.text = distribution::writePlan(*module, options.distribution.topology);
   PassManager partition(&context);
-  partition.addPass(createPartitionPass({/*report=*/false, /*forPrograms=*/true}));
-  partition.addPass(createCSEPass());
-  partition.addPass(createVerifyCollectivesPass());
+  addPartitionPipeline(partition, /*report=*/false);
   if (failed(partition.run(*module))) return failure();
   planned.entries = distribution::reportEntries(*module);
   PassManager fusion(&context);
   addFusionPipeline(fusion);
   cpu::CpuTarget target({});
   LoweringOptions lowering;
-  if (options.distribution.memory > 0) lowering.memoryLimit = options.distribution.memory;
   if (failed(fusion.run(*module)) || failed(lowerToProgram(*module, target, lowering)))
     return failure();
+  if (options.memory > 0) lowering.memoryLimit = options.memory;
+  if (excess) *excess = getExcess(*module, lowering);
+  if (!excess && failed(checkMemoryLimit(*module, lowering))) return failure();
   planned.memory = getMemoryReport(*module);
   return planned;
+}
+
+FailureOr<Planned> plan(PlanOptions options, MLIRContext& context) {
+  options.distribution.memory = options.memory;
+  for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
+    int64_t excess = 0;
+    auto planned = planOnce(options, context, &excess);
+    if (failed(planned) || excess == 0) return planned;
+    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    llvm::errs() << llvm::format("the program takes %.2f MiB too much: planning within %.2f MiB\n",
+                                 mebibytes(static_cast<double>(excess)),
+                                 mebibytes(static_cast<double>(options.distribution.memory)));
+  }
+  return planOnce(options, context, nullptr);
 }
 
 void print(const Planned& planned) {
@@ -148,7 +163,8 @@ int PlanMain(const Arguments& args) {
   parser.Positional("DIR", "a Hugging Face directory; weights are not read",
                     &options.import.directory);
   parser.Add("--mesh", "AXIS=N,...",
-             "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages", &ranks.mesh);
+             "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages",
+             &ranks.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
@@ -171,7 +187,7 @@ int PlanMain(const Arguments& args) {
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
-  if (!memory.empty()) ranks.memory = parseBytes("--memory", memory, error).value_or(0);
+  if (!memory.empty()) options.memory = parseBytes("--memory", memory, error).value_or(0);
   if (!error.empty()) return parser.UsageError(error);
   options.import.batch = *batchBounds;
   options.import.seq = seqBounds;
