@@ -80,6 +80,11 @@ double Costs::getReshardSeconds(Type whole, const Sharding &from, const Sharding
   return seconds;
 }
 
+double Costs::getFlops(Operation *op) {
+  auto cost = dyn_cast<graph::CostOpInterface>(op);
+  return cost ? cost.getFlops().evaluate([&](StringAttr name) { return getBound(name); }) : 0;
+}
+
 double Costs::getOpSeconds(Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes) {
   double seconds = 0, parts = 1;
   for (const graph::ShardingRule::Combined &combined : rule.combined) {
@@ -91,13 +96,11 @@ double Costs::getOpSeconds(Operation *op, const graph::ShardingRule &rule, const
         bytes *= getSize(rule.factors[factor].size) / static_cast<double>(getParts(axes[factor]));
     seconds += getSeconds(CollectiveKind::AllReduce, bytes, axes[combined.factor]);
   }
-  auto cost = dyn_cast<graph::CostOpInterface>(op);
-  if (!cost || mesh.flops <= 0)
+  if (mesh.flops <= 0)
     return seconds;
   for (const Axes &each : axes)
     parts *= static_cast<double>(getParts(each));
-  return seconds + cost.getFlops().evaluate([&](StringAttr name) { return getBound(name); }) /
-                       (mesh.flops * parts);
+  return seconds + getFlops(op) / (mesh.flops * parts);
 }
 
 } // namespace ashlar::distribution

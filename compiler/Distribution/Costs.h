@@ -26,6 +26,8 @@ public:
   double getReshardSeconds(mlir::Type whole, const dist::Sharding &from, const dist::Sharding &to);
   /// The op itself when its factors are cut so: its arithmetic, and what it combines on the way.
   double getOpSeconds(mlir::Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes);
+  /// The arithmetic of an op on the tensors that it has; 0 where nothing is known of it.
+  double getFlops(mlir::Operation *op);
   /// A collective of this many bytes along these axes.
   double getSeconds(CollectiveKind kind, double bytes, llvm::ArrayRef<dist::Axis> axes);
   /// Bytes of a tensor that each rank holds.

@@ -101,6 +101,25 @@ def PartitionPass : Pass<"ashlar-partition", "::mlir::ModuleOp"> {
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
 
+def CutStagesPass : Pass<"ashlar-cut-stages", "::mlir::ModuleOp"> {
+  let summary = "Cuts entry points into the stages of a pipeline";
+  let description = [{
+    ```
+    mesh [pp = 2, tp = 2]; @f: y = g(f(x))   =>   @f.stage0 on ranks 0 1: z = f(x); dist.send z to 1 over @mesh [pp]; y = recv
+                                                  @f.stage1 on ranks 2 3: z = dist.recv from 0 over @mesh [pp]; y = g(z); send
+    ```
+
+    The axis `pp` of the mesh is that of the stages; without it nothing happens. Runs on a partitioned module, so that
+    between stages each rank sends its part to the one at its place in the next. StageAssignment.h says what belongs to
+    which stage: the stages' modelled times are balanced by dynamic programming, and all entry points are cut alike, so that
+    a stage keeps the parameters and caches of its layers. What follows from inputs and counters alone every stage computes
+    for itself. Every stage gives all results, which are sent to it last. Tests: cut-stages.mlir, cut-stages-invalid.mlir,
+    execute_partition_test.
+  }];
+  let options = [Option<"report", "report", "bool", "true", "report the stages and what they send as remarks">];
+  let dependentDialects = ["::ashlar::dist::DistDialect"];
+}
+
 def VerifyCollectivesPass : Pass<"ashlar-verify-collectives", "::mlir::ModuleOp"> {
   let summary = "Checks that all ranks issue matching collectives in the same order";
   let description = [{

@@ -70,6 +70,9 @@ private:
     return cuts;
   }
 
+  /// The program's list of something, or that of a stage.
+  template <typename List>
+  List &choose(std::optional<int64_t> stage, List fb::ProgramT::*whole, List fb::StageT::*part);
   void addDims();
   void addMesh();
   void addImages(const std::vector<CodeImage> &images);
@@ -93,6 +96,17 @@ private:
   llvm::StringMap<uint32_t> kernels, states;
 };
 
+template <typename List>
+List &ArtifactBuilder::choose(std::optional<int64_t> stage, List fb::ProgramT::*whole,
+                              List fb::StageT::*part) {
+  auto &stages = contents.program.stages;
+  if (!stage)
+    return contents.program.*whole;
+  while (static_cast<int64_t>(stages.size()) <= *stage)
+    stages.push_back(std::make_unique<fb::StageT>());
+  return (*stages[*stage]).*part;
+}
+
 void ArtifactBuilder::addDims() {
   for (auto op : module.getOps<program::DimOp>()) {
     dims[op.getSymNameAttr()] = contents.program.dims.size();
@@ -109,13 +123,16 @@ void ArtifactBuilder::addDims() {
 }
 
 void ArtifactBuilder::addMesh() {
-  for (auto op : module.getOps<program::MeshOp>())
+  for (auto op : module.getOps<program::MeshOp>()) {
+    if (auto stages = op.getStages())
+      contents.program.stage_cuts = toCuts(*stages);
     for (auto [name, size] : llvm::zip(op.getNames().getAsRange<StringAttr>(), op.getSizes())) {
       auto axis = std::make_unique<fb::MeshAxisT>();
       axis->name = name.str();
       axis->size = static_cast<uint32_t>(size);
       contents.program.mesh.push_back(std::move(axis));
     }
+  }
 }
 
 void ArtifactBuilder::addImages(const std::vector<CodeImage> &images) {
@@ -217,7 +234,8 @@ void ArtifactBuilder::addWeights() {
       }
       weight->parts.push_back(std::move(part));
     }
-    contents.program.weights.push_back(std::move(weight));
+    choose(op.getStage(), &fb::ProgramT::weights, &fb::StageT::weights)
+        .push_back(std::move(weight));
   }
 }
 
@@ -247,13 +265,14 @@ void ArtifactBuilder::addConstants() {
 
 void ArtifactBuilder::addStates() {
   for (auto op : module.getOps<program::StateOp>()) {
-    states[op.getSymName()] = contents.program.states.size();
+    auto &list = choose(op.getStage(), &fb::ProgramT::states, &fb::StageT::states);
+    states[op.getSymName()] = list.size();
     auto state = std::make_unique<fb::StateT>();
-    state->name = op.getSymName().drop_front(StringRef("state.").size()).str();
+    state->name = op.getStateName().str();
     state->dtype = toDType(op.getElementType());
     state->offset = op.getOffset();
     state->bytes = op.getBytes();
-    contents.program.states.push_back(std::move(state));
+    list.push_back(std::move(state));
   }
 }
 
@@ -317,13 +336,15 @@ std::unique_ptr<fb::CollectiveT> ArtifactBuilder::toCollective(program::Collecti
   collective->join = static_cast<uint32_t>(op.getJoin());
   if (auto input = op.getInput())
     collective->input = toOperand(*input);
-  collective->output = toOperand(op.getOutput());
+  if (auto output = op.getOutput())
+    collective->output = toOperand(*output);
   if (auto workspace = op.getWorkspace())
     collective->workspace = toOperand(*workspace);
   collective->input_shape = toExtents(op.getInputShape(), dims);
   collective->output_shape = toExtents(op.getOutputShape(), dims);
   if (auto whole = op.getWhole())
     collective->whole = std::make_unique<fb::ExtentT>(toExtent(*whole, dims));
+  collective->peer = static_cast<uint32_t>(op.getPeer().value_or(0));
   collective->where = graph::getPath(op.getLoc()).str() + getSource(op.getLoc());
   return collective;
 }
@@ -346,7 +367,7 @@ std::unique_ptr<fb::LaunchT> ArtifactBuilder::toLaunch(program::LaunchOp op) {
 
 void ArtifactBuilder::addEntry(program::EntryOp op) {
   auto entry = std::make_unique<fb::EntryT>();
-  entry->name = op.getSymName().str();
+  entry->name = op.getEntryName().str();
   entry->arena_bytes = op.getArena();
   entry->arena_lower_bound = op.getLowerBound();
   for (Operation &inner : op.getBody().front()) {
@@ -368,7 +389,7 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
       entry->limits.push_back(std::move(record));
     }
   }
-  contents.program.entries.push_back(std::move(entry));
+  choose(op.getStage(), &fb::ProgramT::entries, &fb::StageT::entries).push_back(std::move(entry));
 }
 
 ArtifactContents ArtifactBuilder::build(const std::vector<CodeImage> &images) {
@@ -381,7 +402,12 @@ ArtifactContents ArtifactBuilder::build(const std::vector<CodeImage> &images) {
   addStates();
   for (auto entry : module.getOps<program::EntryOp>())
     addEntry(entry);
-  MemoryReport report = getMemoryReport(module);
+  for (auto [stage, part] : llvm::enumerate(contents.program.stages)) {
+    MemoryReport report = getMemoryReport(module, static_cast<int64_t>(stage));
+    part->weights_bytes = report.weights;
+    part->state_bytes = report.state;
+  }
+  MemoryReport report = getMemoryReport(module, std::nullopt);
   contents.program.weights_bytes = report.weights;
   contents.program.state_bytes = report.state;
   return std::move(contents);

@@ -2,6 +2,7 @@
 
 #include "compiler/Pipelines/Collectives.h"
 
+#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Pipelines/KernelTable.h"
 
 using namespace mlir;
@@ -59,6 +60,7 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
   int64_t axis = 0, join = 0;
   AxesAttr axes;
   program::ExtentAttr whole;
+  IntegerAttr peer;
   auto setReduction = [&](ReductionKind from) {
     reduction = static_cast<program::Reduction>(static_cast<int>(from) - 1);
   };
@@ -91,11 +93,21 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
     whole = toExtentAttr(
         context, number ? graph::Dim::number(number.getInt())
                         : graph::Dim::named(cast<FlatSymbolRefAttr>(origin.getDim()).getAttr()));
+  } else if (auto send = dyn_cast<SendOp>(op)) {
+    kind = CollectiveKind::Send;
+    axes = send.getAxes();
+    peer = send.getPeerAttr();
+  } else if (auto recv = dyn_cast<RecvOp>(op)) {
+    kind = CollectiveKind::Recv;
+    axes = recv.getAxes();
+    peer = recv.getPeerAttr();
   } else {
-    return op->emitOpError() << "is not run by the runtime yet, which takes all_reduce, "
-                                "reduce_scatter, all_gather and all_to_all that are not started";
+    return op->emitOpError()
+           << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
+              "all_to_all, send and recv that are not started";
   }
-  auto result = dyn_cast<RankedTensorType>(op->getResult(0).getType());
+  Value moved = op->getNumResults() ? op->getResult(0) : op->getOperand(0);
+  auto result = dyn_cast<RankedTensorType>(moved.getType());
   if (!result)
     return op->emitOpError() << "is started; the runtime runs collectives to their end";
   auto getShape = [&](Type type) {
@@ -109,8 +121,8 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
       program::ReductionAttr::get(context, reduction), TypeAttr::get(result.getElementType()),
       builder.getDenseI64ArrayAttr(getCuts(getAxes(axes, mesh), mesh)),
       builder.getI64IntegerAttr(axis), builder.getI64IntegerAttr(join), input, output, workspace,
-      input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}), getShape(result),
-      whole);
+      input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
+      output ? getShape(result) : builder.getArrayAttr({}), whole, peer);
   return success();
 }
 
@@ -134,7 +146,13 @@ void lowerMesh(ModuleOp module) {
   if (!mesh)
     return;
   OpBuilder builder(mesh);
-  program::MeshOp::create(builder, mesh.getLoc(), mesh.getNames(), mesh.getSizes());
+  DenseI64ArrayAttr stages;
+  if (llvm::any_of(module.getOps<program::EntryOp>(),
+                   [](program::EntryOp entry) { return entry.getStage().has_value(); })) {
+    Mesh axes = mesh.getMesh();
+    stages = builder.getDenseI64ArrayAttr(getCuts({axes.getWhole(distribution::kStageAxis)}, axes));
+  }
+  program::MeshOp::create(builder, mesh.getLoc(), mesh.getNames(), mesh.getSizesAttr(), stages);
   mesh.erase();
 }
 

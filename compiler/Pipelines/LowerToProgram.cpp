@@ -344,8 +344,8 @@ LogicalResult EntryLowering::createLimits() {
          add = toExtentAttr(module.getContext(), dims[1]);
     auto limit = builder.getI64IntegerAttr(positions);
     if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
-      program::LimitOp::create(builder, append.getLoc(), ("state." + read.getState()).str(), rows,
-                               add, positions);
+      program::LimitOp::create(builder, append.getLoc(), weights.getStateSymbol(read.getState()),
+                               rows, add, positions);
     return WalkResult::advance();
   });
   return failure(result.wasInterrupted());
@@ -354,8 +354,11 @@ LogicalResult EntryLowering::createLimits() {
 LogicalResult EntryLowering::lower() {
   if (failed(checkDims()) || failed(checkSizes()) || failed(planArena()))
     return failure();
-  auto entry = program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(),
-                                        arena.getLowerBound());
+  auto stage = function->getAttrOfType<dist::StageAttr>(dist::kStageAttr);
+  auto entry =
+      program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(),
+                               arena.getLowerBound(), stage ? stage.getEntry() : StringAttr(),
+                               stage ? builder.getI64IntegerAttr(stage.getIndex()) : IntegerAttr());
   builder.createBlock(&entry.getBody());
   for (BlockArgument argument : function.getArguments())
     createInput(argument);
@@ -399,6 +402,30 @@ static LogicalResult verifyFirstRows(func::FuncOp function) {
   return success();
 }
 
+/// A limit that one stage of an entry checks holds for the counters of all: each checks it, and
+/// knows from it how the ranks share what it counts.
+static void shareLimits(ModuleOp module) {
+  SymbolTable symbols(module);
+  for (auto entry : llvm::make_early_inc_range(module.getOps<program::EntryOp>()))
+    for (auto other : module.getOps<program::EntryOp>()) {
+      if (entry == other || !entry.getStage() || entry.getOf() != other.getOf())
+        continue;
+      for (auto limit : other.getBody().getOps<program::LimitOp>()) {
+        StringRef counter = symbols.lookup<program::StateOp>(limit.getState()).getStateName();
+        std::string mine = ("state" + Twine(*entry.getStage()) + "." + counter).str();
+        auto isSame = [&](program::LimitOp own) {
+          return own.getState() == mine && own.getRows() == limit.getRows() &&
+                 own.getAdd() == limit.getAdd() && own.getLimit() == limit.getLimit();
+        };
+        if (!symbols.lookup(mine) ||
+            llvm::any_of(entry.getBody().getOps<program::LimitOp>(), isSame))
+          continue;
+        OpBuilder builder = OpBuilder::atBlockEnd(&entry.getBody().front());
+        cast<program::LimitOp>(builder.clone(*limit)).setState(mine);
+      }
+    }
+}
+
 LogicalResult lowerToProgram(ModuleOp module, const Target &target,
                              const LoweringOptions &options) {
   KernelTable kernels(module, target);
@@ -411,9 +438,13 @@ LogicalResult lowerToProgram(ModuleOp module, const Target &target,
     if (failed(verifyFirstRows(function)) || failed(verifyCacheUse(function)) ||
         failed(weights.collectLayouts(function)))
       return failure();
-  for (func::FuncOp function : entries)
+  for (func::FuncOp function : entries) {
+    auto stage = function->getAttrOfType<dist::StageAttr>(dist::kStageAttr);
+    weights.setStage(stage ? std::optional(stage.getIndex()) : std::nullopt);
     if (failed(EntryLowering(module, function, kernels, weights).lower()))
       return failure();
+  }
+  shareLimits(module);
   // Declarations of the graph dialect have done their service.
   for (auto dim : llvm::make_early_inc_range(module.getOps<graph::DimOp>())) {
     lowerDim(dim);

@@ -6,27 +6,47 @@
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
 
+#include <set>
+
 using namespace mlir;
 
 namespace ashlar {
 
-MemoryReport getMemoryReport(ModuleOp module) {
+MemoryReport getMemoryReport(ModuleOp module, std::optional<int64_t> stage) {
   MemoryReport report;
   for (auto op : module.getOps<program::WeightOp>())
-    report.weights = std::max<int64_t>(report.weights, op.getOffset() + op.getBytes());
+    if (op.getStage() == stage)
+      report.weights = std::max<int64_t>(report.weights, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<program::ConstantOp>())
     report.constants = std::max<int64_t>(report.constants, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<program::StateOp>())
-    report.state = std::max<int64_t>(report.state, op.getOffset() + op.getBytes());
+    if (op.getStage() == stage)
+      report.state = std::max<int64_t>(report.state, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<program::KernelOp>())
     report.scratch = std::max<int64_t>(report.scratch, llvm::alignTo(op.getScratch(), 64));
   for (auto op : module.getOps<program::EntryOp>())
-    if (static_cast<int64_t>(op.getArena()) > report.arena) {
+    if (op.getStage() == stage && static_cast<int64_t>(op.getArena()) > report.arena) {
       report.arena = op.getArena();
       report.arenaLowerBound = op.getLowerBound();
       report.largestEntry = op.getSymName().str();
     }
   return report;
+}
+
+MemoryReport getMemoryReport(ModuleOp module) {
+  std::set<int64_t> stages;
+  for (auto op : module.getOps<program::EntryOp>())
+    if (auto stage = op.getStage())
+      stages.insert(*stage);
+  if (stages.empty())
+    return getMemoryReport(module, std::nullopt);
+  MemoryReport largest;
+  for (int64_t stage : stages) {
+    MemoryReport report = getMemoryReport(module, stage);
+    if (report.getTotal(1) > largest.getTotal(1))
+      largest = report;
+  }
+  return largest;
 }
 
 static std::string mebibytes(int64_t bytes) {
@@ -36,11 +56,16 @@ static std::string mebibytes(int64_t bytes) {
   return text;
 }
 
+int64_t getExcess(ModuleOp module, const LoweringOptions &options) {
+  int64_t total = getMemoryReport(module).getTotal(options.threads);
+  return options.memoryLimit ? std::max<int64_t>(total - *options.memoryLimit, 0) : 0;
+}
+
 LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) {
+  if (getExcess(module, options) == 0)
+    return success();
   MemoryReport report = getMemoryReport(module);
   int64_t total = report.getTotal(options.threads);
-  if (!options.memoryLimit || total <= *options.memoryLimit)
-    return success();
   InFlightDiagnostic error = emitError(module.getLoc(), ErrorCode::kOverMemory);
   error << "the program takes " << mebibytes(total) << ", over the limit of "
         << mebibytes(*options.memoryLimit) << ": weights "

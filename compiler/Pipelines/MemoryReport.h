@@ -25,7 +25,18 @@ struct MemoryReport {
   }
 };
 
+/// Of a program without stages, or of the ranks of one.
+MemoryReport getMemoryReport(mlir::ModuleOp module, std::optional<int64_t> stage);
+/// Of the ranks that take most.
 MemoryReport getMemoryReport(mlir::ModuleOp module);
+
+/// Bytes by which the program exceeds the limit; 0 where it does not.
+int64_t getExcess(mlir::ModuleOp module, const LoweringOptions &options);
+
+/// How often a plan of the solver is made again, each time within as much less as the program that
+/// came of it was too large. The solver counts tensors as the graph has them; a program may keep a
+/// weight in two layouts, and what collectives are packed in.
+inline constexpr int kPlanningRounds = 3;
 
 /// Emits an error that says what takes how much, and what would help, where the program exceeds the
 /// limit.

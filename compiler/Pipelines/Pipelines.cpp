@@ -55,12 +55,18 @@ void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &op
   manager.addPass(createPropagateShardingPass());
 }
 
-void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
-  addAnnotationPipeline(manager, options);
-  manager.addPass(createPartitionPass({options.report, /*forPrograms=*/true}));
+void addPartitionPipeline(OpPassManager &manager, bool report) {
+  manager.addPass(createPartitionPass({report, /*forPrograms=*/true}));
   // A value that two ops bring to one place by the same slice is brought there once.
   manager.addPass(createCSEPass());
+  // On what each rank computes, so that stages send parts, and all passes before know one function.
+  manager.addPass(createCutStagesPass({report}));
   manager.addPass(createVerifyCollectivesPass());
+}
+
+void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
+  addAnnotationPipeline(manager, options);
+  addPartitionPipeline(manager, options.report);
 }
 
 void registerPipelines() {

@@ -30,9 +30,10 @@ struct DistributionOptions {
   bool isDistributed() const { return !plan.empty() || !mesh.empty(); }
 };
 
-/// Gives an imported module its mesh and its tensors their shardings: the first half of what
-/// follows.
+/// The two halves of what follows. Gives an imported module its mesh and its tensors their
+/// shardings; and makes one rank's program of that, or one for each stage of a pipeline.
 void addAnnotationPipeline(mlir::OpPassManager &manager, const DistributionOptions &options);
+void addPartitionPipeline(mlir::OpPassManager &manager, bool report);
 
 /// Brings an imported module to one rank's program, which takes and gives whole tensors; before
 /// fusion, so that kernels see local shapes. Where there is neither a plan nor automation, the

@@ -79,8 +79,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   std::string key = layout.str() + (transposed ? "t" : "");
   for (StateOp part : parts)
     key += "|" + part.getSymName().str();
-  auto known = weights.find(key);
-  if (known != weights.end())
+  auto known = getRegions().weights.find(key);
+  if (known != getRegions().weights.end())
     return known->second;
   // A reading may be of the first rows; what is kept is the whole.
   auto type = cast<RankedTensorType>(parts.size() == 1 ? parts.front().getType() : value.getType());
@@ -116,7 +116,7 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
     isCut |= bool(shard);
     shards.push_back(shard ? Attribute(shard) : builder.getUnitAttr());
   }
-  OperandAttr operand = place(Space::Weights, weightBytes, elements * elementBytes);
+  OperandAttr operand = place(Space::Weights, getRegions().weightBytes, elements * elementBytes);
   std::string name = parts.front().getSymName().str();
   if (parts.size() > 1)
     name += "+" + std::to_string(parts.size() - 1);
@@ -124,8 +124,8 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   program::WeightOp::create(builder, parts.front().getLoc(), getUnusedName(module, name),
                             type.getElementType(), kind, shape, operand.getOffset(),
                             operand.getBytes(), builder.getArrayAttr(partAttrs),
-                            isCut ? builder.getArrayAttr(shards) : ArrayAttr());
-  weights[key] = operand;
+                            isCut ? builder.getArrayAttr(shards) : ArrayAttr(), getStageAttr());
+  getRegions().weights[key] = operand;
   return operand;
 }
 
@@ -144,8 +144,8 @@ OperandAttr WeightTable::getConstant(ConstantOp constant) {
 FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef layout,
                                              Operation *user) {
   auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(user, name);
-  auto known = states.find(name.getValue());
-  if (known != states.end())
+  auto known = getRegions().states.find(name.getValue());
+  if (known != getRegions().states.end())
     return known->second;
   Type elementType;
   int64_t bytes;
@@ -165,11 +165,15 @@ FailureOr<OperandAttr> WeightTable::getState(FlatSymbolRefAttr name, StringRef l
     elementType = tensor.getElementType();
     bytes = tensor.getNumElements() * getElementBytes(elementType);
   }
-  OperandAttr operand = place(Space::State, stateBytes, bytes);
-  program::StateOp::create(builder, state.getLoc(), ("state." + name.getValue()).str(), elementType,
-                           operand.getOffset(), bytes);
-  states[name.getValue()] = operand;
+  OperandAttr operand = place(Space::State, getRegions().stateBytes, bytes);
+  program::StateOp::create(builder, state.getLoc(), getStateSymbol(name.getValue()), elementType,
+                           operand.getOffset(), bytes, getStageAttr());
+  getRegions().states[name.getValue()] = operand;
   return operand;
+}
+
+std::string WeightTable::getStateSymbol(StringRef name) const {
+  return ("state" + (stage ? Twine(*stage) : Twine()) + "." + name).str();
 }
 
 } // namespace ashlar

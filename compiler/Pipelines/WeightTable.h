@@ -13,6 +13,8 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <map>
+
 namespace ashlar {
 
 /// Returns the name, with a number behind it where a symbol of the module has it.
@@ -28,6 +30,9 @@ public:
   /// too, and how attention reads its caches. To be called with every entry point first.
   mlir::LogicalResult collectLayouts(mlir::func::FuncOp function);
 
+  /// From now on weights and states are those of a stage of a pipeline, in regions of their own.
+  void setStage(std::optional<int64_t> number) { stage = number; }
+
   /// The layout in which a region reads its input (Target.h): of a weight, or of a cache; empty for
   /// row-major.
   std::string getLayout(mlir::Value input, mlir::BlockArgument use);
@@ -38,21 +43,30 @@ public:
   program::OperandAttr getConstant(graph::ConstantOp constant);
   mlir::FailureOr<program::OperandAttr> getState(mlir::FlatSymbolRefAttr name,
                                                  llvm::StringRef layout, mlir::Operation *user);
-
-  int64_t getWeightBytes() const { return weightBytes; }
-  int64_t getStateBytes() const { return stateBytes; }
+  /// The symbol of that state's op.
+  std::string getStateSymbol(llvm::StringRef name) const;
 
 private:
+  /// What the ranks of a stage, or all where there are none, have for themselves.
+  struct Regions {
+    llvm::StringMap<program::OperandAttr> weights, states;
+    int64_t weightBytes = 0, stateBytes = 0;
+  };
+  Regions &getRegions() { return regions[stage.value_or(-1)]; }
+  mlir::IntegerAttr getStageAttr() {
+    return stage ? builder.getI64IntegerAttr(*stage) : mlir::IntegerAttr();
+  }
   program::OperandAttr place(program::Space space, int64_t &end, int64_t bytes);
 
   mlir::ModuleOp module;
   mlir::OpBuilder builder;
   bool hasPanels; // or product weights are stored [n, k] as they are
-  llvm::StringMap<program::OperandAttr> weights, states;
+  std::optional<int64_t> stage;
+  std::map<int64_t, Regions> regions;
   CacheLayouts caches;
   llvm::DenseMap<mlir::Attribute, program::OperandAttr> constants;
   llvm::StringSet<> panelTables; // parameters [N, K] that some product reads in panels
-  int64_t weightBytes = 0, constantBytes = 0, stateBytes = 0;
+  int64_t constantBytes = 0;
 };
 
 } // namespace ashlar

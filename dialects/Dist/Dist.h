@@ -47,6 +47,7 @@ inline constexpr llvm::StringLiteral kPinnedAttr = "dist.pinned";
 inline constexpr llvm::StringLiteral kLocalAttr = "dist.local";
 inline constexpr llvm::StringLiteral kGlobalTypeAttr = "dist.global_type";
 inline constexpr llvm::StringLiteral kRanksAttr = "dist.ranks";
+inline constexpr llvm::StringLiteral kStageAttr = "dist.stage";
 
 /// `[dp, tp:(1)2]`
 mlir::ParseResult parseAxes(mlir::AsmParser &parser, AxesAttr &axes);

@@ -78,6 +78,13 @@ def Dist_ShardingAttr : Dist_Attr<"Sharding", "sharding"> {
   let hasCustomAssemblyFormat = 1;
 }
 
+def Dist_StageAttr : Dist_Attr<"Stage", "stage"> {
+  let summary = "a stage of a pipeline: which entry point the function is a part of, and the how manieth";
+  let description = "`func.func @forward.stage1(...) attributes {dist.ranks = array<i64: 2, 3>, dist.stage = #dist.stage<\"forward\", 1>}`";
+  let parameters = (ins "::mlir::StringAttr":$entry, "int64_t":$index);
+  let assemblyFormat = "`<` $entry `,` $index `>`";
+}
+
 def Dist_LocalDimAttr : Dist_Attr<"LocalDim", "local_dim"> {
   let summary = "a dimension that is a rank's part of another";
   let description = [{

@@ -140,6 +140,13 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
   }
   if (name == kRanksAttr)
     return verifyRanks(op, attribute.getValue());
+  if (name == kStageAttr) {
+    auto stage = dyn_cast<StageAttr>(attribute.getValue());
+    if (!stage || stage.getIndex() < 0 || !op->hasAttr(kRanksAttr))
+      return op->emitOpError() << "'" << name << "' is a #dist.stage<entry, number>, beside '"
+                               << kRanksAttr << "'";
+    return success();
+  }
   if (name == kPinnedAttr)
     return verifyPriority(op, attribute.getValue());
   return op->emitOpError() << "attribute '" << name << "' is unknown to the dist dialect";

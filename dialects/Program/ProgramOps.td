@@ -61,7 +61,8 @@ def Program_Init : Program_Enum<"Init", "what stands in for a tensor without a c
 def Program_CollectiveKind : Program_Enum<"CollectiveKind", "what ranks do together, or where their numbers differ", [
   I32EnumAttrCase<"AllReduce", 0, "all_reduce">, I32EnumAttrCase<"ReduceScatter", 1, "reduce_scatter">,
   I32EnumAttrCase<"AllGather", 2, "all_gather">, I32EnumAttrCase<"AllToAll", 3, "all_to_all">,
-  I32EnumAttrCase<"Slice", 4, "slice">, I32EnumAttrCase<"Origin", 5, "origin">]>;
+  I32EnumAttrCase<"Slice", 4, "slice">, I32EnumAttrCase<"Origin", 5, "origin">, I32EnumAttrCase<"Send", 6, "send">,
+  I32EnumAttrCase<"Recv", 7, "recv">]>;
 
 def Program_Reduction : Program_Enum<"Reduction", "how elements are combined", [
   I32EnumAttrCase<"Sum", 0, "sum">, I32EnumAttrCase<"Max", 1, "max">, I32EnumAttrCase<"Min", 2, "min">]>;
@@ -147,8 +148,12 @@ def Program_DimOp : Program_Op<"dim", [Symbol]> {
 
 def Program_MeshOp : Program_Op<"mesh"> {
   let summary = "the ranks that run the program together: named axes and their sizes, the last one fastest";
-  let arguments = (ins StrArrayAttr:$names, DenseI64ArrayAttr:$sizes);
-  let assemblyFormat = "$names $sizes attr-dict";
+  let description = [{
+    With `stages`, a pair (stride, size), the program is a pipeline: what carries `stage` is of the ranks whose index along
+    that pair it is, and has its own weights and state regions.
+  }];
+  let arguments = (ins StrArrayAttr:$names, DenseI64ArrayAttr:$sizes, OptionalAttr<DenseI64ArrayAttr>:$stages);
+  let assemblyFormat = "$names $sizes (`stages` $stages^)? attr-dict";
 }
 
 def Program_WeightOp : Program_Op<"weight", [Symbol]> {
@@ -156,9 +161,10 @@ def Program_WeightOp : Program_Op<"weight", [Symbol]> {
   let description = "shape is the tensor's, or [K, N] of panels before padding. Parts follow each other along N, or dimension 0; `shards` has a #program.shard, or unit, for each.";
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, Program_Layout:$layout,
                        DenseI64ArrayAttr:$shape, I64Attr:$offset, I64Attr:$bytes, Program_Parts:$parts,
-                       OptionalAttr<ArrayAttr>:$shards);
+                       OptionalAttr<ArrayAttr>:$shards, OptionalAttr<I64Attr>:$stage);
   let assemblyFormat = [{
-    $sym_name $element_type $layout $shape `at` $offset `bytes` $bytes $parts (`shards` $shards^)? attr-dict
+    $sym_name $element_type $layout $shape `at` $offset `bytes` $bytes $parts (`shards` $shards^)? (`stage` $stage^)?
+    attr-dict
   }];
   let hasVerifier = 1;
 }
@@ -171,8 +177,14 @@ def Program_ConstantOp : Program_Op<"constant", [Symbol]> {
 
 def Program_StateOp : Program_Op<"state", [Symbol]> {
   let summary = "bytes that a session keeps between steps";
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, I64Attr:$offset, I64Attr:$bytes);
-  let assemblyFormat = "$sym_name $element_type `at` $offset `bytes` $bytes attr-dict";
+  let description = "The symbol is `state.` before its name; of a stage's state the number stands before the dot.";
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$element_type, I64Attr:$offset, I64Attr:$bytes,
+                       OptionalAttr<I64Attr>:$stage);
+  let assemblyFormat = "$sym_name $element_type `at` $offset `bytes` $bytes (`stage` $stage^)? attr-dict";
+  let extraClassDeclaration = [{
+    /// The name behind the symbol's first dot.
+    ::llvm::StringRef getStateName() { return getSymName().split('.').second; }
+  }];
 }
 
 def Program_KernelOp : Program_Op<"kernel", [Symbol]> {
@@ -190,10 +202,18 @@ def Program_KernelOp : Program_Op<"kernel", [Symbol]> {
 
 def Program_EntryOp : Program_Op<"entry", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock]> {
   let summary = "a step that callers run: inputs, launches in order, outputs";
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$lower_bound);
+  let description = "`of \"forward\" stage 1`: what the ranks of a stage run of an entry.";
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$lower_bound, OptionalAttr<StrAttr>:$of,
+                       OptionalAttr<I64Attr>:$stage);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$sym_name `arena` $arena `lower_bound` $lower_bound attr-dict-with-keyword $body";
+  let assemblyFormat = [{
+    $sym_name (`of` $of^ `stage` $stage)? `arena` $arena `lower_bound` $lower_bound attr-dict-with-keyword $body
+  }];
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What callers call it.
+    ::llvm::StringRef getEntryName() { return getOf() ? *getOf() : getSymName(); }
+  }];
 }
 
 class Program_ValueOp<string mnemonic> : Program_Op<mnemonic, [HasParent<"EntryOp">]> {
@@ -223,17 +243,18 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
   let description = [{
     The group are the ranks that differ in the indices along `cuts` only. `axis` is cut or joined, by all_to_all `axis` is
     cut and `join` joined; shapes are this rank's, `whole` the extent of which `origin` writes where the rank's part
-    begins. Parts that are no run of bytes are packed in `workspace`. The location is the value and where it comes from.
+    begins. send and recv are between this rank and the one at the place `peer` of the group. Parts that are no run of
+    bytes are packed in `workspace`. The location is the value and where it comes from.
   }];
   let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
                        DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,
-                       OptionalAttr<Program_OperandAttr>:$input, Program_OperandAttr:$output,
+                       OptionalAttr<Program_OperandAttr>:$input, OptionalAttr<Program_OperandAttr>:$output,
                        OptionalAttr<Program_OperandAttr>:$workspace,
                        Program_Extents:$input_shape, Program_Extents:$output_shape,
-                       OptionalAttr<Program_ExtentAttr>:$whole);
+                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer);
   let assemblyFormat = [{
-    $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? `to` $output
-    (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? attr-dict
+    $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? (`to` $output^)?
+    (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? (`peer` $peer^)? attr-dict
   }];
 }
 

@@ -74,18 +74,21 @@ private:
 /// Bytes of each space.
 using SpaceSizes = std::array<int64_t, 4>;
 
-SpaceSizes getSpaceSizes(ModuleOp module) {
+/// What a stage has, and what all have; without stages, all.
+SpaceSizes getSpaceSizes(ModuleOp module, std::optional<int64_t> stage) {
   SpaceSizes sizes = {0, 0, 0, 0};
   auto grow = [&](Space space, int64_t end) {
     int64_t &size = sizes[static_cast<size_t>(space)];
     size = std::max(size, end);
   };
   for (auto op : module.getOps<WeightOp>())
-    grow(Space::Weights, op.getOffset() + op.getBytes());
+    if (op.getStage() == stage)
+      grow(Space::Weights, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<ConstantOp>())
     grow(Space::Constants, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<StateOp>())
-    grow(Space::State, op.getOffset() + op.getBytes());
+    if (op.getStage() == stage)
+      grow(Space::State, op.getOffset() + op.getBytes());
   return sizes;
 }
 
@@ -132,7 +135,12 @@ LogicalResult verifyCollective(CollectiveOp collective, int64_t arenaBytes, Aren
            << what << " " << *operand << " lies outside the arena of " << arenaBytes << " bytes";
   };
   std::optional<OperandAttr> input = collective.getInput(), workspace = collective.getWorkspace();
-  OperandAttr output = collective.getOutput();
+  std::optional<OperandAttr> output = collective.getOutput();
+  bool sends = collective.getKind() == CollectiveKind::Send;
+  bool isMessage = sends || collective.getKind() == CollectiveKind::Recv;
+  if (sends == output.has_value() || isMessage != collective.getPeer().has_value())
+    return collective.emitOpError()
+           << "all but a send have an output, and only send and recv have a peer";
   if (failed(check(input, "input")) || failed(check(output, "output")) ||
       failed(check(workspace, "workspace")))
     return failure();
@@ -145,7 +153,8 @@ LogicalResult verifyCollective(CollectiveOp collective, int64_t arenaBytes, Aren
     arena.write(workspace->getOffset(), workspace->getBytes(), collective);
   if (input && !arena.holds(input->getOffset(), input->getBytes()))
     return collective.emitOpError() << "has a workspace on top of its input";
-  arena.write(output.getOffset(), output.getBytes(), collective);
+  if (output)
+    arena.write(output->getOffset(), output->getBytes(), collective);
   return success();
 }
 
@@ -180,9 +189,8 @@ LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols)
 
 LogicalResult ashlar::program::verifyProgram(ModuleOp module) {
   SymbolTable symbols(module);
-  SpaceSizes sizes = getSpaceSizes(module);
   for (auto entry : module.getOps<EntryOp>())
-    if (failed(verifyEntry(entry, sizes, symbols)))
+    if (failed(verifyEntry(entry, getSpaceSizes(module, entry.getStage()), symbols)))
       return failure();
   return success();
 }

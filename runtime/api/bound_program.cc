@@ -35,11 +35,12 @@ absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
   if (options.threads < 0 || options.threads > ThreadPool::kMaxThreads)
     return InvalidArgument("threads: expected 0..", ThreadPool::kMaxThreads, ", found ",
                            options.threads);
-  std::shared_ptr<BoundProgram> bound(new BoundProgram(std::move(program)));
-  const int ranks = RankCount(bound->program_->metadata());
+  const int ranks = RankCount(program->metadata());
   if (options.rank >= ranks)
     return InvalidArgument("rank ", options.rank, " of a program for ", ranks);
-  bound->rank_ = std::max(options.rank, 0);
+  const int rank = std::max(options.rank, 0);
+  std::shared_ptr<BoundProgram> bound(new BoundProgram(Program::ForRank(std::move(program), rank)));
+  bound->rank_ = rank;
   ASHLAR_RETURN_IF_ERROR(bound->Prepare(options));
   if (ranks > 1 && options.rank < 0) ASHLAR_RETURN_IF_ERROR(bound->BindPeers(options));
   return std::shared_ptr<const BoundProgram>(std::move(bound));
@@ -48,7 +49,7 @@ absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
 absl::Status BoundProgram::BindPeers(const BindOptions& options) {
   const int ranks = RankCount(program_->metadata());
   for (int rank = 1; rank < ranks; ++rank) {
-    std::shared_ptr<BoundProgram> peer(new BoundProgram(program_));
+    std::shared_ptr<BoundProgram> peer(new BoundProgram(Program::ForRank(program_, rank)));
     peer->rank_ = rank;
     peer->image_ = image_;
     ASHLAR_RETURN_IF_ERROR(peer->Prepare(options));

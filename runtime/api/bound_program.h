@@ -46,6 +46,7 @@ class BoundProgram {
   static absl::StatusOr<std::shared_ptr<const BoundProgram>> Bind(
       std::shared_ptr<const Program> program, const BindOptions& options);
 
+  // As this rank runs it (Program::ForRank).
   const Program& program() const { return *program_; }
   int rank() const { return rank_; }
   // Where this process runs all ranks: the others, rank 1 first.

@@ -28,12 +28,20 @@ int64_t Product(const std::vector<int64_t>& shape) {
   return product;
 }
 
+// Ranks that talk to each other have a group of their own, the sender first.
+std::vector<int> GroupOfCollective(const fb::CollectiveT& schema, int rank) {
+  std::vector<int> group = GroupOf(schema.cuts, rank);
+  if (schema.op == fb::CollectiveOp::Send) return {rank, group[schema.peer]};
+  if (schema.op == fb::CollectiveOp::Recv) return {group[schema.peer], rank};
+  return group;
+}
+
 }  // namespace
 
 CollectiveStep::CollectiveStep(const fb::CollectiveT& schema, int rank, char* arena)
     : schema_(schema),
       place_(PartOf(schema.cuts, rank)),
-      group_(GroupOf(schema.cuts, rank)),
+      group_(GroupOfCollective(schema, rank)),
       input_(Place(schema.input, arena)),
       output_(Place(schema.output, arena)),
       workspace_(Place(schema.workspace, arena)),
@@ -73,7 +81,10 @@ absl::Status CollectiveStep::Issue(Communicator& communicator, CollectiveKind ki
   call.output = to;
   call.counts = &counts_;
   call.recv_counts = &recv_counts_;
-  if (kind == CollectiveKind::kAllReduce) call.count = Product(input_shape_);
+  if (kind == CollectiveKind::kAllReduce || kind == CollectiveKind::kSend)
+    call.count = Product(input_shape_);
+  if (kind == CollectiveKind::kRecv) call.count = Product(output_shape_);
+  if (kind == CollectiveKind::kSend) call.peer = 1;
   call.where = schema_.where;
   return communicator.Run(call);
 }
@@ -166,6 +177,10 @@ absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Communicator*
       return Gather(*communicator);
     case CollectiveOp::ReduceScatter:
       return Scatter(*communicator);
+    case CollectiveOp::Send:
+      return Issue(*communicator, CollectiveKind::kSend, input_, nullptr);
+    case CollectiveOp::Recv:
+      return Issue(*communicator, CollectiveKind::kRecv, nullptr, output_);
     default:
       return Exchange(*communicator);
   }

@@ -200,29 +200,44 @@ absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs
   return plan.CheckStop(0, options);
 }
 
-absl::Status Session::Agree(const absl::Status& prepared) {
+absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepared) {
   if (!communicator_) return prepared;
-  int64_t refused = prepared.ok() ? 0 : 1;
+  // The largest of each: 1 where a rank refuses, and of a step's hash and its complement, which are
+  // each other's only where all ranks mean the same step.
+  uint64_t hash = 0;
+  auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211u + (hash >> 29); };
+  for (char c : entry.name) mix(static_cast<unsigned char>(c));
+  const auto& dims = program().metadata().dims;
+  for (size_t i = 0; i < dims.size() && prepared.ok(); ++i)
+    if (!dims[i]->whole) mix(static_cast<uint64_t>(next_dims_[i]));
+  const int64_t step = static_cast<int64_t>(hash);
+  int64_t largest[3] = {prepared.ok() ? 0 : 1, step, ~step};
   Collective call;
   call.dtype = DType::kI64;
   call.reduction = Reduction::kMax;
   call.group = &everyone_;
-  call.input = call.output = &refused;
-  call.count = 1;
+  call.input = call.output = largest;
+  call.count = 3;
   call.where = "the beginning of a step";
   // Processes bind their weights each by itself, which may take one much longer than another.
   if (!has_met_ && communicator_->name() != "loopback") call.deadline = std::chrono::minutes(10);
   has_met_ = true;
   ASHLAR_RETURN_IF_ERROR(communicator_->Run(call));
-  if (refused == 0 || !prepared.ok()) return prepared;
-  return FailedPrecondition("another rank has refused the step");
+  if (!prepared.ok()) return prepared;
+  if (largest[0] != 0) return FailedPrecondition("another rank has refused the step");
+  if (largest[1] != ~largest[2])
+    return FailedPrecondition("ranks are about to make different steps: rank ", bound_->rank(),
+                              " entry '", entry.name,
+                              "', another one another entry, or inputs of other shapes");
+  return absl::OkStatus();
 }
 
 absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
                               std::vector<Tensor>* outputs, const RunOptions& options) {
-  ASHLAR_RETURN_IF_ERROR(Agree(Prepare(plan, inputs, options)));
+  ASHLAR_RETURN_IF_ERROR(Agree(plan.entry(), Prepare(plan, inputs, options)));
   dims_.swap(next_dims_);
-  interrupted_ = planned_.state > 0;  // until all of the step is done
+  // Until all of the step is done. Several ranks do not go on after an error, whatever is called.
+  interrupted_ = !communicator_ && planned_.state > 0;
   if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
   absl::Status status = plan.Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();

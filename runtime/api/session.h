@@ -73,8 +73,8 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // once with the same `outputs`.
 //
 // Ranks: a program for several is run by all of them, which take and give whole tensors alike. A
-// step that one refuses, all refuse. What fails in the middle of a step, as when a rank has left,
-// ends the session: every further step gives that error.
+// step that one refuses, or of which they mean different ones, all refuse. What fails in the middle
+// of a step, as when a rank has left, ends the session: every further step gives that error.
 //
 // Cost: Create takes some microseconds where the program is bound and the memory comes from a pool
 // or is the caller's, so that a session may serve one request.
@@ -179,8 +179,8 @@ class Session {
                        std::vector<Tensor>* outputs, const RunOptions& options);
   absl::Status Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
                        const RunOptions& options);
-  // Whether all ranks are about to make the step.
-  absl::Status Agree(const absl::Status& prepared);
+  // Whether all ranks are about to make the same step.
+  absl::Status Agree(const fb::EntryT& entry, const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
   absl::Status MakePlans();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;

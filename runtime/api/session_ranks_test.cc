@@ -46,6 +46,25 @@ class SessionRanksTest : public testing::SessionTestBase {
     for (float& value : values) value = value + value + value;
     return values;
   }
+  // Three sessions, as three processes have, each on a thread.
+  void OnRanks(const std::function<void(int rank, Session&)>& body) {
+    auto program = LoadTiny();
+    auto ends = MakeLoopback(3);
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < 3; ++rank)
+      threads.emplace_back([&, rank] {
+        BindOptions bind;
+        bind.rank = rank;
+        SessionOptions options;
+        options.threads = 1;
+        options.communicator = std::move(ends[rank]);
+        auto session = Session::Create(program, options, bind);
+        ASSERT_EQ(session.status(), absl::OkStatus());
+        body(rank, **session);
+      });
+    for (std::thread& thread : threads) thread.join();
+  }
+
   std::vector<float> x_ = SomeX(6);
   std::vector<Tensor> inputs_ = {{"x", DType::kF32, {2, 3, kTinyK}, x_.data()}};
 };
@@ -66,30 +85,32 @@ TEST_F(SessionRanksTest, RefusesAStepOnAllRanksAndGoesOn) {
   EXPECT_EQ(session->Run("forward", inputs_, &outputs), absl::OkStatus());
 }
 
-// The others of a session that is one of several ranks: three sessions, as three processes have.
 TEST_F(SessionRanksTest, RunsWithTheCommunicatorOfTheCaller) {
-  auto program = LoadTiny();
-  auto ends = MakeLoopback(3);
-  std::vector<std::thread> threads;
-  for (int rank = 0; rank < 3; ++rank)
-    threads.emplace_back([&, rank] {
-      BindOptions bind;
-      bind.rank = rank;
-      SessionOptions options;
-      options.threads = 1;
-      options.communicator = std::move(ends[rank]);
-      auto session = Session::Create(program, options, bind);
-      ASSERT_EQ(session.status(), absl::OkStatus());
-      std::vector<Tensor> outputs;
-      ASSERT_EQ((*session)->Run("forward", inputs_, &outputs), absl::OkStatus());
-      EXPECT_EQ(Floats(outputs[0]), Tripled(Expected(x_, {1, 1, 1, 1, 1, 1}, {0, 1, 2, 0, 1, 2})));
-      // One rank alone leaves out its input: it says so, the others that another did.
-      absl::Status status =
-          (*session)->Run("forward", rank == 1 ? std::vector<Tensor>() : inputs_, &outputs);
-      EXPECT_THAT(Message(status), HasSubstr(rank == 1 ? "input 'x'" : "another rank has refused"));
-      EXPECT_EQ((*session)->Run("forward", inputs_, &outputs), absl::OkStatus());
-    });
-  for (std::thread& thread : threads) thread.join();
+  OnRanks([&](int rank, Session& session) {
+    std::vector<Tensor> outputs;
+    ASSERT_EQ(session.Run("forward", inputs_, &outputs), absl::OkStatus());
+    EXPECT_EQ(Floats(outputs[0]), Tripled(Expected(x_, {1, 1, 1, 1, 1, 1}, {0, 1, 2, 0, 1, 2})));
+    // One rank alone leaves out its input: it says so, the others that another did.
+    absl::Status status =
+        session.Run("forward", rank == 1 ? std::vector<Tensor>() : inputs_, &outputs);
+    EXPECT_THAT(Message(status), HasSubstr(rank == 1 ? "input 'x'" : "another rank has refused"));
+    EXPECT_EQ(session.Run("forward", inputs_, &outputs), absl::OkStatus());
+  });
+}
+
+// Its collectives are alike, and nothing but the agreement would tell.
+TEST_F(SessionRanksTest, RefusesDifferentStepsOnAllRanks) {
+  OnRanks([&](int rank, Session& session) {
+    std::vector<Tensor> outputs, inputs = inputs_;
+    if (rank == 2) inputs[0].shape = {3, 2, kTinyK};  // as many elements
+    EXPECT_THAT(Message(session.Run("forward", inputs, &outputs)),
+                HasSubstr("ranks are about to make different steps"));
+    std::vector<int64_t> value = {1, 2};
+    std::vector<Tensor> step = {{"value", DType::kI64, {2}, value.data()}};
+    EXPECT_THAT(Message(session.Run(rank ? "forward" : "step", rank ? inputs_ : step, &outputs)),
+                HasSubstr("ranks are about to make different steps"));
+    EXPECT_EQ(session.Run("forward", inputs_, &outputs), absl::OkStatus());
+  });
 }
 
 TEST_F(SessionRanksTest, WantsTheOtherRanks) {

@@ -85,7 +85,10 @@ absl::Status CheckCollective(const Collective& call, int rank) {
 
 CollectiveSignature SignatureOf(const Collective& call, int other) {
   CollectiveSignature signature{call.kind, call.dtype, call.reduction, call.peer, call.count, 0};
-  auto mix = [&](int64_t value) { signature.count = signature.count * 1000003 + value + 1; };
+  auto mix = [&](int64_t value) {  // unsigned, which may wrap around
+    signature.count = static_cast<int64_t>(static_cast<uint64_t>(signature.count) * 1000003 +
+                                           static_cast<uint64_t>(value) + 1);
+  };
   if (call.kind == CollectiveKind::kReduceScatter || call.kind == CollectiveKind::kAllGather)
     for (int64_t count : *call.counts) mix(count);
   if (call.kind == CollectiveKind::kPermute)

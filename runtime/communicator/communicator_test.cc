@@ -215,6 +215,30 @@ TEST_P(Conformance, SendsAndReceives) {
   }
 }
 
+// Messages that cross: each rank starts its own and then the other's, in opposite orders.
+TEST_P(Conformance, SendsBothWaysAtOnce) {
+  for (int n : RankCounts()) {
+    if (n % 2) continue;
+    OnRanks(n, [&](Communicator& ranks) {
+      std::vector<int> pair = {ranks.rank() / 2 * 2, ranks.rank() / 2 * 2 + 1};
+      const int me = ranks.rank() % 2;
+      Elements out(GetParam(), ValuesOf(ranks.rank(), 20)), in(GetParam(), 20);
+      std::vector<CollectiveTicket> tickets;
+      for (CollectiveKind kind : {CollectiveKind::kSend, CollectiveKind::kRecv}) {
+        Collective call = Make(kind, pair);
+        call.peer = 1 - me, call.count = 20;
+        call.input = out.data(), call.output = in.data();
+        auto ticket = ranks.Start(call);
+        ASSERT_EQ(ticket.status(), absl::OkStatus());
+        tickets.push_back(*ticket);
+      }
+      // The send of one meets the receipt of the other, which that one waits for at the same time.
+      for (int i : {me, 1 - me}) ASSERT_EQ(ranks.Wait(tickets[i]), absl::OkStatus());
+      EXPECT_EQ(in.values(), ValuesOf(pair[1 - me], 20));
+    });
+  }
+}
+
 // Several calls under way at once, waited for in another order.
 TEST_P(Conformance, StartsAndWaits) {
   for (int n : RankCounts())

@@ -42,7 +42,9 @@ struct Channel {
 
 struct World {
   World(int ranks, std::chrono::milliseconds deadline)
-      : size(ranks), deadline(deadline), ticks(ranks), left(ranks) {}
+      : size(ranks), deadline(deadline), ticks(ranks), awaits(ranks), left(ranks) {
+    for (std::atomic<int>& awaited : awaits) awaited.store(-1);
+  }
 
   // Messages have channels of their own, one for each direction.
   Channel* GetChannel(const std::vector<int>& group, int sender) {
@@ -58,19 +60,31 @@ struct World {
     changed.notify_all();
   }
 
-  absl::Status Fail(const absl::Status& error) {
+  // The signs of life of a rank and of those that it waits for, one behind the other.
+  int64_t SignsOf(int rank) const {
+    int64_t signs = 0;
+    for (int hop = 0; rank >= 0 && hop < size; ++hop) {
+      signs += ticks[rank].load(std::memory_order_relaxed);
+      rank = awaits[rank].load(std::memory_order_relaxed);
+    }
+    return signs;
+  }
+
+  // The first error stays.
+  void Fail(const absl::Status& error) {
     std::lock_guard<std::mutex> lock(mutex);
     if (!failed.load()) status = error;
     failed.store(true);
     changed.notify_all();
-    return status;
   }
 
   const int size;
   const std::chrono::milliseconds deadline;
   std::vector<std::atomic<int64_t>> ticks;  // signs of life
+  std::vector<std::atomic<int>> awaits;     // whom each rank waits for, or -1
   std::vector<std::atomic<bool>> left;
   std::atomic<bool> failed{false};
+  std::atomic<int> at_work{0};  // ranks that read and write each other's memory now
   std::atomic<int> sleepers{0};
   std::mutex mutex;  // of what follows
   std::condition_variable changed;
@@ -91,10 +105,11 @@ class Loopback : public Communicator {
   int size() const override { return world_->size; }
   std::string_view name() const override { return "loopback"; }
   void Tick() override { world_->ticks[rank_].fetch_add(1, std::memory_order_relaxed); }
-  void Fail(const absl::Status& status) override { (void)world_->Fail(status); }
+  void Fail(const absl::Status& status) override { world_->Fail(status); }
 
   absl::StatusOr<CollectiveTicket> Start(const Collective& call) override {
     ASHLAR_RETURN_IF_ERROR(CheckCollective(call, rank_));
+    if (world_->failed.load()) return Failure();
     Tick();
     Pending pending;
     pending.channel = FindChannel(call);
@@ -124,15 +139,16 @@ class Loopback : public Communicator {
     const int64_t all = (pending.number / kSlots + 1) * pending.size();
     ASHLAR_RETURN_IF_ERROR(
         WaitFor(call, pending, [&] { return slot.posted.load() >= all; }, false, pending.number));
-    // Everybody compares everybody with the first: all find a difference, or nobody does.
-    for (int place = 1; place < pending.size(); ++place)
-      if (!SignatureOf(slot.calls[0], place).Meets(SignatureOf(slot.calls[place], 0)))
-        return world_->Fail(DivergedError((*call.group)[0], slot.calls[0], (*call.group)[place],
-                                          SignatureOf(slot.calls[place], 0),
-                                          slot.calls[place].where));
-    DoShare(slot.calls, pending.place);
-    pending.channel->finished[pending.place].store(pending.number + 1);
-    slot.done.fetch_add(1);
+    // Everybody compares the same: all find a difference, or nobody does.
+    ASHLAR_RETURN_IF_ERROR(Compare(slot.calls));
+    // Once a run has failed nobody begins to touch the others' memory.
+    world_->at_work.fetch_add(1);
+    if (!world_->failed.load()) {
+      DoShare(slot.calls, pending.place);
+      pending.channel->finished[pending.place].store(pending.number + 1);
+      slot.done.fetch_add(1);
+    }
+    world_->at_work.fetch_sub(1);
     world_->Wake();
     return WaitFor(call, pending, [&] { return slot.done.load() >= all; }, true, pending.number);
   }
@@ -146,6 +162,21 @@ class Loopback : public Communicator {
     int size() const { return static_cast<int>(channel->next.size()); }
   };
 
+  // Whether all places mean the same: each as the first does, and where every pair exchanges other
+  // counts, as every other.
+  absl::Status Compare(const std::vector<Collective>& calls) {
+    const int places = static_cast<int>(calls.size());
+    const int first = calls[0].kind == CollectiveKind::kAllToAll ? places - 1 : 1;
+    for (int one = 0; one < std::min(first, places); ++one)
+      for (int other = one + 1; other < places; ++other) {
+        const CollectiveSignature theirs = SignatureOf(calls[other], one);
+        if (!SignatureOf(calls[one], other).Meets(theirs))
+          return Failed(DivergedError((*calls[0].group)[one], calls[one], (*calls[0].group)[other],
+                                      theirs, calls[other].where));
+      }
+    return absl::OkStatus();
+  }
+
   Channel* FindChannel(const Collective& call) {
     int sender = -1;  // no message
     if (call.kind == CollectiveKind::kSend) sender = PlaceOf(*call.group, rank_);
@@ -157,7 +188,8 @@ class Loopback : public Communicator {
   }
 
   // Waits until `ready`, the run has failed, or somebody of the group who has not come to the call
-  // `number` (or is not done with it) is late or has left.
+  // `number` (or is not done with it) is late or has left. Who waits for a rank that shows life is
+  // not late; the one that waits for a dead rank itself is the first to say so.
   template <typename Ready>
   absl::Status WaitFor(const Collective& call, const Pending& pending, Ready ready, bool for_done,
                        int64_t number) {
@@ -165,8 +197,12 @@ class Loopback : public Communicator {
     const Clock::time_point begin = Clock::now();
     Clock::time_point since = begin;
     int64_t life = -1;
-    for (int64_t round = 0; !ready(); ++round) {
-      if (world_->failed.load()) return Failure();
+    absl::Status status;
+    for (int64_t round = 0; status.ok() && !ready(); ++round) {
+      if (world_->failed.load()) {
+        status = Failure();
+        break;
+      }
       if (round % 64 != 63) {
         Pause();
         continue;
@@ -178,25 +214,27 @@ class Loopback : public Communicator {
       }
       int late = -1;
       int64_t signs = 0;
-      for (int place = 0; place < pending.size(); ++place) {
+      for (int place = 0; place < pending.size() && status.ok(); ++place) {
         if (place == pending.place) continue;
         const int other = (*call.group)[place];
         const auto& counts = for_done ? pending.channel->finished : pending.channel->arrived;
         if (counts[place].load() > number) continue;
-        if (world_->left[other].load() && !ready())
-          return world_->Fail(GoneError(rank_, other, call));
+        if (world_->left[other].load() && !ready()) status = Failed(GoneError(rank_, other, call));
         if (late < 0) late = other;
-        signs += world_->ticks[other].load(std::memory_order_relaxed);
+        signs += world_->SignsOf(other);
       }
+      world_->awaits[rank_].store(late, std::memory_order_relaxed);
+      const bool waits_too = late >= 0 && world_->awaits[late].load(std::memory_order_relaxed) >= 0;
       if (signs != life) {
         life = signs;
         since = now;
-      } else if (late >= 0 && now - since > deadline) {
-        return world_->Fail(LateError(rank_, late, call, deadline));
+      } else if (late >= 0 && now - since > (waits_too ? deadline + deadline / 8 : deadline)) {
+        status = Failed(LateError(rank_, late, call, deadline));
       }
-      Nap(ready);
+      if (status.ok()) Nap(ready);
     }
-    return absl::OkStatus();
+    world_->awaits[rank_].store(-1, std::memory_order_relaxed);
+    return status;
   }
 
   template <typename Ready>
@@ -213,9 +251,15 @@ class Loopback : public Communicator {
 #endif
   }
 
+  // The run's error, once nobody touches this rank's memory any more.
   absl::Status Failure() {
+    while (world_->at_work.load() > 0) std::this_thread::yield();
     std::lock_guard<std::mutex> lock(world_->mutex);
     return world_->status;
+  }
+  absl::Status Failed(const absl::Status& status) {
+    world_->Fail(status);
+    return Failure();
   }
 
   // This rank's part of the work of a call that all have posted.

@@ -2,15 +2,14 @@
 #include "runtime/communicator/mpi.h"
 
 #include <sched.h>
-#include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <thread>
 
 #include "runtime/base/status.h"
+#include "runtime/communicator/last_words.h"
+#include "runtime/communicator/mpi_heartbeat.h"
 #include "runtime/communicator/mpi_library.h"
 #include "runtime/communicator/reduce.h"
 
@@ -23,9 +22,13 @@ using mpi::Request;
 constexpr int64_t kLargestMessage = int64_t{1} << 30;
 constexpr int kThreadSerialized = 2;  // MPI_THREAD_SERIALIZED
 constexpr auto kLastWords = std::chrono::milliseconds(300);
-// Tags: a number for the group, one for its call, one for the step of the call.
-constexpr int kGroupBits = 16, kCallBits = 10;
+// How much longer a rank waits for one that waits itself, and ends all when it has said its error.
+constexpr auto kGrace = std::chrono::milliseconds(600);
+// Tags: a number for the group, one for its call, one for the step of the call. Some of Open MPI's
+// transports have 23 bits for them.
+constexpr int kGroupBits = 10, kCallBits = 10;
 enum Step { kHeader, kBlocks, kResult, kSteps };
+constexpr int kHeartbeatTag = (1 << 23) - 1;
 
 // What goes before the data.
 struct Header {
@@ -36,33 +39,6 @@ struct Header {
 struct Message {
   Request request = nullptr;
   int place;  // whom it goes to or comes from
-};
-
-// What the rank waits for, as text that a signal handler may write.
-struct LastWords {
-  char text[256];
-  volatile sig_atomic_t length = 0;  // 0: it waits for nothing
-};
-LastWords last_words;
-
-void WriteLastWords(int) {
-  if (last_words.length > 0 && write(2, last_words.text, last_words.length) < 0) _exit(1);
-  _exit(128 + SIGTERM);
-}
-
-// While it lives, a call is waited for.
-class Waiting {
- public:
-  Waiting(int rank, const Collective& call) {
-    const std::string_view name = CollectiveName(call.kind);
-    const int length = std::snprintf(
-        last_words.text, sizeof(last_words.text),
-        "rank %d: ended from outside in %.*s of %.*s, because another rank has died\n", rank,
-        static_cast<int>(name.size()), name.data(),
-        static_cast<int>(std::min<size_t>(call.where.size(), 120)), call.where.data());
-    last_words.length = std::min<int>(length, sizeof(last_words.text) - 1);
-  }
-  ~Waiting() { last_words.length = 0; }
 };
 
 // A call under way.
@@ -78,13 +54,26 @@ struct Pending {
   std::vector<int64_t> blocks;  // of a reduction, elements by place
 };
 
+// What is counted in one order: a group's collectives, or its messages from one sender.
+struct Channel {
+  std::vector<int> group;
+  int sender;  // a rank, or -1
+  uint32_t calls;
+};
+
 class Mpi : public Communicator {
  public:
   Mpi(std::shared_ptr<const mpi::Library> library, mpi::Handle comm, int rank, int size,
       std::chrono::milliseconds deadline)
-      : library_(std::move(library)), comm_(comm), rank_(rank), size_(size), deadline_(deadline) {}
+      : library_(std::move(library)),
+        comm_(comm),
+        rank_(rank),
+        size_(size),
+        deadline_(deadline),
+        heartbeat_(new mpi::Heartbeat(library_, comm, rank, size, kHeartbeatTag)) {}
 
   ~Mpi() override {
+    heartbeat_.reset();
     if (status_.ok()) {
       library_->MPI_Finalize();
       return;
@@ -96,6 +85,7 @@ class Mpi : public Communicator {
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   std::string_view name() const override { return "mpi"; }
+  void Tick() override { heartbeat_->Beat(); }
   void Fail(const absl::Status& status) override {
     if (status_.ok()) status_ = status;
   }
@@ -110,7 +100,7 @@ class Mpi : public Communicator {
     p.used = true;
     p.call = call;
     p.place = PlaceOf(*call.group, rank_);
-    p.tag = NextTag(*call.group);
+    p.tag = NextTag(call);
     p.headers.clear(), p.data.clear(), p.sends.clear();
     SetBlocks(p);
     absl::Status status = SendHeaders(p);
@@ -122,7 +112,7 @@ class Mpi : public Communicator {
   absl::Status Wait(CollectiveTicket ticket) override {
     ASHLAR_RETURN_IF_ERROR(status_);
     Pending& p = *pending_[ticket];
-    Waiting waiting(rank_, p.call);
+    LastWords words(rank_, p.call);
     absl::Status status = Finish(p);
     p.used = false;
     return status.ok() ? status : Failed(status);
@@ -137,15 +127,23 @@ class Mpi : public Communicator {
   int places(const Pending& p) const { return static_cast<int>(p.call.group->size()); }
 
   // The same on all of a group, and another for each of the calls that may be under way at once.
-  int NextTag(const std::vector<int>& group) {
-    auto known = std::find_if(groups_.begin(), groups_.end(),
-                              [&](const auto& each) { return each.first == group; });
-    if (known == groups_.end()) known = groups_.insert(groups_.end(), {group, 0});
+  // Messages are counted apart, by their direction.
+  int NextTag(const Collective& call) {
+    const std::vector<int>& group = *call.group;
+    const int sender = call.kind == CollectiveKind::kSend   ? rank_
+                       : call.kind == CollectiveKind::kRecv ? group[call.peer]
+                                                            : -1;
+    auto known = std::find_if(channels_.begin(), channels_.end(), [&](const Channel& each) {
+      return each.group == group && each.sender == sender;
+    });
+    if (known == channels_.end()) known = channels_.insert(channels_.end(), {group, sender, 0});
     uint32_t hash = 2166136261u;
-    for (int rank : group) hash = (hash ^ static_cast<uint32_t>(rank + 1)) * 16777619u;
+    auto mix = [&](int rank) { hash = (hash ^ static_cast<uint32_t>(rank + 2)) * 16777619u; };
+    for (int rank : group) mix(rank);
+    mix(sender);
     hash = (hash ^ hash >> 16) & ((1u << kGroupBits) - 1);
-    const uint32_t call = known->second++ & ((1u << kCallBits) - 1);
-    return static_cast<int>((hash << kCallBits | call) * kSteps);
+    const uint32_t number = known->calls++ & ((1u << kCallBits) - 1);
+    return static_cast<int>((hash << kCallBits | number) * kSteps);
   }
 
   void SetBlocks(Pending& p) {
@@ -347,10 +345,23 @@ class Mpi : public Communicator {
         since = Clock::now();  // a sign of life
         continue;
       }
-      if (Clock::now() - since > deadline)
-        return LateError(rank_, (*p.call.group)[message.place], p.call, deadline);
+      ASHLAR_RETURN_IF_ERROR(CheckLife(p.call, message.place, since, deadline));
       sched_yield();
     }
+    return absl::OkStatus();
+  }
+
+  // Late is who has given neither data nor, by itself or through those that it waits for, a sign of
+  // life. Who waits for a dead rank itself is the first to say so.
+  absl::Status CheckLife(const Collective& call, int place, Clock::time_point since,
+                         std::chrono::milliseconds deadline) {
+    auto silence = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
+    if (silence < mpi::Heartbeat::kInterval) return absl::OkStatus();
+    const mpi::Heartbeat::Life life = heartbeat_->LifeOf((*call.group)[place]);
+    silence = std::min(silence, life.silence);
+    if (silence > (life.waits ? deadline + kGrace : deadline))
+      return LateError(rank_, (*call.group)[place], call, deadline);
+    heartbeat_->Pass(silence);
     return absl::OkStatus();
   }
 
@@ -358,9 +369,10 @@ class Mpi : public Communicator {
   mpi::Handle comm_;
   int rank_, size_;
   std::chrono::milliseconds deadline_;
+  std::unique_ptr<mpi::Heartbeat> heartbeat_;
   absl::Status status_;
   std::vector<std::unique_ptr<Pending>> pending_;
-  std::vector<std::pair<std::vector<int>, uint32_t>> groups_;
+  std::vector<Channel> channels_;
   std::vector<const void*> inputs_;
 };
 
@@ -383,12 +395,6 @@ absl::StatusOr<std::unique_ptr<Communicator>> JoinMpi(std::chrono::milliseconds 
   library->MPI_Comm_rank(comm, &rank);
   library->MPI_Comm_size(comm, &size);
   return std::unique_ptr<Communicator>(new Mpi(library, comm, rank, size, deadline));
-}
-
-void ReportTermination() {
-  struct sigaction action = {};
-  action.sa_handler = WriteLastWords;
-  sigaction(SIGTERM, &action, nullptr);
 }
 
 }  // namespace ashlar

@@ -29,6 +29,8 @@ using Handle = void*;
   F(MPI_Irecv, void* data, int count, Handle type, int from, int tag, Handle comm,     \
     Request* request)                                                                  \
   F(MPI_Test, Request* request, int* flag, void* status)                               \
+  F(MPI_Cancel, Request* request)                                                      \
+  F(MPI_Request_free, Request* request)                                                \
   F(MPI_Error_string, int code, char* text, int* length)
 
 // Whether this process was started by Open MPI's mpirun, as one of several.

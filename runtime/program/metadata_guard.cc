@@ -18,7 +18,8 @@ class Guard {
   bool Walk(const fb::Program* p) {
     return Text(p->producer()) && Text(p->weight_directory()) && Each(p->properties()) &&
            Each(p->dims()) && Each(p->images()) && Each(p->kernels()) && Each(p->weights()) &&
-           Each(p->states()) && Each(p->entries()) && Each(p->device_images()) && Each(p->mesh());
+           Each(p->states()) && Each(p->entries()) && Each(p->device_images()) && Each(p->mesh()) &&
+           Each(p->stages()) && Cuts(p->stage_cuts());
   }
 
  private:
@@ -74,6 +75,9 @@ class Guard {
   }
   bool Item(const fb::Weight* w) {
     return Text(w->name()) && Scalars(w->shape()) && Each(w->parts());
+  }
+  bool Item(const fb::Stage* s) {
+    return Each(s->weights()) && Each(s->states()) && Each(s->entries());
   }
   bool Item(const fb::State* s) { return Text(s->name()); }
   bool Item(const fb::Operand*) { return true; }

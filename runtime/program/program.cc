@@ -4,6 +4,7 @@
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
 #include "runtime/program/metadata_guard.h"
+#include "runtime/program/stages.h"
 #include "runtime/program/verify_program.h"
 
 namespace ashlar {
@@ -22,7 +23,25 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& 
   if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok())
     return WithCode(ErrorCode::kBadProgram, Annotate(status, path));
   ASHLAR_RETURN_IF_ERROR(file.file().CheckUnchanged());
-  return std::shared_ptr<const Program>(new Program(std::move(file), *std::move(metadata)));
+  return std::shared_ptr<const Program>(
+      new Program(std::make_shared<const ArtifactFile>(std::move(file)), *std::move(metadata), 0));
+}
+
+Program::Program(std::shared_ptr<const ArtifactFile> file,
+                 std::shared_ptr<const fb::ProgramT> whole, int stage)
+    : file_(std::move(file)) {
+  if (whole->stages.empty()) {
+    metadata_ = std::move(whole);
+  } else {
+    metadata_ = std::make_shared<const fb::ProgramT>(ProjectStage(*whole, stage));
+    whole_ = std::move(whole);
+  }
+}
+
+std::shared_ptr<const Program> Program::ForRank(std::shared_ptr<const Program> program, int rank) {
+  if (!program->whole_) return program;
+  return std::shared_ptr<const Program>(
+      new Program(program->file_, program->whole_, StageOf(*program->whole_, rank)));
 }
 
 absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
@@ -35,7 +54,7 @@ absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
 }
 
 absl::Status Program::VerifyWeights() const {
-  return WithCode(ErrorCode::kBadArtifact, file_.VerifyChecksum(SectionKind::kWeights));
+  return WithCode(ErrorCode::kBadArtifact, file_->VerifyChecksum(SectionKind::kWeights));
 }
 
 std::string_view Program::Property(std::string_view key) const {

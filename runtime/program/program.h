@@ -24,14 +24,20 @@ class Program {
   static absl::StatusOr<std::shared_ptr<const Program>> Load(const std::string& path,
                                                              const TrustPolicy& trust = {});
 
-  const std::string& path() const { return file_.path(); }
+  // The program as a rank runs it: of a pipeline that of its stage, else the same. Which rank the
+  // one that was loaded is for, Load does not know: its metadata are those of the first stage.
+  static std::shared_ptr<const Program> ForRank(std::shared_ptr<const Program> program, int rank);
+  // How many stages it has: 1 where it is no pipeline.
+  int stages() const { return whole_ ? static_cast<int>(whole_->stages.size()) : 1; }
+
+  const std::string& path() const { return file_->path(); }
   const fb::ProgramT& metadata() const { return *metadata_; }
 
   // Sections; empty when there is nothing in them. Page-aligned.
-  std::string_view code() const { return file_.section(SectionKind::kCode); }
-  std::string_view constants() const { return file_.section(SectionKind::kConstants); }
-  std::string_view weights() const { return file_.section(SectionKind::kWeights); }
-  const MappedFile& file() const { return file_.file(); }
+  std::string_view code() const { return file_->section(SectionKind::kCode); }
+  std::string_view constants() const { return file_->section(SectionKind::kConstants); }
+  std::string_view weights() const { return file_->section(SectionKind::kWeights); }
+  const MappedFile& file() const { return file_->file(); }
 
   // The entry's index; NotFound lists the entries that there are.
   absl::StatusOr<int> FindEntry(std::string_view name) const;
@@ -43,11 +49,13 @@ class Program {
   absl::Status VerifyWeights() const;
 
  private:
-  Program(ArtifactFile file, std::unique_ptr<fb::ProgramT> metadata)
-      : file_(std::move(file)), metadata_(std::move(metadata)) {}
+  // Of one stage of `whole`, or all of it.
+  Program(std::shared_ptr<const ArtifactFile> file, std::shared_ptr<const fb::ProgramT> whole,
+          int stage);
 
-  ArtifactFile file_;
-  std::unique_ptr<fb::ProgramT> metadata_;
+  std::shared_ptr<const ArtifactFile> file_;
+  std::shared_ptr<const fb::ProgramT> whole_;  // of a pipeline
+  std::shared_ptr<const fb::ProgramT> metadata_;
 };
 
 }  // namespace ashlar

@@ -10,6 +10,7 @@
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/stages.h"
 #include "runtime/program/verify_ranks.h"
 
 namespace ashlar {
@@ -247,6 +248,16 @@ bool WeightBytes(const fb::WeightT& weight, uint64_t* bytes) {
 }
 
 absl::Status VerifyProgram(const fb::ProgramT& program, const SectionSizes& sizes) {
+  if (!program.stages.empty()) {
+    ASHLAR_RETURN_IF_ERROR(VerifyMesh(program));
+    ASHLAR_RETURN_IF_ERROR(VerifyStages(program));
+    for (size_t stage = 0; stage < program.stages.size(); ++stage)
+      if (absl::Status status =
+              VerifyProgram(ProjectStage(program, static_cast<int>(stage)), sizes);
+          !status.ok())
+        return Annotate(status, StrCat("stage ", stage));
+    return absl::OkStatus();
+  }
   if (!Known(program.weight_source, fb::WeightSource::MAX))
     return DataLoss("weight source ", static_cast<int>(program.weight_source));
   uint64_t expected =

@@ -29,6 +29,7 @@ struct SectionSizes {
 //  - inputs and outputs have the bytes of their shape at the bound; every dimension that an entry
 //    uses can be found from the shapes of its inputs;
 //  - launches agree with their kernels, and no kernel writes weights or constants;
+//  - each stage of a pipeline is such a program by itself, and they have the same entries;
 //  - a weight's parts make up its shape, and its padded size is its layout's.
 // Returns DataLoss that names the entry, launch, weight, ... and what was expected. Compilers may
 // call it too.

@@ -359,5 +359,69 @@ TEST(VerifyProgram, PartsOfDimensionsAndTensors) {
               HasSubstr("cuts dimension 5"));
 }
 
+// The tiny program as a pipeline of two: both stages run all of it.
+void CutIntoStages(fb::ProgramT& p) {
+  p.mesh.push_back(std::make_unique<fb::MeshAxisT>());
+  p.mesh[0]->name = "pp";
+  p.mesh[0]->size = 2;
+  p.stage_cuts.emplace_back(1, 2);
+  fb::ProgramT copy(p);
+  std::vector<std::unique_ptr<fb::WeightT>> constants;
+  for (auto& weight : p.weights)
+    if (weight->parts.empty()) constants.push_back(std::move(weight));
+  p.weights = std::move(constants);
+  p.states.clear();
+  p.entries.clear();
+  p.weights_bytes = p.state_bytes = 0;
+  for (int stage = 0; stage < 2; ++stage) {
+    fb::ProgramT mine(copy);
+    p.stages.push_back(std::make_unique<fb::StageT>());
+    fb::StageT& made = *p.stages.back();
+    for (auto& weight : mine.weights)
+      if (!weight->parts.empty()) made.weights.push_back(std::move(weight));
+    made.states = std::move(mine.states);
+    made.entries = std::move(mine.entries);
+    made.weights_bytes = mine.weights_bytes;
+    made.state_bytes = mine.state_bytes;
+  }
+}
+
+TEST(VerifyProgram, Stages) {
+  auto after = [](auto change) {
+    return ErrorAfter([&](fb::ProgramT& p) {
+      CutIntoStages(p);
+      change(p);
+    });
+  };
+  EXPECT_EQ(after([](auto&) {}), "");
+  EXPECT_THAT(after([](auto& p) { p.stages.pop_back(); }), HasSubstr("1 stages, which are no"));
+  EXPECT_THAT(after([](auto& p) { p.stage_cuts.clear(); }), HasSubstr("2 stages, which are no"));
+  EXPECT_THAT(after([](auto& p) { p.stage_cuts[0] = fb::Cut(2, 2); }), HasSubstr("2 stages"));
+  EXPECT_THAT(after([](auto& p) { p.weights_bytes = 64; }),
+              HasSubstr("beside those of the stages"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->entries.pop_back(); }),
+              HasSubstr("stages with different entries"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->weights_bytes = 64; }),
+              HasSubstr("stage 1: weight 'dense.weight'"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->entries[0]->launches[0]->kernel = 99; }),
+              HasSubstr("stage 1: entry 'forward'"));
+}
+
+TEST(VerifyProgram, Messages) {
+  auto send = [](fb::CollectiveT& c) {
+    c.op = fb::CollectiveOp::Send;
+    c.output = nullptr;
+    c.output_shape.clear();
+    c.peer = 1;
+  };
+  EXPECT_EQ(ErrorAfterCollective([&](auto&, auto& c) { send(c); }), "");
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { send(c), c.peer = 2; }),
+              HasSubstr("place 2 of a group of 2"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { send(c), c.input = nullptr; }),
+              HasSubstr("input outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { c.op = fb::CollectiveOp::Recv; }),
+              HasSubstr("a send has no output, a recv no input"));
+}
+
 }  // namespace
 }  // namespace ashlar

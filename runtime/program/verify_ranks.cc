@@ -83,6 +83,8 @@ class CollectiveVerifier {
       return DataLoss("op ", static_cast<int>(collective_.op), ", reduction ",
                       static_cast<int>(collective_.reduction), ", dtype ",
                       static_cast<int>(collective_.dtype));
+    if (collective_.op == fb::CollectiveOp::Send || collective_.op == fb::CollectiveOp::Recv)
+      return Message(collective_.op == fb::CollectiveOp::Send);
     ASHLAR_RETURN_IF_ERROR(Shape(collective_.output_shape, &output_));
     ASHLAR_RETURN_IF_ERROR(Operand(collective_.output.get(), output_, "output"));
     if (origin) {
@@ -118,6 +120,18 @@ class CollectiveVerifier {
         static_cast<uint64_t>(bytes) > operand->bytes)
       return DataLoss(what, " of ", ShapeToString(shape), " in ", operand->bytes, " bytes");
     return absl::OkStatus();
+  }
+
+  // One side of it is here.
+  absl::Status Message(bool sends) {
+    if (collective_.peer >= static_cast<uint32_t>(PartCount(collective_.cuts)))
+      return DataLoss("place ", collective_.peer, " of a group of ", PartCount(collective_.cuts));
+    if (sends ? collective_.output != nullptr : collective_.input != nullptr)
+      return DataLoss("a send has no output, a recv no input");
+    ASHLAR_RETURN_IF_ERROR(
+        Shape(sends ? collective_.input_shape : collective_.output_shape, &input_));
+    return sends ? Operand(collective_.input.get(), input_, "input")
+                 : Operand(collective_.output.get(), input_, "output");
   }
 
   // What may differ between input and output, and what has to be packed.
@@ -167,11 +181,17 @@ class CollectiveVerifier {
 
 }  // namespace
 
-absl::Status VerifyRanks(const fb::ProgramT& program, const std::vector<int64_t>& bounds) {
+absl::Status VerifyMesh(const fb::ProgramT& program) {
   int64_t ranks = 1;
   for (const auto& axis : program.mesh)
     if (axis->size < 1 || !CheckedMul<int64_t>(ranks, axis->size, &ranks) || ranks > kMaxRanks)
       return DataLoss("mesh axis '", Printable(axis->name), "' of size ", axis->size);
+  return absl::OkStatus();
+}
+
+absl::Status VerifyRanks(const fb::ProgramT& program, const std::vector<int64_t>& bounds) {
+  ASHLAR_RETURN_IF_ERROR(VerifyMesh(program));
+  const int64_t ranks = RankCount(program);
   for (size_t i = 0; i < program.dims.size(); ++i)
     ASHLAR_RETURN_IF_ERROR(CheckDim(program, i, ranks, bounds));
   for (const auto& weight : program.weights)

@@ -8,6 +8,9 @@
 
 namespace ashlar {
 
+// The mesh: no more ranks than can be.
+absl::Status VerifyMesh(const fb::ProgramT& program);
+
 // The mesh, the dims that are parts of others (with `bounds` of all dims), the tensors that ranks
 // share.
 absl::Status VerifyRanks(const fb::ProgramT& program, const std::vector<int64_t>& bounds);

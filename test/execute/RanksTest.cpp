@@ -125,6 +125,12 @@ std::vector<RanksCase> getCases() {
     cases.push_back({"gpt2", mesh, "", false});
   for (const char *mesh : {"tp=4", "sp=2,tp=2", "dp=2,tp=4"})
     cases.push_back({"llama", mesh, "", false});
+  // Pipelines, alone and beside other axes; of two layers, so that four stages cut through them.
+  for (const char *golden : {"bert-masked-lm-untied", "gpt2", "llama"})
+    for (const char *mesh : {"pp=2", "pp=4", "pp=2,tp=2", "dp=2,pp=2"})
+      cases.push_back({golden, mesh, "", false});
+  cases.push_back({"llama", "dp=2,pp=2,tp=2", "", false});
+  cases.push_back({"llama", "pp=2,tp=2", "", true});
   // Weights are kept in parts and gathered for their use; the vocabulary is odd.
   cases.push_back({"llama", "dp=2",
                    "*.q_proj.weight [{dp}, {}]\n*.down_proj.weight [{}, {dp}]\n"

@@ -82,6 +82,14 @@ void PrintHead(const Program& program) {
   for (const auto& property : metadata.properties)
     std::printf("  %-20s %s\n", property->key.c_str(), property->value.c_str());
   std::printf("  %-20s %s\n", "dimensions", DescribeDims(metadata).c_str());
+  if (!metadata.mesh.empty()) {
+    std::string axes;
+    for (const auto& axis : metadata.mesh)
+      axes += StrCat(axes.empty() ? "" : ", ", axis->name, "=", axis->size);
+    if (program.stages() > 1)
+      axes += StrCat(", this is the first of ", program.stages(), " stages");
+    std::printf("  %-20s %s\n", "ranks", axes.c_str());
+  }
   PrintCode(metadata);
   std::string source = metadata.weight_source == fb::WeightSource::Embedded ? "embedded"
                        : metadata.weight_source == fb::WeightSource::Random

@@ -8,8 +8,9 @@
 // user takes. Time is that of Costs.h, in picoseconds.
 //
 // The sum counts a resharding once per use, though partitioning makes it once for all uses that
-// want the same; and memory is that of tensors, without the buffers of collectives. Whole axes are
-// cut by only; what is pinned stays.
+// want the same; and memory is that of tensors, without the buffers of collectives (the driver
+// plans again where the program takes more than there is). Whole axes are cut by only; what is
+// pinned stays.
 
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H
 #define ASHLAR_COMPILER_DISTRIBUTION_PLAN_AUTOPLAN_H

@@ -56,9 +56,9 @@ llvm::Error addConventions(Plan &plan) {
     plan.lines.push_back(std::move(line));
   };
   for (const MeshAxis &axis : plan.mesh.axes)
-    if (axis.name != "dp" && axis.name != "sp" && axis.name != "tp")
+    if (axis.name != "dp" && axis.name != "sp" && axis.name != "tp" && axis.name != kStageAxis)
       return llvm::createStringError("nothing says what is cut over the axis '" + axis.name +
-                                     "': dp, sp and tp have a meaning, other axes want a plan");
+                                     "': dp, sp, tp and pp have a meaning, other axes want a plan");
   add("input_ids", "dp", "sp");
   if (plan.mesh.find("tp"))
     for (const Convention &each : kTensorParallel)

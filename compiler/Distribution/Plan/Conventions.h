@@ -4,6 +4,7 @@
 //
 //   dp   sequences of a batch: the first dimension of input_ids
 //   sp   positions: the second one
+//   pp   no tensor is cut: the model's layers lie along it, one stage after the other
 //   tp   tensor parallelism as Megatron-LM cuts it (Shoeybi et al., 2019): what makes heads and
 //   inner
 //        features by columns, what takes them by rows, vocabularies by rows; for the tensors' names
@@ -15,6 +16,9 @@
 #include "compiler/Distribution/Plan/PlanFile.h"
 
 namespace ashlar::distribution {
+
+/// The axis of the stages of a pipeline, in every plan.
+inline constexpr llvm::StringLiteral kStageAxis = "pp";
 
 /// Appends the lines for the axes that the plan's mesh has, all optional. Fails where an axis has
 /// another name, which nothing would then be cut along.

@@ -24,8 +24,7 @@ CollectiveKind getKind(Operation *op) {
 
 class Reporter {
 public:
-  explicit Reporter(ModuleOp module)
-      : module(module), mesh(findMesh(module).getMesh()), costs(module, mesh) {}
+  explicit Reporter(ModuleOp module) : mesh(findMesh(module).getMesh()), costs(module, mesh) {}
 
   EntryReport report(func::FuncOp function) {
     EntryReport entry;
@@ -33,12 +32,8 @@ public:
     for (Operation &op : function.getBody().front()) {
       if (auto collective = dyn_cast<CollectiveOpInterface>(op))
         add(collective, entry);
-      auto cost = dyn_cast<graph::CostOpInterface>(op);
-      if (cost && mesh.flops > 0)
-        entry.computeSeconds += cost.getFlops().evaluate([&](StringAttr name) {
-          auto dim = module.lookupSymbol<graph::DimOp>(name);
-          return dim ? static_cast<int64_t>(dim.getMaximum()) : 1;
-        }) / mesh.flops;
+      if (mesh.flops > 0)
+        entry.computeSeconds += costs.getFlops(&op) / mesh.flops;
     }
     return entry;
   }
@@ -69,7 +64,6 @@ private:
     entry.collectives.push_back(std::move(line));
   }
 
-  ModuleOp module;
   Mesh mesh;
   Costs costs;
 };

@@ -3,6 +3,7 @@
 #include "compiler/Distribution/Plan/Strategies.h"
 
 #include "compiler/Distribution/Partition/Choice.h"
+#include "compiler/Distribution/Plan/Conventions.h"
 
 using namespace mlir;
 using namespace ashlar::dist;
@@ -29,7 +30,7 @@ void forEachAssignment(size_t count, size_t places, Visit visit) {
 Axes getWholeAxes(const Mesh &mesh) {
   Axes axes;
   for (const MeshAxis &axis : mesh.axes)
-    if (axis.size > 1)
+    if (axis.size > 1 && axis.name != kStageAxis)
       axes.push_back(mesh.getWhole(axis.name));
   return axes;
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // mpirun -n 4 communicator_faults kill|stop|diverge|leave: three ranks do all-reduces, and rank 2
-// does something else at the third. Every rank prints how the run ended for it, and after how long.
+// does something else at the third. slow|stuck: a chain, in which each rank waits for the one
+// before it, and rank 0 computes for longer than the deadline, or stands still. Every rank prints
+// how the run ended for it, and after how long.
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,25 +11,22 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "runtime/base/status.h"
 #include "runtime/communicator/mpi.h"
 
-int main(int argc, char** argv) {
-  using namespace ashlar;
-  const std::string fault = argc > 1 ? argv[1] : "";
-  auto joined = JoinMpi(std::chrono::milliseconds(2000));
-  if (!joined.ok()) {
-    std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
-    return 1;
-  }
-  ReportTermination();
-  Communicator& ranks = **joined;
+namespace ashlar {
+namespace {
+
+constexpr auto kDeadline = std::chrono::milliseconds(2000);
+using Clock = std::chrono::steady_clock;
+
+absl::Status AllReduces(Communicator& ranks, const std::string& fault) {
   std::vector<int> group;
   for (int rank = 0; rank < ranks.size(); ++rank) group.push_back(rank);
   std::vector<float> values(1000, 1.0f);
-  const auto begin = std::chrono::steady_clock::now();
   absl::Status status;
   for (int step = 0; step < 5 && status.ok(); ++step) {
     Collective call;
@@ -43,8 +42,49 @@ int main(int argc, char** argv) {
     }
     status = ranks.Run(call);
   }
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return status;
+}
+
+absl::Status Chain(Communicator& ranks, const std::string& fault) {
+  if (ranks.rank() == 0 && fault == "stuck") raise(SIGSTOP);
+  const Clock::time_point until = Clock::now() + kDeadline * 7 / 4;
+  while (ranks.rank() == 0 && Clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ranks.Tick();
+  }
+  std::vector<float> values(1000, 1.0f);
+  for (int sender : {ranks.rank() - 1, ranks.rank()}) {
+    if (sender < 0 || sender + 1 == ranks.size()) continue;
+    const std::vector<int> pair = {sender, sender + 1};
+    Collective call;
+    call.kind = sender == ranks.rank() ? CollectiveKind::kSend : CollectiveKind::kRecv;
+    call.group = &pair;
+    call.peer = sender == ranks.rank();
+    call.input = call.output = values.data();
+    call.count = static_cast<int64_t>(values.size());
+    call.where = "layers.3.mlp (model.py:7)";
+    ASHLAR_RETURN_IF_ERROR(ranks.Run(call));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace ashlar
+
+int main(int argc, char** argv) {
+  using namespace ashlar;
+  const std::string fault = argc > 1 ? argv[1] : "";
+  auto joined = JoinMpi(kDeadline);
+  if (!joined.ok()) {
+    std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
+    return 1;
+  }
+  ReportTermination();
+  Communicator& ranks = **joined;
+  const Clock::time_point begin = Clock::now();
+  const bool chain = fault == "slow" || fault == "stuck";
+  absl::Status status = chain ? Chain(ranks, fault) : AllReduces(ranks, fault);
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   std::printf("rank %d: %s (%s)\n", ranks.rank(),
               status.ok() ? "all done" : Message(status).c_str(), seconds < 5 ? "in time" : "late");
   std::fflush(stdout);

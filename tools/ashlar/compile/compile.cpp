@@ -126,7 +126,6 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
 /// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
 LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   DistributionOptions& distribution = options.distribution;
-  if (options.lowering.memoryLimit) distribution.memory = *options.lowering.memoryLimit;
   if (options.devices > 1) {
     auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
                                             {distribution.memory});
@@ -150,6 +149,50 @@ LogicalResult printCode(const Target& target, const CompileOptions& options, Mod
   return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
 }
 
+/// From the imported module to a program: nothing, or the exit code where it ends here, after an
+/// error or what --emit asks for.
+std::optional<int> lowerOnce(ModuleOp module, CompileOptions& options,
+                             const LoweringOptions& limits, const Target& target, ErrorCodes& codes,
+                             Progress& progress) {
+  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
+  codes.enter(ErrorCode::kBadPlan);
+  if (failed(distribute(module, options))) return kFailed;
+  if (options.emit == "partitioned") return module.print(llvm::outs()), kOk;
+  progress("fuse");
+  codes.enter(ErrorCode::kInternal);
+  PassManager manager(module.getContext());
+  addFusionPipeline(manager, options.machineFile);
+  addTargetPipeline(manager, target);
+  if (failed(manager.run(module))) return kFailed;
+  if (options.emit == "fused") return module.print(llvm::outs()), kOk;
+  progress("plan");
+  if (failed(lowerToProgram(module, target, limits))) return kFailed;
+  return std::nullopt;
+}
+
+/// The same; where the solver's plan makes a program that is too large, it plans again.
+std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
+                         const Target& target, ErrorCodes& codes, Progress& progress) {
+  const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
+  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
+  for (int round = 0; isFree && round < kPlanningRounds; ++round) {
+    OwningOpRef<ModuleOp> trial = module->clone();
+    CompileOptions tried = options;
+    LoweringOptions limits = options.lowering;
+    limits.memoryLimit.reset();
+    std::optional<int> code = lowerOnce(*trial, tried, limits, target, codes, progress);
+    const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
+    if (excess == 0) {
+      module = std::move(trial);
+      return code;
+    }
+    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    llvm::errs() << "  the program takes " << excess << " bytes too much: planning within "
+                 << options.distribution.memory << "\n";
+  }
+  return lowerOnce(*module, options, options.lowering, target, codes, progress);
+}
+
 int compile(CompileOptions options, const Target& target) {
   Progress progress;
   CompilerContext compiler;
@@ -168,19 +211,8 @@ int compile(CompileOptions options, const Target& target) {
     checkpoint = *std::move(opened);
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
-  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
-  compiler.codes.enter(ErrorCode::kBadPlan);
-  if (failed(distribute(*module, options))) return kFailed;
-  if (options.emit == "partitioned") return module->print(llvm::outs()), kOk;
-  progress("fuse");
-  compiler.codes.enter(ErrorCode::kInternal);
-  PassManager manager(&context);
-  addFusionPipeline(manager, options.machineFile);
-  addTargetPipeline(manager, target);
-  if (failed(manager.run(*module))) return kFailed;
-  if (options.emit == "fused") return module->print(llvm::outs()), kOk;
-  progress("plan");
-  if (failed(lowerToProgram(*module, target, options.lowering))) return kFailed;
+  if (std::optional<int> code = lower(module, options, target, compiler.codes, progress))
+    return *code;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
   if (options.emit == "assembly" || options.emit == "cuda")
     return failed(printCode(target, options, *module)) ? kFailed : kOk;
@@ -249,7 +281,7 @@ int CompileMain(const Arguments& args) {
       &options.usesTf32);
   parser.Add("--mesh", "AXIS=N,...",
              "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
-             "features and vocabulary; other axes want a --plan)",
+             "features and vocabulary, pp: stages of layers; other axes want a --plan)",
              &options.distribution.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
              &options.distribution.plan);

@@ -16,7 +16,6 @@
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Transforms/Passes.h"
 #include "runtime/base/file.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/compile/compiler_context.h"
@@ -33,6 +32,7 @@ struct PlanOptions {
   ImportOptions import;
   DistributionOptions distribution;
   int64_t devices = 0;
+  int64_t memory = 0;  // of a device; 0: any
   std::string output;
 };
 
@@ -60,7 +60,9 @@ LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t dev
   return manager.run(module);
 }
 
-FailureOr<Planned> plan(const PlanOptions& options, CompilerContext& compiler) {
+/// `excess`: by how many bytes it is over the limit, which is then no error yet.
+FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compiler,
+                            int64_t* excess) {
   MLIRContext& context = compiler.context;
   compiler.codes.enter(ErrorCode::kBadModel);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
@@ -70,9 +72,7 @@ FailureOr<Planned> plan(const PlanOptions& options, CompilerContext& compiler) {
   Planned planned;
   planned.text = distribution::writePlan(*module, options.distribution.topology);
   PassManager partition(&context);
-  partition.addPass(createPartitionPass({/*report=*/false, /*forPrograms=*/true}));
-  partition.addPass(createCSEPass());
-  partition.addPass(createVerifyCollectivesPass());
+  addPartitionPipeline(partition, /*report=*/false);
   if (failed(partition.run(*module))) return failure();
   planned.entries = distribution::reportEntries(*module);
   compiler.codes.enter(ErrorCode::kInternal);
@@ -80,11 +80,27 @@ FailureOr<Planned> plan(const PlanOptions& options, CompilerContext& compiler) {
   addFusionPipeline(fusion);
   cpu::CpuTarget target({});
   LoweringOptions lowering;
-  if (options.distribution.memory > 0) lowering.memoryLimit = options.distribution.memory;
   if (failed(fusion.run(*module)) || failed(lowerToProgram(*module, target, lowering)))
     return failure();
+  if (options.memory > 0) lowering.memoryLimit = options.memory;
+  if (excess) *excess = getExcess(*module, lowering);
+  if (!excess && failed(checkMemoryLimit(*module, lowering))) return failure();
   planned.memory = getMemoryReport(*module);
   return planned;
+}
+
+FailureOr<Planned> plan(PlanOptions options, CompilerContext& compiler) {
+  options.distribution.memory = options.memory;
+  for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
+    int64_t excess = 0;
+    auto planned = planOnce(options, compiler, &excess);
+    if (failed(planned) || excess == 0) return planned;
+    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    llvm::errs() << llvm::format("the program takes %.2f MiB too much: planning within %.2f MiB\n",
+                                 mebibytes(static_cast<double>(excess)),
+                                 mebibytes(static_cast<double>(options.distribution.memory)));
+  }
+  return planOnce(options, compiler, nullptr);
 }
 
 void print(const Planned& planned) {
@@ -152,7 +168,8 @@ int PlanMain(const Arguments& args) {
   parser.Positional("DIR", "a Hugging Face directory; weights are not read",
                     &options.import.directory);
   parser.Add("--mesh", "AXIS=N,...",
-             "dp: sequences, sp: positions, tp: heads, features, vocabulary", &ranks.mesh);
+             "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages",
+             &ranks.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
@@ -175,7 +192,7 @@ int PlanMain(const Arguments& args) {
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
-  if (!memory.empty()) ranks.memory = parseBytes("--memory", memory, error).value_or(0);
+  if (!memory.empty()) options.memory = parseBytes("--memory", memory, error).value_or(0);
   if (!error.empty()) return parser.UsageError(error);
   options.import.batch = *batchBounds;
   options.import.seq = seqBounds;
@@ -196,9 +213,9 @@ int PlanMain(const Arguments& args) {
     auto second = plan(other, compiler);
     if (failed(second)) return kFailed;
     printComparison(*planned, *second);
-    return kOk;
+  } else {
+    print(*planned);
   }
-  print(*planned);
   if (options.output.empty()) return kOk;
   absl::Status status = WriteFile(options.output, planned->text);
   return status.ok() ? kOk : Fail(status);

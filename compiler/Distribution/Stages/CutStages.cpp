@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Takes entry points apart into a function for the ranks of each stage.
+
+#include "compiler/Distribution/Passes.h"
+#include "compiler/Distribution/Plan/Conventions.h"
+#include "compiler/Distribution/Stages/StageAssignment.h"
+#include "dialects/Graph/GraphPaths.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/Support/FormatVariadic.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace ashlar {
+#define GEN_PASS_DEF_CUTSTAGESPASS
+#include "compiler/Distribution/Passes.h.inc"
+} // namespace ashlar
+
+using namespace ashlar;
+using namespace ashlar::dist;
+using namespace ashlar::distribution;
+
+namespace {
+
+/// Builds the stages of one entry point.
+class StageBuilder {
+public:
+  StageBuilder(func::FuncOp entry, StageAssignment &assignment, MeshOp meshOp, const Axis &axis)
+      : entry(entry), assignment(assignment), mesh(meshOp.getMesh()), axis(axis),
+        meshName(meshOp.getSymName()), axes(getAttr(entry.getContext(), {axis}, mesh)),
+        builder(entry) {}
+
+  void run(bool report) {
+    collectMessages();
+    for (int64_t stage = 0; stage < axis.size; ++stage)
+      build(stage);
+    if (report)
+      reportStages();
+    entry.erase();
+  }
+
+private:
+  using Kind = StageAssignment::Kind;
+  /// A value that a stage needs and another one makes.
+  struct Message {
+    Value value;
+    int64_t from, to;
+  };
+
+  bool isStaged(Value value) { return assignment.getKind(value) == Kind::Staged; }
+
+  /// Who sends what to whom: in the order of the senders, receivers and values, which is the order
+  /// of every stage too, so that no two wait for each other.
+  void collectMessages() {
+    Block &body = entry.getBody().front();
+    llvm::SetVector<std::pair<Value, int64_t>> needed;
+    for (Operation &op : body.without_terminator())
+      for (Value result : op.getResults())
+        for (Operation *user : result.getUsers())
+          if (std::optional<int64_t> to = assignment.findStage(user);
+              to && assignment.findStage(&op) && *to != assignment.getStage(result))
+            needed.insert({result, *to});
+    for (int64_t from = 0; from < axis.size; ++from)
+      for (int64_t to = from + 1; to < axis.size; ++to)
+        for (auto [value, stage] : needed)
+          if (stage == to && assignment.getStage(value) == from)
+            messages.push_back({value, from, to});
+    llvm::SetVector<Value> results;
+    for (Value result : body.getTerminator()->getOperands())
+      if (isStaged(result))
+        results.insert(result);
+    for (Value value : results)
+      for (int64_t to = 0; to < axis.size; ++to)
+        if (to != assignment.getStage(value) && !needed.contains({value, to}))
+          deliveries.push_back({value, assignment.getStage(value), to});
+  }
+
+  void send(const Message &message) {
+    SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value), message.to,
+                   meshName, axes);
+  }
+  void receive(const Message &message) {
+    mapping.map(message.value, RecvOp::create(builder, message.value.getLoc(),
+                                              message.value.getType(), message.from, meshName, axes)
+                                   .getResult());
+  }
+
+  /// Whether an op is the stage's own, or a write that all do.
+  bool isOf(Operation &op, int64_t stage) {
+    if (std::optional<int64_t> own = assignment.findStage(&op))
+      return *own == stage;
+    return isa<graph::WriteOp>(op);
+  }
+
+  /// The ops of a stage, and what it makes for itself because they need it.
+  llvm::DenseSet<Operation *> collect(int64_t stage) {
+    llvm::DenseSet<Operation *> mine;
+    SmallVector<Value> needed(entry.getBody().front().getTerminator()->getOperands());
+    for (Operation &op : entry.getBody().front().without_terminator())
+      if (isOf(op, stage)) {
+        mine.insert(&op);
+        llvm::append_range(needed, op.getOperands());
+      }
+    while (!needed.empty()) {
+      Operation *op = needed.pop_back_val().getDefiningOp();
+      if (!op || assignment.findStage(op) || !mine.insert(op).second)
+        continue;
+      llvm::append_range(needed, op->getOperands());
+    }
+    return mine;
+  }
+
+  void build(int64_t stage) {
+    builder.setInsertionPoint(entry);
+    auto function = func::FuncOp::create(builder, entry.getLoc(),
+                                         (entry.getSymName() + ".stage" + Twine(stage)).str(),
+                                         entry.getFunctionType());
+    for (NamedAttribute attribute : entry->getAttrs())
+      if (attribute.getName() != function.getSymNameAttrName())
+        function->setAttr(attribute.getName(), attribute.getValue());
+    SmallVector<int64_t> ranks;
+    for (int64_t rank = 0; rank < mesh.getRankCount(); ++rank)
+      if (mesh.getIndex(rank, {axis}) == stage)
+        ranks.push_back(rank);
+    function->setAttr(kRanksAttr, builder.getDenseI64ArrayAttr(ranks));
+    function->setAttr(kStageAttr,
+                      StageAttr::get(builder.getContext(), entry.getSymNameAttr(), stage));
+    Block *block = function.addEntryBlock();
+    builder.setInsertionPointToStart(block);
+    mapping.clear();
+    for (auto [whole, mine] : llvm::zip(entry.getArguments(), block->getArguments())) {
+      mapping.map(whole, mine);
+      mine.setLoc(whole.getLoc());
+    }
+
+    llvm::DenseSet<Operation *> mine = collect(stage);
+    for (const Message &message : messages)
+      if (message.to == stage)
+        receive(message);
+    for (Operation &op : entry.getBody().front().without_terminator())
+      if (mine.contains(&op))
+        builder.clone(op, mapping);
+    for (const Message &message : messages)
+      if (message.from == stage)
+        send(message);
+    for (const Message &message : deliveries) {
+      if (message.from == stage)
+        send(message);
+      if (message.to == stage)
+        receive(message);
+    }
+    builder.clone(*entry.getBody().front().getTerminator(), mapping);
+  }
+
+  void reportStages() {
+    for (int64_t stage = 0; stage < axis.size; ++stage)
+      entry.emitRemark() << "stage " << stage << " of @" << entry.getSymName() << ": "
+                         << llvm::formatv("{0:F2}", assignment.getSeconds(entry, stage) * 1e6).str()
+                         << " us";
+    for (auto [list, what] : {std::pair(&messages, ""), {&deliveries, ", a result"}})
+      for (const Message &message : *list)
+        emitRemark(message.value.getLoc())
+            << "send from stage " << message.from << " to " << message.to << " of '"
+            << graph::getPath(message.value.getLoc())
+            << "': " << static_cast<int64_t>(assignment.getBytes(message.value)) << " bytes, "
+            << llvm::formatv("{0:F2}", assignment.getTransferSeconds(message.value) * 1e6).str()
+            << " us" << what;
+  }
+
+  func::FuncOp entry;
+  StageAssignment &assignment;
+  Mesh mesh;
+  Axis axis;
+  StringRef meshName;
+  AxesAttr axes;
+  OpBuilder builder;
+  std::vector<Message> messages, deliveries; // deliveries: results, at the end, for all stages
+  IRMapping mapping;
+};
+
+/// Nothing is cut along the axis of the stages.
+LogicalResult verifyAxisIsFree(ModuleOp module, const Mesh &mesh, const Axis &axis) {
+  WalkResult result = module.walk([&](Operation *op) {
+    bool isUsed = false;
+    if (auto axes = op->getAttrOfType<AxesAttr>("axes"))
+      isUsed |= overlaps(getAxes(axes, mesh), {axis});
+    if (auto sharding = op->getAttrOfType<ShardingAttr>(kShardingAttr))
+      isUsed |= overlaps(getSharding(sharding, mesh).getAxes(), {axis});
+    if (!isUsed)
+      return WalkResult::advance();
+    op->emitOpError() << "is cut over '" << axis.name
+                      << "', along which the stages of a pipeline lie; cut it over another axis";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
+struct CutStages : ashlar::impl::CutStagesPassBase<CutStages> {
+  using CutStagesPassBase::CutStagesPassBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    MeshOp meshOp = findMesh(module);
+    Mesh mesh = meshOp ? meshOp.getMesh() : Mesh();
+    const MeshAxis *found = mesh.find(kStageAxis);
+    if (!found || found->size == 1)
+      return;
+    Axis axis = mesh.getWhole(kStageAxis);
+    SmallVector<func::FuncOp> entries;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (function->hasAttr(graph::kEntryAttr))
+        entries.push_back(function);
+    if (entries.empty())
+      return;
+    StageAssignment assignment(module, mesh, axis);
+    if (failed(verifyAxisIsFree(module, mesh, axis)) || failed(assignment.run(entries)))
+      return signalPassFailure();
+    for (func::FuncOp entry : entries)
+      StageBuilder(entry, assignment, meshOp, axis).run(report);
+  }
+};
+
+} // namespace

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Plans of the solver: they fit, compute what one device does, and are no worse than plans made by
+// hand, or than any, where all can be tried.
+
+#include "compiler/Distribution/Plan/AutoPlan.h"
+#include "compiler/Distribution/Shardings.h"
+#include "dialects/Dist/LocalTypes.h"
+#include "test/execute/Partitioned.h"
+
+#include "mlir/Parser/Parser.h"
+
+using namespace ashlar;
+using namespace ashlar::test;
+
+namespace {
+
+class AutoPlans : public Partitioned, public testing::WithParamInterface<ModelCase> {
+protected:
+  /// Bytes of the parameters and caches of a module.
+  int64_t getStateBytes(ModuleOp module) {
+    double bytes = 0;
+    for (auto state : module.getOps<graph::StateOp>())
+      bytes += graph::getByteSize(state.getType()).evaluate([](StringAttr) { return 0; });
+    return static_cast<int64_t>(bytes);
+  }
+};
+
+// With room for half of the states, in every entry point, through the cache.
+TEST_P(AutoPlans, FitAndAgreeWithOneDevice) {
+  moreTolerance = kCutNormTolerance; // the solver may cut what it likes
+  auto whole = import(GetParam().golden);
+  ASSERT_TRUE(whole);
+  OwningOpRef<ModuleOp> local = whole->clone();
+  ASSERT_TRUE(pin(*local, "mesh " + GetParam().mesh + " on host\n" + GetParam().pins));
+  distribution::AutoPlanOptions options;
+  options.memory = getStateBytes(*whole) / 2 + (1 << 16);
+  auto plan = distribution::planSharding(*local, options);
+  ASSERT_TRUE(succeeded(plan));
+  EXPECT_LE(plan->stateBytes, options.memory);
+  EXPECT_LE(plan->lowerBound, plan->seconds);
+  ASSERT_TRUE(partition(*local));
+  compareAt(*whole, *local, "forward", {{3, 7}, {1, 1}});
+  if (!whole->lookupSymbol("decode"))
+    return;
+  StateStore states(interpreter::drawFromSeed(5));
+  auto rankStates = interpreter::makeRankStates(*local, interpreter::drawFromSeed(5));
+  for (auto [entry, seq] : {std::pair("prefill", 5), {"decode", 1}})
+    compareStep(*whole, *local, entry,
+                makeInputs(whole->lookupSymbol<func::FuncOp>(entry), {{"batch", 3}, {"seq", seq}},
+                           static_cast<uint32_t>(seq)),
+                states, rankStates);
+}
+
+// The plan that people make is one of those that the solver chooses from.
+TEST_P(AutoPlans, AreNoWorseThanMegatrons) {
+  auto free = import(GetParam().golden);
+  ASSERT_TRUE(free);
+  OwningOpRef<ModuleOp> pinned = free->clone();
+  ASSERT_TRUE(pin(*free, "mesh tp=4 on nvlink\n"));
+  ASSERT_TRUE(pin(*pinned,
+                  std::string("mesh tp=4 on nvlink\n") + getTensorParallelPins(GetParam().golden)));
+  auto best = distribution::planSharding(*free, {}),
+       byHand = distribution::planSharding(*pinned, {});
+  ASSERT_TRUE(succeeded(best) && succeeded(byHand));
+  EXPECT_LE(best->seconds, byHand->seconds);
+  EXPECT_LE(best->lowerBound, byHand->seconds);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, AutoPlans,
+    testing::Values(ModelCase{"bert-masked-lm-untied", "tp=2", ""},
+                    ModelCase{"gpt2", "dp=2 tp=2", ""}, ModelCase{"llama", "dp=2 tp=4", ""},
+                    ModelCase{"llama", "tp=4", "*.q_proj.weight [{tp}, {}]\n"}),
+    getCaseName);
+
+/// Two layers, every tensor of which is pinned in every way that there is: no combination is faster
+/// than what the solver chooses, and one is as fast.
+class SmallPlans : public Partitioned, public testing::WithParamInterface<const char *> {};
+
+TEST_P(SmallPlans, AreTheBestOfAll) {
+  context.loadDialect<graph::GraphDialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(R"(
+    graph.state parameter model @up : tensor<1024x256xf32>
+    graph.state parameter model @down : tensor<256x1024xf32>
+    func.func @f(%x: tensor<64x256xf32> {graph.name = "x"})
+        -> (tensor<64x256xf32> {graph.name = "y"}) attributes {graph.entry} {
+      %up = graph.read @up : tensor<1024x256xf32>
+      %down = graph.read @down : tensor<256x1024xf32>
+      %0 = graph.matmul %x, %up transpose_b : tensor<64x256xf32>, tensor<1024x256xf32>
+      %1 = graph.gelu %0 exact : tensor<64x1024xf32>
+      %2 = graph.matmul %1, %down transpose_b : tensor<64x1024xf32>, tensor<256x1024xf32>
+      return %2 : tensor<64x256xf32>
+    })",
+                                            &context);
+  ASSERT_TRUE(module);
+  ASSERT_TRUE(pin(*module, std::string("mesh ") + GetParam() + "\nresult:y [{}, {}]\n"));
+  OwningOpRef<ModuleOp> free = module->clone();
+  auto best = distribution::planSharding(*free, {});
+  ASSERT_TRUE(succeeded(best));
+
+  // States, the argument and the ops' results; readings and results follow.
+  distribution::Shardings all(*module);
+  const size_t tensors[] = {0, 1, 2, 6, 7, 8}; // behind the argument a result and two readings
+  ASSERT_EQ(all.tensors.size(), 9u);
+  double least = INFINITY;
+  int64_t combinations = 1, ranks = all.getMesh().getRankCount();
+  for (size_t i = 0; i < std::size(tensors); ++i)
+    combinations *= 3; // whole, cut by rows, cut by columns
+  for (int64_t combination = 0; combination < combinations; ++combination) {
+    OwningOpRef<ModuleOp> copy = module->clone();
+    distribution::Shardings shardings(*copy);
+    int64_t rest = combination;
+    for (size_t tensor : tensors) {
+      dist::Sharding sharding(2);
+      if (int64_t way = rest % 3; way > 0)
+        sharding.dims[way - 1].axes = {shardings.getMesh().getWhole("tp")};
+      shardings.tensors[tensor].sharding = sharding;
+      rest /= 3;
+    }
+    shardings.write();
+    auto plan = distribution::planSharding(*copy, {});
+    ASSERT_TRUE(succeeded(plan));
+    least = std::min(least, plan->seconds);
+  }
+  std::printf("%lld plans for %lld ranks, the best %.3f us\n", static_cast<long long>(combinations),
+              static_cast<long long>(ranks), least * 1e6);
+  EXPECT_NEAR(best->seconds, least, 1e-12);
+  EXPECT_NEAR(best->lowerBound, least, 1e-12);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SmallPlans,
+                         testing::Values("tp=2 on host", "tp=4 on nvlink", "tp=3 on host"),
+                         [](const auto &info) { return "tp" + std::string(1, info.param[3]); });
+
+} // namespace
