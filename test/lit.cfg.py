@@ -23,6 +23,16 @@ config.substitutions.append(("%build", config.ashlar_build))
 config.substitutions.append(("%cxx", config.cxx_compiler))
 config.substitutions.append(("%cc", config.c_compiler))
 
+# With sanitizers not everything can be said: sizes, times, limits of the address space. Python has to load their library
+# first, and keeps memory to its end, as MPI does.
+python_prefix = mpi_prefix = ""
+if config.sanitizers:
+    config.available_features.add("sanitized")
+    no_leaks = "env ASAN_OPTIONS=allow_user_poisoning=0:detect_leaks=0 "
+    library = subprocess.run(
+        [config.cxx_compiler, "-print-file-name=libclang_rt.asan-x86_64.so"], capture_output=True, text=True).stdout.strip()
+    python_prefix, mpi_prefix = f"{no_leaks}LD_PRELOAD={library} ", no_leaks
+
 # What `pip install` of a directory needs without the network.
 packaging = """
 import setuptools, numpy, pip
@@ -34,7 +44,7 @@ except ImportError:
 for python in ("python3", "/usr/bin/python3"):
     if shutil.which(python) and subprocess.run([python, "-c", packaging], capture_output=True).returncode == 0:
         config.available_features.add("python-packaging")
-        config.substitutions.append(("%packaging_python", python))
+        config.substitutions.append(("%packaging_python", python_prefix + python))
         if subprocess.run([python, "-c", "import jinja2"], capture_output=True).returncode == 0:
             config.available_features.add("jinja2")
         break
@@ -47,11 +57,6 @@ if shutil.which("unshare") and subprocess.run(["unshare", "-m", "sh", "-c", moun
 if shutil.which("minisign"):
     config.available_features.add("minisign")
 
-# What cannot be said of a build with sanitizers: sizes, limits of the address space, and a library in a program without
-# them.
-if config.sanitizers:
-    config.available_features.add("sanitized")
-
 # A browser that looks at the pages that are written.
 for browser in ("chromium", "chromium-browser", "google-chrome"):
     if shutil.which(browser):
@@ -63,7 +68,7 @@ for browser in ("chromium", "chromium-browser", "google-chrome"):
 if shutil.which("mpirun"):
     config.available_features.add("mpirun")
     config.environment.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    config.substitutions.append(("%mpirun", "timeout -k 1 60 mpirun --oversubscribe --bind-to none"))
+    config.substitutions.append(("%mpirun", mpi_prefix + "timeout -k 1 60 mpirun --oversubscribe --bind-to none"))
 
 # Real test material lies beside the checkout; where it is absent those tests are reported as unsupported.
 if os.path.isdir(config.shared_data):

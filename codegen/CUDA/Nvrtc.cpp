@@ -42,7 +42,8 @@ absl::StatusOr<std::unique_ptr<Nvrtc>> Nvrtc::open() {
     names = {named};
   std::unique_ptr<Nvrtc> nvrtc(new Nvrtc());
   for (const std::string &name : names)
-    if ((nvrtc->library_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)))
+    // It keeps memory to the end of the process, and is to be found then by who looks for leaks.
+    if ((nvrtc->library_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)))
       break;
   if (!nvrtc->library_)
     return NotFound("no NVRTC (tried ", StrJoin(names, ", "),

@@ -71,6 +71,7 @@ class CudaLauncher : public Launcher {
     return bases;
   }
 
+  absl::Status Failure() const override { return device_->failure(); }
   void ForgetState() override { state_is_new_ = true; }
 
   absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {

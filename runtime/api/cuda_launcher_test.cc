@@ -165,12 +165,15 @@ TEST_F(CudaLauncherTest, NamesCallDeviceAndKernel) {
       HasSubstr("the device has failed and its session is over: cuStreamSynchronize after add"));
 }
 
-TEST_F(CudaLauncherTest, GoesOnAfterARefusedLaunch) {
+TEST_F(CudaLauncherTest, GoesOnAfterARefusedLaunchFromANewState) {
   auto session = Open();
   ASSERT_TRUE(session.ok()) << session.status();
   setenv("FAKE_CUDA_FAIL", "cuLaunchKernel=1", 1);
   EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("cuLaunchKernel of add (layer.add)"));
   unsetenv("FAKE_CUDA_FAIL");
+  // What the launches before it did to the state is not gone on with.
+  EXPECT_THAT(Message(Step(**session, 5)), HasSubstr("stopped halfway: call Reset"));
+  (*session)->Reset();
   EXPECT_EQ(Message(Step(**session, 5)), "");
 }
 

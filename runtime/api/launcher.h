@@ -38,6 +38,9 @@ class Launcher {
   // Where kernels find the spaces: the session's own memory, or a device's.
   virtual SpaceBases Bases(const SpaceBases& session) const { return session; }
 
+  // What every further step would meet: the device's failure. OK where there is none.
+  virtual absl::Status Failure() const { return absl::OkStatus(); }
+
   // The session's state has been made zero.
   virtual void ForgetState() {}
 

@@ -181,6 +181,7 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
   for (const auto& entry : entries_)
     if (entry->entry().name == name) plan = entry.get();
   if (!plan) return program().FindEntry(name).status();
+  if (launcher_) ASHLAR_RETURN_IF_ERROR(launcher_->Failure());
   if (interrupted_)
     return WithCode(ErrorCode::kInterrupted,
                     FailedPrecondition("the last step was stopped halfway: call Reset, or "

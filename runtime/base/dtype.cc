@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/base/dtype.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -200,7 +201,8 @@ uint16_t F32ToF16(float value) {
 bool ToFloats(DType dtype, const void* source, int64_t count, float* out) {
   switch (dtype) {
     case DType::kF32:
-      std::memcpy(out, source, count * sizeof(float));
+      std::copy_n(static_cast<const char*>(source), count * sizeof(float),
+                  reinterpret_cast<char*>(out));  // not memcpy: of nothing they may be null
       return true;
     case DType::kBF16:
       for (int64_t i = 0; i < count; ++i) out[i] = BF16ToF32(Load<uint16_t>(source, i));

@@ -16,5 +16,6 @@ cmake --build "$build"
 
 # LLVM's allocators poison memory in code that is ours and in code that is Debian's, which does not know.
 export ASAN_OPTIONS=allow_user_poisoning=0
+export LSAN_OPTIONS=suppressions=$root/tools/cmake/sanitize-leaks.txt
 export UBSAN_OPTIONS=print_stacktrace=1
 "$root/tools/scripts/run_tests.sh" "$build" "${suites[@]}"

@@ -130,11 +130,12 @@ F16::F16(float x) {
     bits = 0x7fff;
     return;
   }
-  auto steps = static_cast<long>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
-  if (magnitude >= 65520.0f)
+  if (magnitude >= 65520.0f) {
     bits = sign | 0x7c00;
-  else
-    bits = static_cast<uint16_t>(sign | (((exponent + 14) << 10) + steps));
+    return;
+  }
+  auto steps = static_cast<long>(std::nearbyint(std::ldexp(magnitude, 10 - exponent)));
+  bits = static_cast<uint16_t>(sign | (((exponent + 14) << 10) + steps));
 }
 
 F16::operator float() const {

@@ -76,6 +76,10 @@ class Device {
   absl::Status Replay(CUgraphExec_st* graph, std::string_view what);
   void Forget(CUgraphExec_st* graph);
 
+  // The error that ended this context, which every call returns from then on; OK where there is
+  // none.
+  const absl::Status& failure() const { return sticky_; }
+
  private:
   explicit Device(std::shared_ptr<const Driver> driver) : driver_(std::move(driver)) {}
   absl::Status Prepare(int ordinal);
