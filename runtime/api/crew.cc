@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/crew.h"
 
+#include <system_error>
+
+#include "runtime/base/status.h"
+
 namespace ashlar {
 
-Crew::Crew(int size) : statuses_(size) {
-  for (int index = 0; index < size; ++index) threads_.emplace_back([this, index] { Work(index); });
+absl::StatusOr<std::unique_ptr<Crew>> Crew::Create(int size) {
+  std::unique_ptr<Crew> crew(new Crew(size));
+  crew->threads_.reserve(size);
+  try {
+    for (int index = 0; index < size; ++index)
+      crew->threads_.emplace_back([crew = crew.get(), index] { crew->Work(index); });
+  } catch (const std::system_error& error) {
+    return ResourceExhausted("no thread for rank ", crew->size() + 1, " of ", size + 1, ": ",
+                             error.what());
+  }
+  return crew;
 }
 
 Crew::~Crew() {
@@ -25,9 +38,12 @@ void Crew::Work(int index) {
     done = round_;
     const auto& body = *body_;
     lock.unlock();
-    absl::Status status = body(index);
+    try {
+      statuses_[index] = body(index);
+    } catch (...) {
+      thrown_[index] = std::current_exception();
+    }
     lock.lock();
-    statuses_[index] = std::move(status);
     if (--running_ == 0) end_.notify_one();
   }
 }
@@ -41,9 +57,20 @@ absl::Status Crew::Run(const std::function<absl::Status()>& own,
     ++round_;
   }
   begin_.notify_all();
-  absl::Status status = own();
+  absl::Status status;
+  try {
+    status = own();
+  } catch (...) {
+    thrown_.back() = std::current_exception();
+  }
   std::unique_lock<std::mutex> lock(mutex_);
   end_.wait(lock, [&] { return running_ == 0; });
+  std::exception_ptr first;
+  for (std::exception_ptr& thrown : thrown_) {
+    if (!first) first = thrown;
+    thrown = nullptr;
+  }
+  if (first) std::rethrow_exception(first);
   for (const absl::Status& other : statuses_)
     if (status.ok()) status = other;
   return status;

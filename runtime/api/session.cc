@@ -100,7 +100,7 @@ absl::Status Session::AddPeers(const SessionOptions& options) {
     peers_.push_back(std::move(peer));
   }
   communicator_ = std::move(ends[0]);
-  crew_ = std::make_unique<Crew>(static_cast<int>(peers_.size()));
+  ASHLAR_ASSIGN_OR_RETURN(crew_, Crew::Create(static_cast<int>(peers_.size())));
   return absl::OkStatus();
 }
 

@@ -2,10 +2,9 @@
 //
 // config.json, up to the graph module that is made of it.
 #include "compiler/Import/HuggingFace.h"
-#include "mlir/IR/Diagnostics.h"
-#include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/kept_context.h"
 
 std::vector<std::string> ashlar::fuzz::Seeds() { return ReadTree("test/goldens", "/config.json"); }
 
@@ -13,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   using namespace ashlar;
   static const fuzz::ScratchFolder folder;
   folder.Write("config.json", {reinterpret_cast<const char *>(data), size});
-  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  mlir::MLIRContext &context = fuzz::keptContext();
   bool told = false;
   mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
     told |= diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error;

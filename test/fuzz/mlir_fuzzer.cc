@@ -8,9 +8,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/kept_context.h"
 
 // The lit tests, piece by piece.
 std::vector<std::string> ashlar::fuzz::Seeds() {
@@ -24,10 +24,10 @@ std::vector<std::string> ashlar::fuzz::Seeds() {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   using namespace ashlar;
-  mlir::DialectRegistry registry;
-  registry.insert<dist::DistDialect, graph::GraphDialect, program::ProgramDialect,
-                  mlir::func::FuncDialect, mlir::arith::ArithDialect, mlir::math::MathDialect>();
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  mlir::MLIRContext &context =
+      fuzz::keptContext<dist::DistDialect, graph::GraphDialect, program::ProgramDialect,
+                        mlir::func::FuncDialect, mlir::arith::ArithDialect,
+                        mlir::math::MathDialect>();
   mlir::ScopedDiagnosticHandler handler(&context,
                                         [](mlir::Diagnostic &) { return mlir::success(); });
   const std::string text(reinterpret_cast<const char *>(data), size);

@@ -5,9 +5,9 @@
 #include "dialects/Dist/Dist.h"
 #include "dialects/Graph/Graph.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
 #include "test/fuzz/fuzz.h"
+#include "test/fuzz/kept_context.h"
 
 namespace ashlar::fuzz {
 namespace {
@@ -41,10 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     fuzz::Require(!llvm::toString(plan.takeError()).empty(), "an error has words");
     return 0;
   }
-  mlir::DialectRegistry registry;
-  registry.insert<dist::DistDialect, graph::GraphDialect, mlir::func::FuncDialect>();
-  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
+  mlir::MLIRContext &context =
+      fuzz::keptContext<dist::DistDialect, graph::GraphDialect, mlir::func::FuncDialect>();
   mlir::ScopedDiagnosticHandler handler(&context,
                                         [](mlir::Diagnostic &) { return mlir::success(); });
   auto module = mlir::parseSourceString<mlir::ModuleOp>(fuzz::kModule, &context);
