@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/base/dtype.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -9,6 +8,11 @@
 
 namespace ashlar {
 namespace {
+
+// memcpy, but of no bytes there may be no place either.
+void CopyBytes(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
 
 struct DTypeInfo {
   std::string_view name;
@@ -201,8 +205,7 @@ uint16_t F32ToF16(float value) {
 bool ToFloats(DType dtype, const void* source, int64_t count, float* out) {
   switch (dtype) {
     case DType::kF32:
-      std::copy_n(static_cast<const char*>(source), count * sizeof(float),
-                  reinterpret_cast<char*>(out));  // not memcpy: of nothing they may be null
+      CopyBytes(out, source, count * sizeof(float));
       return true;
     case DType::kBF16:
       for (int64_t i = 0; i < count; ++i) out[i] = BF16ToF32(Load<uint16_t>(source, i));
@@ -220,7 +223,7 @@ bool ToFloats(DType dtype, const void* source, int64_t count, float* out) {
 
 absl::Status ConvertElements(DType from, const void* source, DType to, void* out, int64_t count) {
   if (from == to && from != DType::kBool) {
-    std::memcpy(out, source, count * DTypeSize(from));
+    CopyBytes(out, source, count * DTypeSize(from));
     return absl::OkStatus();
   }
   if (IsFloat(from) && IsFloat(to)) {

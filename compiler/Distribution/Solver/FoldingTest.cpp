@@ -157,7 +157,7 @@ TEST_P(TightMemory, LeavesLittleGap) {
   for (double share : {0.1, 0.5}) {
     SCOPED_TRACE(absl::StrCat("share ", share));
     const Problem problem = tight(chain(GetParam().layers), share);
-    Options options;
+    Options options = patient();
     options.workLimit = 150'000;
     const Solution solution = mustSolve(problem, options);
     ASSERT_TRUE(solution.feasible);
