@@ -139,17 +139,21 @@ class Loopback : public Communicator {
     const int64_t all = (pending.number / kSlots + 1) * pending.size();
     ASHLAR_RETURN_IF_ERROR(
         WaitFor(call, pending, [&] { return slot.posted.load() >= all; }, false, pending.number));
-    // Everybody compares the same: all find a difference, or nobody does.
-    ASHLAR_RETURN_IF_ERROR(Compare(slot.calls));
-    // Once a run has failed nobody begins to touch the others' memory.
+    // Once a run has failed nobody begins to touch the others' memory, their lists of counts
+    // included.
     world_->at_work.fetch_add(1);
+    absl::Status same;
     if (!world_->failed.load()) {
-      DoShare(slot.calls, pending.place);
-      pending.channel->finished[pending.place].store(pending.number + 1);
-      slot.done.fetch_add(1);
+      same = Compare(slot.calls);  // all find a difference, or nobody does
+      if (same.ok()) {
+        DoShare(slot.calls, pending.place);
+        pending.channel->finished[pending.place].store(pending.number + 1);
+        slot.done.fetch_add(1);
+      }
     }
     world_->at_work.fetch_sub(1);
     world_->Wake();
+    if (!same.ok()) return Failed(same);
     return WaitFor(call, pending, [&] { return slot.done.load() >= all; }, true, pending.number);
   }
 
@@ -164,15 +168,15 @@ class Loopback : public Communicator {
 
   // Whether all places mean the same: each as the first does, and where every pair exchanges other
   // counts, as every other.
-  absl::Status Compare(const std::vector<Collective>& calls) {
+  static absl::Status Compare(const std::vector<Collective>& calls) {
     const int places = static_cast<int>(calls.size());
     const int first = calls[0].kind == CollectiveKind::kAllToAll ? places - 1 : 1;
     for (int one = 0; one < std::min(first, places); ++one)
       for (int other = one + 1; other < places; ++other) {
         const CollectiveSignature theirs = SignatureOf(calls[other], one);
         if (!SignatureOf(calls[one], other).Meets(theirs))
-          return Failed(DivergedError((*calls[0].group)[one], calls[one], (*calls[0].group)[other],
-                                      theirs, calls[other].where));
+          return DivergedError((*calls[0].group)[one], calls[one], (*calls[0].group)[other], theirs,
+                               calls[other].where);
       }
     return absl::OkStatus();
   }
