@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
@@ -233,7 +234,14 @@ absl::Status DecoderSession::Save(const std::string& path) const {
 }
 
 absl::Status DecoderSession::Load(const std::string& path) {
-  ASHLAR_ASSIGN_OR_RETURN(std::string note, session_->LoadState(path));
+  // Should LoadState throw halfway, nothing is known of the cache.
+  std::vector<std::vector<int64_t>> before = std::exchange(tokens_, {});
+  absl::StatusOr<std::string> loaded = session_->LoadState(path);
+  if (!loaded.ok()) {
+    tokens_ = std::move(before);
+    return loaded.status();
+  }
+  const std::string& note = *loaded;
   std::vector<int64_t> numbers(note.size() / sizeof(int64_t));
   std::memcpy(numbers.data(), note.data(), numbers.size() * sizeof(int64_t));
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> counters, session_->Counters(counter_));

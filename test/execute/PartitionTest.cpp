@@ -66,13 +66,7 @@ TEST_P(Caches, AgreeWithOneDevice) {
   ASSERT_TRUE(pin(*local, "mesh " + GetParam().mesh + " on host\n" +
                               getTensorParallelPins(GetParam().golden) + GetParam().pins));
   ASSERT_TRUE(partition(*local));
-  StateStore states(interpreter::drawFromSeed(5));
-  auto rankStates = interpreter::makeRankStates(*local, interpreter::drawFromSeed(5));
-  for (auto [entry, seq] : {std::pair("prefill", 5), {"prefill", 2}, {"decode", 1}, {"decode", 1}})
-    compareStep(*whole, *local, entry,
-                makeInputs(whole->lookupSymbol<func::FuncOp>(entry), {{"batch", 3}, {"seq", seq}},
-                           static_cast<uint32_t>(seq)),
-                states, rankStates);
+  compareDecoding(*whole, *local);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Caches,

@@ -143,6 +143,18 @@ protected:
     }
   }
 
+  /// A prompt in two pieces, and two tokens, in caches.
+  void compareDecoding(ModuleOp whole, ModuleOp local) {
+    StateStore states(interpreter::drawFromSeed(5));
+    auto rankStates = interpreter::makeRankStates(local, interpreter::drawFromSeed(5));
+    for (auto [entry, seq] :
+         {std::pair("prefill", 5), {"prefill", 2}, {"decode", 1}, {"decode", 1}})
+      compareStep(whole, local, entry,
+                  makeInputs(whole.lookupSymbol<func::FuncOp>(entry), {{"batch", 3}, {"seq", seq}},
+                             static_cast<uint32_t>(seq)),
+                  states, rankStates);
+  }
+
   MLIRContext context;
   double moreTolerance = 0;
 };

@@ -25,13 +25,7 @@ TEST_P(Stages, AgreeWithOneDevice) {
   compareAt(*whole, *local, "forward", {{3, 7}, {1, 1}});
   if (!whole->lookupSymbol("decode"))
     return;
-  StateStore states(interpreter::drawFromSeed(5));
-  auto rankStates = interpreter::makeRankStates(*local, interpreter::drawFromSeed(5));
-  for (auto [entry, seq] : {std::pair("prefill", 5), {"prefill", 2}, {"decode", 1}, {"decode", 1}})
-    compareStep(*whole, *local, entry,
-                makeInputs(whole->lookupSymbol<func::FuncOp>(entry), {{"batch", 3}, {"seq", seq}},
-                           static_cast<uint32_t>(seq)),
-                states, rankStates);
+  compareDecoding(*whole, *local);
 }
 
 /// A stage keeps what its ops read: no parameter but a shared table is kept twice, none is lost.

@@ -106,8 +106,9 @@ LogicalResult StageAssignment::cut(func::FuncOp entry) {
       chain.push_back(&op);
     }
   if (static_cast<int64_t>(chain.size()) < axis.size)
-    return entry.emitError() << "has " << chain.size() << " ops that a stage may begin with, too "
-                             << "few for " << axis.size << " stages";
+    return entry.emitError() << "entry '" << entry.getSymName() << "' has " << chain.size()
+                             << " ops that a stage may begin with, too few for " << axis.size
+                             << " stages; give the axis no more than that";
   std::vector<schedule::Link> links(chain.size());
   for (auto [place, op] : llvm::enumerate(chain)) {
     links[place].work = getSeconds(op);

@@ -186,6 +186,33 @@ TEST_F(ExhaustionTest, Text) {
   EXPECT_GT(errors_, 100);
 }
 
+TEST_F(ExhaustionTest, AStreamThatWasBrokenOffIsNotGoneOnWith) {
+  ASSERT_EQ(ashlar_tokenizer_load(directory_.c_str(), &tokenizer), nullptr);
+  int64_t torn = 0;
+  for (int64_t successes = 0; successes < 100; ++successes) {
+    ashlar_decoder* decoder = nullptr;
+    ASSERT_EQ(ashlar_decoder_create(tokenizer, 0, &decoder), nullptr);
+    const char* text = nullptr;
+    ashlar_error* error = nullptr;
+    {
+      Shortage shortage(successes, /*all=*/false);
+      for (int i = 0; !error && i < 3; ++i) error = ashlar_decoder_push(decoder, 7, &text, nullptr);
+    }
+    if (error) {
+      EXPECT_STREQ(ashlar_error_name(error), "E0401");
+      ashlar_error_release(error);
+      error = ashlar_decoder_push(decoder, 7, &text, nullptr);
+      ASSERT_NE(error, nullptr);
+      EXPECT_THAT(ashlar_error_message(error), ::testing::HasSubstr("broken off; make another"));
+      ashlar_error_release(error);
+      ++torn;
+    }
+    ashlar_decoder_release(decoder);
+  }
+  EXPECT_GT(torn, 0);
+  ReleaseAll();
+}
+
 TEST_F(ExhaustionTest, Generating) {
   ashlar_prompt prompt = ASHLAR_INIT(ashlar_prompt);
   prompt.text = "once w8";

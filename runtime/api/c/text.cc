@@ -18,6 +18,7 @@ struct ashlar_decoder {
   ashlar::IncrementalDecoder decoder;
   std::string text;  // what the last step gave
   bool finished = false;
+  bool is_torn = false;  // a call was broken off by an exception
 };
 
 namespace ashlar::c_api {
@@ -32,10 +33,16 @@ absl::Status ReadTexts(const char* const* texts, size_t count, const char* name,
   return absl::OkStatus();
 }
 
-absl::Status Step(ashlar_decoder* decoder, absl::StatusOr<std::string> step, const char** text,
-                  size_t* size) {
-  if (!step.ok()) return step.status();
-  decoder->text = *std::move(step);
+// What an exception breaks off leaves half a step behind, which nothing goes on with.
+template <typename Function>
+absl::Status Step(ashlar_decoder* decoder, Function step, const char** text, size_t* size) {
+  if (decoder->is_torn)
+    return BadCall("the decoder's last call was broken off; make another and begin anew");
+  decoder->is_torn = true;
+  absl::StatusOr<std::string> made = step();
+  decoder->is_torn = false;
+  if (!made.ok()) return made.status();
+  decoder->text = *std::move(made);
   *text = decoder->text.c_str();
   if (size) *size = decoder->text.size();
   return absl::OkStatus();
@@ -145,7 +152,7 @@ ashlar_error* ashlar_decoder_push(ashlar_decoder* decoder, int64_t id, const cha
                                   size_t* size) try {
   ASHLAR_C_REQUIRE(decoder && text, "decoder or text is null");
   ASHLAR_C_REQUIRE(!decoder->finished, "the decoder is finished; make another for another text");
-  return ToError(Step(decoder, decoder->decoder.Push(id), text, size));
+  return ToError(Step(decoder, [&] { return decoder->decoder.Push(id); }, text, size));
 } catch (...) {
   return CaughtError();
 }
@@ -153,7 +160,7 @@ ashlar_error* ashlar_decoder_push(ashlar_decoder* decoder, int64_t id, const cha
 ashlar_error* ashlar_decoder_finish(ashlar_decoder* decoder, const char** text, size_t* size) try {
   ASHLAR_C_REQUIRE(decoder && text, "decoder or text is null");
   ASHLAR_C_REQUIRE(!decoder->finished, "the decoder is finished already");
-  ASHLAR_C_RETURN_IF_ERROR(Step(decoder, decoder->decoder.Finish(), text, size));
+  ASHLAR_C_RETURN_IF_ERROR(Step(decoder, [&] { return decoder->decoder.Finish(); }, text, size));
   decoder->finished = true;
   return nullptr;
 } catch (...) {
