@@ -10,6 +10,7 @@
 #include "runtime/api/emulated_launcher.h"
 #include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/communicator/loopback.h"
@@ -205,13 +206,13 @@ absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepare
   if (!communicator_) return prepared;
   // The largest of each: 1 where a rank refuses, and of a step's hash and its complement, which are
   // each other's only where all ranks mean the same step.
-  uint64_t hash = 0;
-  auto mix = [&](uint64_t value) { hash = (hash ^ value) * 1099511628211u + (hash >> 29); };
-  for (char c : entry.name) mix(static_cast<unsigned char>(c));
+  Hasher hasher;
+  hasher.Update(entry.name);
   const auto& dims = program().metadata().dims;
   for (size_t i = 0; i < dims.size() && prepared.ok(); ++i)
-    if (!dims[i]->whole) mix(static_cast<uint64_t>(next_dims_[i]));
-  const int64_t step = static_cast<int64_t>(hash);
+    if (!dims[i]->whole)
+      hasher.Update({reinterpret_cast<const char*>(&next_dims_[i]), sizeof(next_dims_[i])});
+  const int64_t step = static_cast<int64_t>(hasher.Digest());
   int64_t largest[3] = {prepared.ok() ? 0 : 1, step, ~step};
   Collective call;
   call.dtype = DType::kI64;
