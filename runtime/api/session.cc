@@ -206,13 +206,12 @@ absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepare
   if (!communicator_) return prepared;
   // The largest of each: 1 where a rank refuses, and of a step's hash and its complement, which are
   // each other's only where all ranks mean the same step.
-  Hasher hasher;
-  hasher.Update(entry.name);
+  uint64_t hash = Hash64(entry.name);
   const auto& dims = program().metadata().dims;
   for (size_t i = 0; i < dims.size() && prepared.ok(); ++i)
     if (!dims[i]->whole)
-      hasher.Update({reinterpret_cast<const char*>(&next_dims_[i]), sizeof(next_dims_[i])});
-  const int64_t step = static_cast<int64_t>(hasher.Digest());
+      hash = Hash64({reinterpret_cast<const char*>(&next_dims_[i]), sizeof(next_dims_[i])}, hash);
+  const int64_t step = static_cast<int64_t>(hash);
   int64_t largest[3] = {prepared.ok() ? 0 : 1, step, ~step};
   Collective call;
   call.dtype = DType::kI64;
