@@ -74,14 +74,30 @@ class CudaLauncher : public Launcher {
   absl::Status Failure() const override { return device_->failure(); }
   void ForgetState() override { state_is_new_ = true; }
 
+  bool has_state() const override { return true; }
+  absl::Status ReadState() override {
+    ASHLAR_RETURN_IF_ERROR(BeginState());
+    for (const auto& state : program_.metadata().states)
+      if (!IsCounter(*state))
+        ASHLAR_RETURN_IF_ERROR(
+            device_->CopyOut(host_.state + state->offset, state_ + state->offset, state->bytes));
+    return device_->Synchronize("reading the session's state");
+  }
+  absl::Status WriteState() override {
+    ASHLAR_RETURN_IF_ERROR(BeginState());
+    for (const auto& state : program_.metadata().states)
+      if (!IsCounter(*state))
+        ASHLAR_RETURN_IF_ERROR(
+            device_->CopyIn(state_ + state->offset, host_.state + state->offset, state->bytes));
+    return device_->Synchronize("writing the session's state");
+  }
+  absl::Status CopyState(uint64_t to, uint64_t from, uint64_t bytes) override {
+    ASHLAR_RETURN_IF_ERROR(BeginState());
+    return device_->Copy(state_ + to, state_ + from, bytes);
+  }
+
   absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
-    ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
-    if (is_capturing_) device_->AbandonCapture();  // a step that was cancelled
-    is_capturing_ = false;
-    if (state_is_new_) {
-      ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
-      state_is_new_ = false;
-    }
+    ASHLAR_RETURN_IF_ERROR(BeginState());
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/true));
     for (const auto& input : entry.inputs)
       if (int64_t bytes = BytesAt(*input, dims); bytes > 0)
@@ -143,6 +159,21 @@ class CudaLauncher : public Launcher {
   double device_ms() const override { return device_ms_; }
 
  private:
+  static bool IsCounter(const fb::StateT& state) {
+    return state.dtype == fb::DType::I64 || state.bytes == 0;
+  }
+
+  // Makes the stream one that takes calls, and the state one that can be looked at.
+  absl::Status BeginState() {
+    ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
+    if (is_capturing_) device_->AbandonCapture();  // a step that was cancelled
+    is_capturing_ = false;
+    if (!state_is_new_) return absl::OkStatus();
+    ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
+    state_is_new_ = false;
+    return absl::OkStatus();
+  }
+
   absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
                           std::string_view what) {
     for (const auto& map : code.tensor_maps) {

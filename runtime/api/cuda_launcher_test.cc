@@ -13,6 +13,8 @@
 #include <thread>
 
 #include "runtime/api/session.h"
+#include "runtime/api/state_file.h"
+#include "runtime/base/file.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/program/artifact_writer.h"
@@ -253,6 +255,58 @@ TEST_F(CudaLauncherTest, EncodesTensorMaps) {
   setenv("FAKE_CUDA_FAIL", "cuTensorMapEncodeTiled=1", 1);
   EXPECT_THAT(Message(Step(**session, 7)),
               HasSubstr("cuTensorMapEncodeTiled for add (layer.add) on device 0"));
+}
+
+// Two sequences, each with a counter and 8 bytes of a cache, of which a step counts the first up.
+TEST_F(CudaLauncherTest, StateIsTheDevices) {
+  fb::ProgramT program = MakeProgram();
+  program.states[0]->bytes = 16;
+  program.states.push_back(MakeState("cache", 64, 16));
+  program.states[1]->dtype = fb::DType::U8;
+  program.state_bytes = 128;
+  auto cache = MakeLaunch(1, "cache");
+  cache->operands.push_back(MakeOperand(fb::Space::State, 64, 8));
+  program.entries[0]->launches.push_back(std::move(cache));
+  auto opened = Open(program), other = Open(program);
+  ASSERT_TRUE(opened.ok() && other.ok()) << opened.status() << other.status();
+  Session& session = **opened;
+  const std::string file = path_ + ".state";
+  // The counters and the cache, as a file has them.
+  auto saved = [&](Session& session) -> std::vector<int64_t> {
+    absl::Status status = session.SaveState(file);
+    EXPECT_TRUE(status.ok()) << status;
+    const std::string bytes = *ReadFile(file, 1 << 20);
+    uint64_t identity;
+    std::memcpy(&identity, bytes.data() + 16, sizeof(identity));
+    auto state = StateFile::Open(file, identity, 128);
+    EXPECT_TRUE(state.ok()) << state.status();
+    std::vector<int64_t> all(16);
+    state->Read(0, 128, reinterpret_cast<char*>(all.data()));
+    return {all[0], all[1], all[8], all[9]};
+  };
+  using Numbers = std::vector<int64_t>;
+  EXPECT_EQ(saved(session), (Numbers{0, 0, 0, 0}));  // before any step, and whatever the memory had
+  EXPECT_EQ(Message(Step(session, 5)), "");
+  EXPECT_EQ(saved(session), (Numbers{1, 0, 1, 0}));
+  EXPECT_EQ(Message(Step(session, 5)), "");
+  ASSERT_TRUE(session.CopySequence(0, 1).ok());
+  EXPECT_EQ(saved(session), (Numbers{2, 2, 2, 2}));
+  session.Reset();
+  EXPECT_EQ(Message(Step(session, 5)), "");
+  ASSERT_TRUE(session.SetCounter("count", 2).ok());
+  EXPECT_EQ(saved(session), (Numbers{2, 2, 1, 0}));
+  // Restored over another, into a session that has not run, and gone on with.
+  EXPECT_EQ(Message(Step(session, 5)), "");
+  ASSERT_TRUE(session.LoadState(file).ok());
+  EXPECT_EQ(saved(session), (Numbers{2, 2, 1, 0}));
+  ASSERT_TRUE((*other)->LoadState(file).ok());
+  EXPECT_EQ(Message(Step(**other, 5)), "");
+  EXPECT_EQ(saved(**other), (Numbers{3, 2, 2, 0}));
+  setenv("FAKE_CUDA_FAIL", "cuMemcpyDtoHAsync_v2=1", 1);
+  EXPECT_THAT(Message(session.SaveState(file)), HasSubstr("cuMemcpyDtoHAsync on device 0"));
+  setenv("FAKE_CUDA_FAIL", "cuMemcpyDtoDAsync_v2=1", 1);
+  EXPECT_THAT(Message(session.CopySequence(0, 1)), HasSubstr("cuMemcpyDtoDAsync on device 0"));
+  std::filesystem::remove(file);
 }
 
 TEST_F(CudaLauncherTest, SaysWhatWouldWork) {

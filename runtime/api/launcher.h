@@ -44,6 +44,16 @@ class Launcher {
   // The session's state has been made zero.
   virtual void ForgetState() {}
 
+  // Whether the state is in the device's memory. The session's then has the counters, and what
+  // these three move: the rest of the state to the session's memory and back, and bytes within the
+  // device's, by offsets from the state's beginning.
+  virtual bool has_state() const { return false; }
+  virtual absl::Status ReadState() { return absl::OkStatus(); }
+  virtual absl::Status WriteState() { return absl::OkStatus(); }
+  virtual absl::Status CopyState(uint64_t to, uint64_t from, uint64_t bytes) {
+    return absl::OkStatus();
+  }
+
   // Around the launches of a step, whose inputs lie in the session's arena, as its outputs do
   // afterwards, with the counters in its state.
   virtual absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) {

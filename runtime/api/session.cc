@@ -183,7 +183,8 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
     if (entry->entry().name == name) plan = entry.get();
   if (!plan) return program().FindEntry(name).status();
   if (launcher_) ASHLAR_RETURN_IF_ERROR(launcher_->Failure());
-  if (interrupted_)
+  // Several ranks do not go on after an error, whatever is called; theirs is the error then.
+  if (interrupted_ && !communicator_)
     return WithCode(ErrorCode::kInterrupted,
                     FailedPrecondition("the last step was stopped halfway: call Reset, or "
                                        "SetCounter with a number of tokens that were complete"));
@@ -237,8 +238,7 @@ absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs
                               std::vector<Tensor>* outputs, const RunOptions& options) {
   ASHLAR_RETURN_IF_ERROR(Agree(plan.entry(), Prepare(plan, inputs, options)));
   dims_.swap(next_dims_);
-  // Until all of the step is done. Several ranks do not go on after an error, whatever is called.
-  interrupted_ = !communicator_ && planned_.state > 0;
+  interrupted_ = planned_.state > 0;  // until all of the step is done
   if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
   absl::Status status = plan.Run(dims_, *launcher_, profile_, options);
   if (options.tracer) options.tracer->EndStep();

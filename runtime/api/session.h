@@ -128,14 +128,14 @@ class Session {
   // ranks share the sequences.
   absl::StatusOr<std::vector<int64_t>> Counters(std::string_view state) const;
 
-  // Makes sequence `to` what sequence `from` is: caches, counters and all. Unimplemented on a
-  // device with memory of its own, and for several ranks.
+  // Makes sequence `to` what sequence `from` is: caches, counters and all. Errors: OutOfRange;
+  // Unimplemented where ranks share the sequences; the device's.
   absl::Status CopySequence(int64_t from, int64_t to);
 
   // Writes the state to a file, under a temporary name that is then renamed, with a `note` of the
   // caller's beside it. Bytes that are zero take no room. Errors: those of writing;
-  // FailedPrecondition after a step that was stopped halfway; Unimplemented on a device with memory
-  // of its own, and for several ranks.
+  // FailedPrecondition after a step that was stopped halfway; Unimplemented where other processes
+  // have parts of the state; the device's.
   absl::Status SaveState(const std::string& path, std::string_view note = "") const;
 
   // Makes the state what it was when the file was written, by a session of the same program with
@@ -188,6 +188,7 @@ class Session {
   const std::vector<fb::Cut>* SequenceCuts(const fb::StateT& state) const;
   absl::StatusOr<const fb::StateT*> FindCounter(std::string_view name) const;
   absl::Status CheckCounter(const fb::StateT& state, int64_t value) const;
+  std::vector<const Session*> Ranks() const;
   absl::Status CheckStateIsHere(const char* what) const;
   uint64_t StateIdentity() const;
   void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;

@@ -109,19 +109,11 @@ int64_t Session::sequences() const {
   return sequences;
 }
 
-// Kernels on a GPU have the state in its memory, ranks in theirs; there is no way to it from here
-// yet.
-absl::Status Session::CheckStateIsHere(const char* what) const {
-  if (RankCount(program().metadata()) > 1)
-    return Unimplemented(what,
-                         " is not supported for a program of several ranks, each of which "
-                         "has a part of it; compile without --mesh");
-  if (bound_->device() != "cuda") return absl::OkStatus();
-  return Unimplemented(what, " is not supported on the device 'cuda'; use 'cpu'");
-}
-
 absl::Status Session::CopySequence(int64_t from, int64_t to) {
-  ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("copying a sequence's state"));
+  if (shares_sequences())
+    return Unimplemented(
+        "copying a sequence's state from one rank to another is not supported; compile with a "
+        "--mesh without an axis that shares the sequences");
   const int64_t count = sequences();
   if (from < 0 || from >= count || to < 0 || to >= count)
     return OutOfRange("sequence ", from, " cannot be copied to ", to, ": there is room for ",
@@ -129,11 +121,31 @@ absl::Status Session::CopySequence(int64_t from, int64_t to) {
   if (from == to) return absl::OkStatus();
   for (const auto& state : program().metadata().states) {
     const uint64_t bytes = state->bytes / static_cast<uint64_t>(count);
-    char* base = state_ + state->offset;
-    std::memcpy(base + static_cast<uint64_t>(to) * bytes,
-                base + static_cast<uint64_t>(from) * bytes, bytes);
+    const uint64_t source = state->offset + static_cast<uint64_t>(from) * bytes;
+    const uint64_t target = state->offset + static_cast<uint64_t>(to) * bytes;
+    if (launcher_->has_state() && state->dtype != fb::DType::I64) {
+      ASHLAR_RETURN_IF_ERROR(launcher_->CopyState(target, source, bytes));
+    } else {
+      std::memcpy(state_ + target, state_ + source, bytes);
+    }
   }
+  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->CopySequence(from, to));
   return absl::OkStatus();
+}
+
+// The sessions of all ranks, this one first; of a process that is one rank among others only one.
+std::vector<const Session*> Session::Ranks() const {
+  std::vector<const Session*> ranks = {this};
+  for (const auto& peer : peers_) ranks.push_back(peer.get());
+  return ranks;
+}
+
+absl::Status Session::CheckStateIsHere(const char* what) const {
+  if (static_cast<int64_t>(Ranks().size()) == RankCount(program().metadata()))
+    return absl::OkStatus();
+  return Unimplemented(what,
+                       " is not supported where ranks are processes of their own; run all of them "
+                       "in one (--devices)");
 }
 
 // The program to the last extent, and some of its weights: those of two checkpoints with the same
@@ -152,25 +164,38 @@ uint64_t Session::StateIdentity() const {
 
 absl::Status Session::SaveState(const std::string& path, std::string_view note) const {
   ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("saving a session's state"));
-  if (interrupted_)
-    return WithCode(ErrorCode::kInterrupted,
-                    FailedPrecondition("the last step was stopped halfway; there is no state that "
-                                       "could be saved"));
-  return WriteStateFile(path, StateIdentity(), note, {state_, planned_.state});
+  std::vector<std::string_view> states;
+  for (const Session* rank : Ranks()) {
+    if (rank->interrupted_)
+      return WithCode(ErrorCode::kInterrupted,
+                      FailedPrecondition("the last step was stopped halfway; there is no state "
+                                         "that could be saved"));
+    ASHLAR_RETURN_IF_ERROR(rank->launcher_->ReadState());
+    states.emplace_back(rank->state_, planned_.state);
+  }
+  return WriteStateFile(path, StateIdentity(), note, states);
 }
 
 absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
   ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("restoring a session's state"));
-  ASHLAR_ASSIGN_OR_RETURN(StateFile file, StateFile::Open(path, StateIdentity(), planned_.state));
+  const std::vector<const Session*> ranks = Ranks();
+  ASHLAR_ASSIGN_OR_RETURN(StateFile file,
+                          StateFile::Open(path, StateIdentity(), planned_.state, ranks.size()));
   for (const auto& state : program().metadata().states) {
     if (state->dtype != fb::DType::I64) continue;
     std::vector<int64_t> values(Elements(*state));
-    file.Read(state->offset, state->bytes, reinterpret_cast<char*>(values.data()));
-    for (int64_t value : values)
-      if (absl::Status status = CheckCounter(*state, value); !status.ok())
-        return Annotate(status, path);
+    for (size_t i = 0; i < ranks.size(); ++i) {
+      file.Read(state->offset, state->bytes, reinterpret_cast<char*>(values.data()), i);
+      for (int64_t value : values)
+        if (absl::Status status = CheckCounter(*state, value); !status.ok())
+          return Annotate(status, path);
+    }
   }
-  file.Read(0, planned_.state, state_);
+  // A device that fails from here on has failed for good.
+  for (size_t i = 0; i < ranks.size(); ++i) {
+    file.Read(0, planned_.state, ranks[i]->state_, i);
+    ASHLAR_RETURN_IF_ERROR(ranks[i]->launcher_->WriteState());
+  }
   interrupted_ = false;
   return std::string(file.note());
 }

@@ -135,7 +135,7 @@ TEST_F(SessionStateTest, CountersBeyondTheirLimitsAreRefused) {
   std::string bytes = *ReadFile(file_, 1 << 24);
   uint64_t identity;
   std::memcpy(&identity, bytes.data() + 16, sizeof(identity));
-  ASSERT_TRUE(WriteStateFile(file_, identity, "", state).ok());
+  ASSERT_TRUE(WriteStateFile(file_, identity, "", {state}).ok());
   absl::Status status = generous->LoadState(file_).status();
   EXPECT_EQ(CodeOf(status), ErrorCode::kBadCounter);
   EXPECT_THAT(Message(status), HasSubstr("'count' cannot be 101"));
@@ -145,7 +145,7 @@ TEST_F(SessionStateTest, BlocksOfZerosTakeNoRoom) {
   std::string state((1 << 20) + 100, '\0');
   state[300000] = 1;
   state.back() = 2;
-  ASSERT_TRUE(WriteStateFile(file_, 5, "n", state).ok());
+  ASSERT_TRUE(WriteStateFile(file_, 5, "n", {state}).ok());
   EXPECT_LT(ReadFile(file_, 1 << 24)->size(), size_t{140000});
   auto file = StateFile::Open(file_, 5, state.size());
   ASSERT_TRUE(file.ok()) << file.status();
@@ -154,6 +154,23 @@ TEST_F(SessionStateTest, BlocksOfZerosTakeNoRoom) {
   EXPECT_EQ(back, state);
   file->Read(299990, 20, back.data());
   EXPECT_EQ(back.substr(0, 20), state.substr(299990, 20));
+}
+
+TEST_F(SessionStateTest, AFileHasTheStatesOfSeveralRanks) {
+  std::vector<std::string> states(3, std::string((64 << 10) + 100, '\0'));
+  states[0][5] = 1;
+  states[1].back() = 2;
+  states[2].back() = 3;
+  ASSERT_TRUE(WriteStateFile(file_, 5, "", {states[0], states[1], states[2]}).ok());
+  auto file = StateFile::Open(file_, 5, states[0].size(), 3);
+  ASSERT_TRUE(file.ok()) << file.status();
+  for (size_t i = 0; i < states.size(); ++i) {
+    std::string back(states[i].size(), 'x');
+    file->Read(0, back.size(), back.data(), i);
+    EXPECT_EQ(back, states[i]) << i;
+  }
+  EXPECT_EQ(CodeOf(StateFile::Open(file_, 5, states[0].size(), 2).status()),
+            ErrorCode::kBadStateFile);
 }
 
 }  // namespace

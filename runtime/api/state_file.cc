@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <vector>
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/file.h"
@@ -38,6 +37,13 @@ uint64_t ChecksumOf(const StateHeader& header) {
   return Hash64(BytesOf(header).substr(0, offsetof(StateHeader, header_checksum)));
 }
 
+uint64_t BlocksOf(uint64_t state_bytes) { return (state_bytes + kBlock - 1) / kBlock; }
+
+// Of all states, as the header has them.
+uint64_t TotalBytes(uint64_t state_bytes, uint64_t states) {
+  return (states - 1) * BlocksOf(state_bytes) * kBlock + state_bytes;
+}
+
 bool IsZero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
 }
@@ -56,17 +62,18 @@ absl::Status Damaged(const Parts&... parts) {
 }  // namespace
 
 absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::string_view note,
-                            std::string_view state) {
+                            const std::vector<std::string_view>& states) {
   std::vector<uint32_t> present;
-  const uint64_t blocks = (state.size() + kBlock - 1) / kBlock;
-  for (uint64_t i = 0; i < blocks; ++i)
-    if (!IsZero(state.substr(i * kBlock, kBlock))) present.push_back(static_cast<uint32_t>(i));
+  const uint64_t blocks = BlocksOf(states[0].size());
+  auto block = [&](uint64_t i) { return states[i / blocks].substr(i % blocks * kBlock, kBlock); };
+  for (uint64_t i = 0; i < states.size() * blocks; ++i)
+    if (!IsZero(block(i))) present.push_back(static_cast<uint32_t>(i));
   StateHeader header = {};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.version = kVersion;
   header.present_blocks = static_cast<uint32_t>(present.size());
   header.identity = identity;
-  header.state_bytes = state.size();
+  header.state_bytes = TotalBytes(states[0].size(), states.size());
   header.note_bytes = note.size();
 
   ASHLAR_ASSIGN_OR_RETURN(auto writer, AtomicFileWriter::Create(path));
@@ -80,10 +87,10 @@ absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::str
   ASHLAR_RETURN_IF_ERROR(
       write({reinterpret_cast<const char*>(present.data()), present.size() * sizeof(uint32_t)}));
   for (uint32_t number : present) {
-    std::string_view block = state.substr(number * kBlock, kBlock);
-    ASHLAR_RETURN_IF_ERROR(write(block));
-    if (block.size() < kBlock)
-      ASHLAR_RETURN_IF_ERROR(write(std::string(kBlock - block.size(), '\0')));
+    std::string_view bytes = block(number);
+    ASHLAR_RETURN_IF_ERROR(write(bytes));
+    if (bytes.size() < kBlock)
+      ASHLAR_RETURN_IF_ERROR(write(std::string(kBlock - bytes.size(), '\0')));
   }
   header.contents = hasher.Digest();
   header.header_checksum = ChecksumOf(header);
@@ -92,8 +99,9 @@ absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::str
 }
 
 absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t identity,
-                                          uint64_t state_bytes) {
+                                          uint64_t state_bytes, uint64_t states) {
   StateFile state;
+  state.state_blocks_ = BlocksOf(state_bytes);
   ASHLAR_ASSIGN_OR_RETURN(state.file_, MappedFile::Open(path));
   std::string_view bytes = state.file_->bytes();
   StateHeader header;
@@ -105,12 +113,12 @@ absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t iden
     return Damaged(path, ": a saved session of format ", header.version, ", expected ", kVersion);
   if (ChecksumOf(header) != header.header_checksum)
     return Damaged(path, ": the saved session's header is damaged (checksum)");
-  if (header.identity != identity || header.state_bytes != state_bytes)
+  if (header.identity != identity || header.state_bytes != TotalBytes(state_bytes, states))
     return WithCode(
         ErrorCode::kBadStateFile,
         FailedPrecondition(path, ": saved by a session of another program, or with other weights"));
   bytes.remove_prefix(sizeof(header));
-  const uint64_t blocks = (state_bytes + kBlock - 1) / kBlock;
+  const uint64_t blocks = states * state.state_blocks_;
   const uint64_t present = header.present_blocks;
   const uint64_t rest = present * (sizeof(uint32_t) + kBlock);
   if (present > blocks || header.note_bytes > bytes.size() ||
@@ -130,8 +138,9 @@ absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t iden
   return state;
 }
 
-void StateFile::Read(uint64_t offset, uint64_t bytes, char* out) const {
+void StateFile::Read(uint64_t offset, uint64_t bytes, char* out, uint64_t index) const {
   std::memset(out, 0, bytes);
+  offset += index * state_blocks_ * kBlock;
   for (size_t i = 0; i * sizeof(uint32_t) < numbers_.size(); ++i) {
     const uint64_t begin = NumberAt(numbers_, i) * kBlock;
     const uint64_t first = std::max(begin, offset), last = std::min(begin + kBlock, offset + bytes);

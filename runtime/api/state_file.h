@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,24 +25,27 @@
 namespace ashlar {
 
 // Creates or replaces the file, as AtomicFileWriter does.
+// `states` are of one size, those of the program's ranks; each but the last is filled up to whole
+// blocks.
 absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::string_view note,
-                            std::string_view state);
+                            const std::vector<std::string_view>& states);
 
 class StateFile {
  public:
   // Maps the file and verifies all of it. DataLoss for what is damaged, FailedPrecondition for
   // another identity, both with the path and the code E0513.
   static absl::StatusOr<StateFile> Open(const std::string& path, uint64_t identity,
-                                        uint64_t state_bytes);
+                                        uint64_t state_bytes, uint64_t states = 1);
 
   std::string_view note() const { return note_; }
-  // Copies bytes [offset, offset + bytes) of the state.
-  void Read(uint64_t offset, uint64_t bytes, char* out) const;
+  // Copies bytes [offset, offset + bytes) of a state, the `index`-th.
+  void Read(uint64_t offset, uint64_t bytes, char* out, uint64_t index = 0) const;
 
  private:
   StateFile() = default;
 
   std::shared_ptr<const MappedFile> file_;
+  uint64_t state_blocks_ = 0;  // of each
   std::string_view note_, numbers_, blocks_;
 };
 

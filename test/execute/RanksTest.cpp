@@ -6,11 +6,13 @@
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Interpreter/Array.h"
 #include "compiler/Pipelines/Pipelines.h"
+#include "runtime/generate/generator.h"
 #include "runtime/program/cut.h"
 #include "test/lib/Execution.h"
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
 #include "gtest/gtest.h"
 
 #include <fstream>
@@ -152,6 +154,79 @@ INSTANTIATE_TEST_SUITE_P(All, Ranks, testing::ValuesIn(getCases()), [](const aut
     c = llvm::isAlnum(c) ? c : '_';
   return name;
 });
+
+/// Generating on ranks that share a sequence: beams copy caches, which are saved and restored.
+class GenerateOnRanks : public Ranks {
+protected:
+  std::unique_ptr<Generator> makeGenerator(ModuleOp module) {
+    auto compiled = compile(module);
+    if (!compiled)
+      return nullptr;
+    auto generator = Generator::Create(compiled->takeSession(), nullptr);
+    EXPECT_TRUE(generator.ok()) << generator.status();
+    return generator.ok() ? *std::move(generator) : nullptr;
+  }
+  static std::vector<std::vector<int64_t>>
+  getTokens(const absl::StatusOr<std::vector<Generation>> &results) {
+    EXPECT_TRUE(results.ok()) << results.status();
+    std::vector<std::vector<int64_t>> tokens;
+    if (results.ok())
+      for (const Generation &each : *results)
+        tokens.push_back(each.tokens);
+    return tokens;
+  }
+};
+
+TEST_P(GenerateOnRanks, BeamsAndSavedSessionsAreAsOnOneDevice) {
+  auto module = import();
+  ASSERT_TRUE(module);
+  auto local = distribute(*module);
+  auto one = makeGenerator(*module), many = makeGenerator(*local);
+  ASSERT_TRUE(one && many);
+  GenerateOptions options;
+  options.max_tokens = 6;
+  options.ignore_eos = true;
+  const std::vector<int64_t> prompt = {3, 7, 1, 9};
+  const std::string file = testing::TempDir() + "/ranks-state-" + std::to_string(getpid());
+  if (many->session().shares_sequences()) {
+    options.beams = 3;
+    absl::Status status = many->Generate({prompt}, options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    return;
+  }
+  options.beams = options.results = 3;
+  EXPECT_EQ(getTokens(many->Generate({prompt}, options)),
+            getTokens(one->Generate({prompt}, options)));
+  // Half of a text, its caches in a file, and the other half with others' steps between.
+  options.beams = options.results = 1;
+  auto whole = getTokens(one->Generate({prompt}, options));
+  ASSERT_EQ(whole.size(), 1u);
+  options.max_tokens = 3;
+  auto first = getTokens(many->Generate({prompt}, options));
+  absl::Status saved = many->Save(file);
+  ASSERT_TRUE(saved.ok()) << saved;
+  getTokens(many->Generate({{20, 21}}, options));
+  absl::Status loaded = many->Load(file);
+  ASSERT_TRUE(loaded.ok()) << loaded;
+  std::vector<int64_t> history = prompt;
+  history.insert(history.end(), first[0].begin(), first[0].end());
+  auto rest = getTokens(many->Generate({history}, options));
+  first[0].insert(first[0].end(), rest[0].begin(), rest[0].end());
+  EXPECT_EQ(first, whole);
+  llvm::sys::fs::remove(file);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GenerateOnRanks,
+                         testing::Values(RanksCase{"llama", "tp=4", "", false},
+                                         RanksCase{"gpt2", "tp=2", "", false},
+                                         RanksCase{"llama", "pp=2,tp=2", "", false},
+                                         RanksCase{"llama", "dp=2,tp=2", "", false}),
+                         [](const auto &info) {
+                           std::string name = info.param.golden + "_" + info.param.mesh;
+                           for (char &c : name)
+                             c = llvm::isAlnum(c) ? c : '_';
+                           return name;
+                         });
 
 } // namespace
 } // namespace ashlar::test

@@ -185,6 +185,10 @@ absl::Status Device::CopyOut(void* to, DevicePointer from, size_t bytes) {
   return Check(driver_->cuMemcpyDtoHAsync_v2(to, from, bytes, stream_), "cuMemcpyDtoHAsync");
 }
 
+absl::Status Device::Copy(DevicePointer to, DevicePointer from, size_t bytes) {
+  return Check(driver_->cuMemcpyDtoDAsync_v2(to, from, bytes, stream_), "cuMemcpyDtoDAsync");
+}
+
 absl::Status Device::Clear(DevicePointer to, size_t bytes) {
   if (bytes == 0) return absl::OkStatus();  // `to` may lie behind the allocation
   return Check(driver_->cuMemsetD8Async(to, 0, bytes, stream_), "cuMemsetD8Async");

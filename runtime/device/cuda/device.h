@@ -59,6 +59,7 @@ class Device {
   // In the stream's order.
   absl::Status CopyIn(DevicePointer to, const void* from, size_t bytes);
   absl::Status CopyOut(void* to, DevicePointer from, size_t bytes);
+  absl::Status Copy(DevicePointer to, DevicePointer from, size_t bytes);
   absl::Status Clear(DevicePointer to, size_t bytes);
   absl::Status Encode(const Matrix& matrix, TensorMap* map, std::string_view what);
   absl::Status Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,

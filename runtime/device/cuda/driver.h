@@ -27,48 +27,49 @@ using DevicePointer = unsigned long long;
 
 // Every function that is used: its name in the library (of CUDA 12.0 and later), and its
 // parameters.
-#define ASHLAR_CUDA_DRIVER_FUNCTIONS(F)                                                          \
-  F(cuInit, unsigned flags)                                                                      \
-  F(cuGetErrorName, int error, const char** name)                                                \
-  F(cuGetErrorString, int error, const char** text)                                              \
-  F(cuDeviceGetCount, int* count)                                                                \
-  F(cuDeviceGet, int* device, int ordinal)                                                       \
-  F(cuDeviceGetName, char* name, int length, int device)                                         \
-  F(cuDeviceGetAttribute, int* value, int attribute, int device)                                 \
-  F(cuDevicePrimaryCtxRetain, CUctx_st** context, int device)                                    \
-  F(cuDevicePrimaryCtxRelease_v2, int device)                                                    \
-  F(cuCtxSetCurrent, CUctx_st* context)                                                          \
-  F(cuModuleLoadData, CUmod_st** module, const void* image)                                      \
-  F(cuModuleUnload, CUmod_st* module)                                                            \
-  F(cuModuleGetFunction, CUfunc_st** function, CUmod_st* module, const char* name)               \
-  F(cuFuncSetAttribute, CUfunc_st* function, int attribute, int value)                           \
-  F(cuMemAlloc_v2, DevicePointer* memory, size_t bytes)                                          \
-  F(cuMemFree_v2, DevicePointer memory)                                                          \
-  F(cuMemAllocHost_v2, void** memory, size_t bytes)                                              \
-  F(cuMemFreeHost, void* memory)                                                                 \
-  F(cuMemcpyHtoDAsync_v2, DevicePointer to, const void* from, size_t bytes, CUstream_st* stream) \
-  F(cuMemcpyDtoHAsync_v2, void* to, DevicePointer from, size_t bytes, CUstream_st* stream)       \
-  F(cuMemsetD8Async, DevicePointer to, unsigned char value, size_t count, CUstream_st* stream)   \
-  F(cuStreamCreate, CUstream_st** stream, unsigned flags)                                        \
-  F(cuStreamDestroy_v2, CUstream_st* stream)                                                     \
-  F(cuStreamSynchronize, CUstream_st* stream)                                                    \
-  F(cuStreamBeginCapture_v2, CUstream_st* stream, int mode)                                      \
-  F(cuStreamEndCapture, CUstream_st* stream, CUgraph_st** graph)                                 \
-  F(cuEventCreate, CUevent_st** event, unsigned flags)                                           \
-  F(cuEventDestroy_v2, CUevent_st* event)                                                        \
-  F(cuEventRecord, CUevent_st* event, CUstream_st* stream)                                       \
-  F(cuEventSynchronize, CUevent_st* event)                                                       \
-  F(cuEventElapsedTime, float* milliseconds, CUevent_st* begin, CUevent_st* end)                 \
-  F(cuGraphInstantiateWithFlags, CUgraphExec_st** exec, CUgraph_st* graph,                       \
-    unsigned long long flags)                                                                    \
-  F(cuGraphDestroy, CUgraph_st* graph)                                                           \
-  F(cuGraphExecDestroy, CUgraphExec_st* exec)                                                    \
-  F(cuGraphLaunch, CUgraphExec_st* exec, CUstream_st* stream)                                    \
-  F(cuTensorMapEncodeTiled, void* map, int type, unsigned rank, void* address,                   \
-    const unsigned long long* sizes, const unsigned long long* strides, const unsigned* box,     \
-    const unsigned* steps, int interleave, int swizzle, int promotion, int fill)                 \
-  F(cuLaunchKernel, CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,      \
-    unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,                 \
+#define ASHLAR_CUDA_DRIVER_FUNCTIONS(F)                                                            \
+  F(cuInit, unsigned flags)                                                                        \
+  F(cuGetErrorName, int error, const char** name)                                                  \
+  F(cuGetErrorString, int error, const char** text)                                                \
+  F(cuDeviceGetCount, int* count)                                                                  \
+  F(cuDeviceGet, int* device, int ordinal)                                                         \
+  F(cuDeviceGetName, char* name, int length, int device)                                           \
+  F(cuDeviceGetAttribute, int* value, int attribute, int device)                                   \
+  F(cuDevicePrimaryCtxRetain, CUctx_st** context, int device)                                      \
+  F(cuDevicePrimaryCtxRelease_v2, int device)                                                      \
+  F(cuCtxSetCurrent, CUctx_st* context)                                                            \
+  F(cuModuleLoadData, CUmod_st** module, const void* image)                                        \
+  F(cuModuleUnload, CUmod_st* module)                                                              \
+  F(cuModuleGetFunction, CUfunc_st** function, CUmod_st* module, const char* name)                 \
+  F(cuFuncSetAttribute, CUfunc_st* function, int attribute, int value)                             \
+  F(cuMemAlloc_v2, DevicePointer* memory, size_t bytes)                                            \
+  F(cuMemFree_v2, DevicePointer memory)                                                            \
+  F(cuMemAllocHost_v2, void** memory, size_t bytes)                                                \
+  F(cuMemFreeHost, void* memory)                                                                   \
+  F(cuMemcpyHtoDAsync_v2, DevicePointer to, const void* from, size_t bytes, CUstream_st* stream)   \
+  F(cuMemcpyDtoHAsync_v2, void* to, DevicePointer from, size_t bytes, CUstream_st* stream)         \
+  F(cuMemcpyDtoDAsync_v2, DevicePointer to, DevicePointer from, size_t bytes, CUstream_st* stream) \
+  F(cuMemsetD8Async, DevicePointer to, unsigned char value, size_t count, CUstream_st* stream)     \
+  F(cuStreamCreate, CUstream_st** stream, unsigned flags)                                          \
+  F(cuStreamDestroy_v2, CUstream_st* stream)                                                       \
+  F(cuStreamSynchronize, CUstream_st* stream)                                                      \
+  F(cuStreamBeginCapture_v2, CUstream_st* stream, int mode)                                        \
+  F(cuStreamEndCapture, CUstream_st* stream, CUgraph_st** graph)                                   \
+  F(cuEventCreate, CUevent_st** event, unsigned flags)                                             \
+  F(cuEventDestroy_v2, CUevent_st* event)                                                          \
+  F(cuEventRecord, CUevent_st* event, CUstream_st* stream)                                         \
+  F(cuEventSynchronize, CUevent_st* event)                                                         \
+  F(cuEventElapsedTime, float* milliseconds, CUevent_st* begin, CUevent_st* end)                   \
+  F(cuGraphInstantiateWithFlags, CUgraphExec_st** exec, CUgraph_st* graph,                         \
+    unsigned long long flags)                                                                      \
+  F(cuGraphDestroy, CUgraph_st* graph)                                                             \
+  F(cuGraphExecDestroy, CUgraphExec_st* exec)                                                      \
+  F(cuGraphLaunch, CUgraphExec_st* exec, CUstream_st* stream)                                      \
+  F(cuTensorMapEncodeTiled, void* map, int type, unsigned rank, void* address,                     \
+    const unsigned long long* sizes, const unsigned long long* strides, const unsigned* box,       \
+    const unsigned* steps, int interleave, int swizzle, int promotion, int fill)                   \
+  F(cuLaunchKernel, CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,        \
+    unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,                   \
     CUstream_st* stream, void** parameters, void** extra)
 
 // Values of cuda.h's enumerations.

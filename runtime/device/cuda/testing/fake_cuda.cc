@@ -115,8 +115,7 @@ int cuDevicePrimaryCtxRetain(CUctx_st** context, int) {
   return 0;
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
-  --g_contexts;
-  return g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
+  return --g_contexts > 0 || g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
 }
 int cuCtxSetCurrent(CUctx_st*) {
   g_is_current = true;
@@ -176,6 +175,14 @@ int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st
   const char* place = Find(from, bytes);
   if (!place || g_capture) return kInvalidValue;
   std::memcpy(to, place, bytes);
+  return 0;
+}
+int cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, CUstream_st*) {
+  BEGIN_IN_CONTEXT(cuMemcpyDtoDAsync_v2);
+  const char* source = Find(from, bytes);
+  char* place = Find(to, bytes);
+  if (!source || !place || g_capture) return kInvalidValue;
+  std::memcpy(place, source, bytes);
   return 0;
 }
 int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st*) {
