@@ -24,12 +24,18 @@ double Costs::getSize(const graph::Dim &dim) {
   return static_cast<double>(dim.isNumber() ? dim.size : getBound(dim.name));
 }
 
+/// The share of a dimension that the rank with most of it has: 8 rows over 5 ranks are 2 of 8.
+static double getLargestPart(double extent, ArrayRef<Axis> axes) {
+  return extent > 0 ? std::ceil(extent / static_cast<double>(getParts(axes))) / extent : 1;
+}
+
 double Costs::getBytes(Type whole, const Sharding &sharding) {
-  double parts = 1;
-  for (const DimSharding &dim : sharding.dims)
-    parts *= static_cast<double>(getParts(dim.axes));
-  return graph::getByteSize(whole).evaluate([&](StringAttr name) { return getBound(name); }) /
-         parts;
+  double bytes =
+      graph::getByteSize(whole).evaluate([&](StringAttr name) { return getBound(name); });
+  for (auto [i, dim] : llvm::enumerate(sharding.dims))
+    if (!dim.axes.empty())
+      bytes *= getLargestPart(static_cast<double>(getExtent(whole, i)), dim.axes);
+  return bytes;
 }
 
 /// The collective that a step is; a slice is none.
@@ -86,21 +92,23 @@ double Costs::getFlops(Operation *op) {
 }
 
 double Costs::getOpSeconds(Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes) {
-  double seconds = 0, parts = 1;
+  double seconds = 0, part = 1;
   for (const graph::ShardingRule::Combined &combined : rule.combined) {
     if (axes[combined.factor].empty())
       continue;
     double bytes = static_cast<double>(combined.elementBytes);
     for (const auto &factors : combined.tensor)
       for (unsigned factor : factors)
-        bytes *= getSize(rule.factors[factor].size) / static_cast<double>(getParts(axes[factor]));
+        bytes *= getSize(rule.factors[factor].size) *
+                 getLargestPart(getSize(rule.factors[factor].size), axes[factor]);
     seconds += getSeconds(CollectiveKind::AllReduce, bytes, axes[combined.factor]);
   }
   if (mesh.flops <= 0)
     return seconds;
-  for (const Axes &each : axes)
-    parts *= static_cast<double>(getParts(each));
-  return seconds + getFlops(op) / (mesh.flops * parts);
+  for (auto [factor, each] : llvm::zip(rule.factors, axes))
+    if (!each.empty())
+      part *= getLargestPart(getSize(factor.size), each);
+  return seconds + getFlops(op) * part / mesh.flops;
 }
 
 } // namespace ashlar::distribution

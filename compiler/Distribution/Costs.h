@@ -24,21 +24,24 @@ public:
   StepCost getStep(mlir::Type whole, const dist::Sharding &before, const dist::ReshardStep &step);
   /// All steps from one sharding to another.
   double getReshardSeconds(mlir::Type whole, const dist::Sharding &from, const dist::Sharding &to);
-  /// The op itself when its factors are cut so: its arithmetic, and what it combines on the way.
+  /// The op itself when its factors are cut so, on the rank with most of it: its arithmetic, and
+  /// what it combines on the way.
   double getOpSeconds(mlir::Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes);
   /// The arithmetic of an op on the tensors that it has; 0 where nothing is known of it.
   double getFlops(mlir::Operation *op);
   /// A collective of this many bytes along these axes.
   double getSeconds(CollectiveKind kind, double bytes, llvm::ArrayRef<dist::Axis> axes);
-  /// Bytes of a tensor that each rank holds.
+  /// Bytes of a tensor on the rank with most of it.
   double getBytes(mlir::Type whole, const dist::Sharding &sharding);
 
   /// The extent of a dimension, at its bound where it is a name.
   int64_t getExtent(mlir::Type type, unsigned dim);
 
+  /// A number, or the bound of a name.
+  double getSize(const graph::Dim &dim);
+
 private:
   int64_t getBound(mlir::StringAttr name);
-  double getSize(const graph::Dim &dim);
 
   mlir::ModuleOp module;
   const dist::Mesh &mesh;

@@ -40,7 +40,7 @@ def PlanShardingPass : Pass<"ashlar-plan-sharding", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"memory", "memory", "int64_t", "0", "most bytes per rank; 0: any">,
-    Option<"workLimit", "work-limit", "int64_t", "30000", "units of the solver's work">,
+    Option<"workLimit", "work-limit", "int64_t", "600000", "units of the solver's work">,
     Option<"report", "report", "bool", "true", "report the plan as a remark">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }

@@ -2,8 +2,9 @@
 //
 // Carries shardings along factors until nothing changes; Passes.td says in which order.
 
+#include "compiler/Distribution/Propagate.h"
+
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/Shardings.h"
 
 #include <set>
 
@@ -137,6 +138,12 @@ private:
   int64_t priority = 0;
 };
 
+} // namespace
+
+void distribution::propagate(Shardings &shardings) { Propagation(shardings).run(); }
+
+namespace {
+
 struct PropagateSharding : ashlar::impl::PropagateShardingPassBase<PropagateSharding> {
   void runOnOperation() override {
     if (!findMesh(getOperation())) {
@@ -144,7 +151,7 @@ struct PropagateSharding : ashlar::impl::PropagateShardingPassBase<PropagateShar
       return signalPassFailure();
     }
     Shardings shardings(getOperation());
-    Propagation(shardings).run();
+    propagate(shardings);
     shardings.write();
   }
 };

@@ -33,10 +33,27 @@ MemoryReport getMemoryReport(mlir::ModuleOp module);
 /// Bytes by which the program exceeds the limit; 0 where it does not.
 int64_t getExcess(mlir::ModuleOp module, const LoweringOptions &options);
 
-/// How often a plan of the solver is made again, each time within as much less as the program that
-/// came of it was too large. The solver counts tensors as the graph has them; a program may keep a
-/// weight in two layouts, and what collectives are packed in.
-inline constexpr int kPlanningRounds = 3;
+/// How often a plan of the solver is made again, within less, because the program that came of it
+/// was too large. The solver counts tensors as the graph has them; a program may keep a weight in
+/// two layouts, and what collectives are packed in.
+inline constexpr int kPlanningRounds = 4;
+
+/// The bytes that the solver may plan with in the next of these rounds.
+class PlanningRoom {
+public:
+  explicit PlanningRoom(int64_t bytes) : bytes(bytes) {}
+
+  int64_t getBytes() const { return bytes; }
+  /// Takes off by how much the program was too large, and at least twice what was taken off last:
+  /// a plan may have kept below the limit, so that a little less changes nothing.
+  void shrink(int64_t excess) {
+    step = std::max(excess, 2 * step);
+    bytes = std::max<int64_t>(bytes - step, 1);
+  }
+
+private:
+  int64_t bytes, step = 0;
+};
 
 /// Emits an error that says what takes how much, and what would help, where the program exceeds the
 /// limit.

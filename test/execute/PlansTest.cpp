@@ -9,6 +9,10 @@
 #include "test/execute/Partitioned.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <fstream>
+#include <sstream>
 
 using namespace ashlar;
 using namespace ashlar::test;
@@ -132,5 +136,71 @@ TEST_P(SmallPlans, AreTheBestOfAll) {
 INSTANTIATE_TEST_SUITE_P(All, SmallPlans,
                          testing::Values("tp=2 on host", "tp=4 on nvlink", "tp=3 on host"),
                          [](const auto &info) { return "tp" + std::string(1, info.param[3]); });
+
+/// LLaMA-3's shapes, beside tensor parallelism made by hand: inputs over dp, weights over tp.
+struct LargeCase {
+  const char *name, *mesh;
+  int64_t hidden, intermediate, layers, heads;
+  double memory; // GiB of a device
+};
+
+class LargePlans : public Partitioned, public testing::WithParamInterface<LargeCase> {
+protected:
+  OwningOpRef<ModuleOp> import() {
+    const LargeCase &each = GetParam();
+    const std::string directory = testing::TempDir() + "/" + each.name + std::to_string(getpid());
+    llvm::sys::fs::create_directory(directory);
+    std::ofstream(directory + "/config.json")
+        << R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 128256,)"
+        << R"("num_key_value_heads": 8, "rms_norm_eps": 1e-5, "rope_theta": 500000.0,)"
+        << R"("tie_word_embeddings": false, "hidden_size": )" << each.hidden
+        << R"(, "intermediate_size": )" << each.intermediate << R"(, "num_hidden_layers": )"
+        << each.layers << R"(, "num_attention_heads": )" << each.heads << "}";
+    ImportOptions options;
+    options.directory = directory;
+    options.batch = {1, 8};
+    options.seq = DimBounds{1, 2048};
+    options.context = 2048;
+    options.weights = WeightType::BF16;
+    options.randomWeights = true;
+    auto module = importHuggingFace(context, options);
+    llvm::sys::fs::remove_directories(directory);
+    return module;
+  }
+};
+
+TEST_P(LargePlans, AreNoWorseThanMegatrons) {
+  auto free = import();
+  ASSERT_TRUE(free);
+  const std::string mesh = std::string("mesh ") + GetParam().mesh + "\n";
+  const bool sharesData = mesh.find("dp=") != std::string::npos;
+  OwningOpRef<ModuleOp> pinned = free->clone();
+  ASSERT_TRUE(pin(*free, mesh));
+  ASSERT_TRUE(pin(*pinned, mesh + getTensorParallelPins("llama") +
+                               (sharesData ? "input_ids [{dp}, {}]\n" : "")));
+  distribution::AutoPlanOptions options;
+  options.memory = static_cast<int64_t>(GetParam().memory * (1 << 30));
+  auto best = distribution::planSharding(*free, options),
+       byHand = distribution::planSharding(*pinned, options);
+  ASSERT_TRUE(succeeded(best) && succeeded(byHand));
+  std::printf("%.3f ms, by hand %.3f, no plan takes less than %.3f\n", best->seconds * 1e3,
+              byHand->seconds * 1e3, best->lowerBound * 1e3);
+  EXPECT_LE(best->seconds, byHand->seconds);
+  // Where they differ, of the first layer and what is in no layer.
+  const std::string theirs = distribution::writePlan(*pinned, "");
+  std::istringstream ours(distribution::writePlan(*free, ""));
+  for (std::string line; std::getline(ours, line);)
+    if (theirs.find(line + "\n") == std::string::npos &&
+        (line.find("layers.") == std::string::npos || line.find("layers.0.") != std::string::npos))
+      std::printf("  %s\n", line.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, LargePlans,
+    testing::Values(LargeCase{"llama_8b_on_a_host", "tp=8 on nvlink", 4096, 14336, 32, 32, 80},
+                    LargeCase{"llama_70b_on_a_host", "tp=8 on nvlink", 8192, 28672, 80, 64, 80},
+                    LargeCase{"llama_70b_on_8_hosts", "dp=8 tp=8 on nvlink-ib", 8192, 28672, 80, 64,
+                              80}),
+    [](const auto &info) { return info.param.name; });
 
 } // namespace

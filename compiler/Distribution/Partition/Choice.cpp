@@ -60,6 +60,16 @@ FactorAxes chooseFactorAxes(Operation *op, const ShardingRule &rule, ArrayRef<Sh
     views.push_back(getFactorAxes(rule, factors, sharding));
   for (auto [factors, sharding] : llvm::zip(rule.operands, operands))
     views.push_back(getFactorAxes(rule, factors, sharding));
+  // A cache stays where it is.
+  for (auto [value, factors, sharding] : llvm::zip(op->getOperands(), rule.operands, operands)) {
+    if (!isa<graph::CacheType>(value.getType()))
+      continue;
+    const FactorAxes cache = getFactorAxes(rule, factors, sharding);
+    for (const auto &dim : factors)
+      for (unsigned factor : dim)
+        for (FactorAxes &view : views)
+          view[factor] = cache[factor];
+  }
 
   SmallVector<FactorAxes> candidates;
   for (size_t first = 0; first < views.size(); ++first) {

@@ -18,9 +18,9 @@ dist::Sharding getProduced(const graph::ShardingRule &rule,
 /// Where a produced result goes: as wanted, where open dimensions keep what they have anyway.
 dist::Sharding getTarget(const dist::Sharding &produced, const dist::Sharding &wanted);
 
-/// Chooses the axes of the factors. The candidates follow one tensor first, then the others as far
-/// as they agree, or nobody; the one with the least time of collectives and arithmetic wins, an
-/// earlier one (results before operands) among equals.
+/// Chooses the axes of the factors. Those of a cache are cut as it lies. The candidates follow one
+/// tensor first, then the others as far as they agree, or nobody; the one with the least time of
+/// collectives and arithmetic wins, an earlier one (results before operands) among equals.
 FactorAxes chooseFactorAxes(mlir::Operation *op, const graph::ShardingRule &rule,
                             llvm::ArrayRef<dist::Sharding> operands,
                             llvm::ArrayRef<dist::Sharding> wanted, Costs &costs);

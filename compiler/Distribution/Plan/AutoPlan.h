@@ -2,10 +2,8 @@
 //
 // Chooses the shardings of a whole module at once, by the solver (Solver/Solver.h).
 //
-// A node per op, argument and state. Its strategies are those of Strategies.h, its cost the op's
-// arithmetic and the reduction of its results, its memory what a rank then holds, from where it is
-// made to its last use. An edge per use costs the resharding from what its maker gives to what its
-// user takes. Time is that of Costs.h, in picoseconds.
+// PlanProblem.h says what is minimised. The search starts from what the names of the mesh's axes
+// mean (Conventions.h), so that no plan is slower than that one, where it fits.
 //
 // The sum counts a resharding once per use, though partitioning makes it once for all uses that
 // want the same; and memory is that of tensors, without the buffers of collectives (the driver
@@ -21,7 +19,7 @@ namespace ashlar::distribution {
 
 struct AutoPlanOptions {
   int64_t memory = 0;        // bytes per rank; 0: any
-  int64_t workLimit = 30000; // of the solver: the same plan on every machine
+  int64_t workLimit = 600000; // of the solver: the same plan on every machine
 };
 
 struct AutoPlan {

@@ -94,6 +94,9 @@ std::vector<OpStrategy> getOpStrategies(Operation *op, const ShardingRule &rule,
     for (auto [axis, factor] : llvm::zip(axes, choice))
       if (factor < rule.factors.size())
         strategy.axes[factor].push_back(axis);
+    for (auto [factor, cut] : llvm::zip(rule.factors, strategy.axes))
+      if (costs.getSize(factor.size) < static_cast<double>(getParts(cut)))
+        return;
     makeValid(rule, strategy.axes);
     if (llvm::is_contained(seen, strategy.axes))
       return;

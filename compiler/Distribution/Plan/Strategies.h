@@ -25,9 +25,9 @@ struct OpStrategy {
   std::vector<dist::Sharding> results;  // where they are brought: reduced, or reduced and scattered
 };
 
-/// Every assignment of axes to factors, or to none, that the rule allows; where results are
-/// partial, once reduced and once per dimension that they can be scattered along. `wanted` as
-/// above, per result.
+/// Every assignment of axes to factors, or to none, that the rule allows and that leaves no rank
+/// without a part; where results are partial, once reduced and once per dimension that they can be
+/// scattered along. `wanted` as above, per result.
 std::vector<OpStrategy> getOpStrategies(mlir::Operation *op, const graph::ShardingRule &rule,
                                         llvm::ArrayRef<dist::Sharding> wanted,
                                         const dist::Mesh &mesh, Costs &costs);

@@ -175,6 +175,7 @@ std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
                          const Target& target, ErrorCodes& codes, Progress& progress) {
   const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
   options.distribution.memory = options.lowering.memoryLimit.value_or(0);
+  PlanningRoom room(options.distribution.memory);
   for (int round = 0; isFree && round < kPlanningRounds; ++round) {
     OwningOpRef<ModuleOp> trial = module->clone();
     CompileOptions tried = options;
@@ -186,7 +187,8 @@ std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
       module = std::move(trial);
       return code;
     }
-    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    room.shrink(excess);
+    options.distribution.memory = room.getBytes();
     llvm::errs() << "  the program takes " << excess << " bytes too much: planning within "
                  << options.distribution.memory << "\n";
   }

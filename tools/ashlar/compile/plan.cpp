@@ -55,6 +55,7 @@ LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t dev
       llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
                                    each.plan.seconds * 1e6);
   }
+  options.report = true;  // how far from its bound the solver has stopped
   PassManager manager(module.getContext());
   addAnnotationPipeline(manager, options);
   return manager.run(module);
@@ -90,12 +91,14 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
 }
 
 FailureOr<Planned> plan(PlanOptions options, CompilerContext& compiler) {
+  PlanningRoom room(options.memory);
   options.distribution.memory = options.memory;
   for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
     int64_t excess = 0;
     auto planned = planOnce(options, compiler, &excess);
     if (failed(planned) || excess == 0) return planned;
-    options.distribution.memory = std::max<int64_t>(options.distribution.memory - excess, 1);
+    room.shrink(excess);
+    options.distribution.memory = room.getBytes();
     llvm::errs() << llvm::format("the program takes %.2f MiB too much: planning within %.2f MiB\n",
                                  mebibytes(static_cast<double>(excess)),
                                  mebibytes(static_cast<double>(options.distribution.memory)));

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "compiler/Distribution/Plan/PlanProblem.h"
+
+#include "compiler/Distribution/Plan/Strategies.h"
+
+using namespace mlir;
+using namespace ashlar::dist;
+
+namespace ashlar::distribution {
+
+constexpr double kPicoseconds = 1e12;
+static int64_t toCost(double seconds) { return static_cast<int64_t>(seconds * kPicoseconds + 0.5); }
+
+double PlanProblem::toSeconds(solver::Cost cost) {
+  return static_cast<double>(cost) / kPicoseconds;
+}
+
+unsigned ReshardTable::add(const Sharding &sharding) {
+  auto [known, isNew] =
+      numbers.try_emplace(toString(sharding, mesh), static_cast<unsigned>(shardings.size()));
+  if (isNew)
+    shardings.push_back(sharding);
+  return known->second;
+}
+
+int64_t ReshardTable::get(Type type, unsigned from, unsigned to) {
+  if (from == to)
+    return 0;
+  auto [known, isNew] = table.try_emplace({type.getAsOpaquePointer(), from, to}, 0);
+  if (isNew)
+    known->second = toCost(costs.getReshardSeconds(type, shardings[from], shardings[to]));
+  return known->second;
+}
+
+PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
+    : shardings(module), costs(module, shardings.getMesh()), reshards(costs, shardings.getMesh()),
+      makers(shardings.tensors.size(), {-1, 0}) {
+  problem.limits = {memory > 0 ? memory : INT64_MAX / 4};
+  findLifetimes();
+  for (auto [i, relation] : llvm::enumerate(shardings.relations))
+    if (relation.op)
+      addOp(relation, static_cast<int64_t>(i));
+    else
+      addTie(relation);
+  for (unsigned tensor = 0; tensor < shardings.tensors.size(); ++tensor)
+    getMaker(tensor); // states that nobody reads
+  edgesOf.resize(problem.nodes.size());
+  for (auto [i, edge] : llvm::enumerate(problem.edges))
+    for (int32_t node : {edge.first, edge.second})
+      edgesOf[node].push_back(static_cast<int32_t>(i));
+}
+
+void PlanProblem::findLifetimes() {
+  lastUse.resize(shardings.tensors.size(), 0);
+  for (auto [i, relation] : llvm::enumerate(shardings.relations))
+    for (unsigned tensor : relation.operands)
+      lastUse[tensor] = std::max<int64_t>(lastUse[tensor], static_cast<int64_t>(i) + 1);
+}
+
+solver::Usage PlanProblem::getUsage(unsigned tensor, const Sharding &sharding, int64_t from) {
+  auto bytes = static_cast<int64_t>(costs.getBytes(shardings.tensors[tensor].type, sharding));
+  int64_t end = static_cast<int64_t>(shardings.relations.size()) + 1;
+  if (shardings.tensors[tensor].isState)
+    return {0, 0, end, bytes};
+  return {0, from, std::max(lastUse[tensor], from + 1), bytes};
+}
+
+/// The node that makes a tensor; arguments and states are nodes of their own.
+std::pair<int32_t, unsigned> PlanProblem::getMaker(unsigned tensor) {
+  if (makers[tensor].first >= 0)
+    return makers[tensor];
+  const Shardings::Tensor &source = shardings.tensors[tensor];
+  solver::Node node;
+  auto &offer = offers.emplace_back();
+  for (const Sharding &sharding :
+       getTensorStrategies(source.type, source.sharding, shardings.getMesh(), costs)) {
+    node.strategies.push_back({0, {getUsage(tensor, sharding, 0)}});
+    offer.push_back({sharding});
+  }
+  problem.nodes.push_back(std::move(node));
+  return makers[tensor] = {static_cast<int32_t>(problem.nodes.size()) - 1, 0};
+}
+
+/// The cost of bringing a tensor from what its maker offers to what a node's strategies want.
+template <typename Wanted>
+void PlanProblem::addEdge(unsigned tensor, int32_t user, size_t count, Wanted wanted) {
+  auto [maker, result] = getMaker(tensor);
+  Type type = shardings.tensors[tensor].type;
+  bool stays = isa<graph::CacheType>(type); // a cache is not moved
+  SmallVector<unsigned> wants;
+  for (size_t strategy = 0; strategy < count; ++strategy)
+    wants.push_back(reshards.add(wanted(strategy)));
+  solver::Edge edge{maker, user, {}};
+  for (const auto &offer : offers[maker]) {
+    const unsigned has = reshards.add(offer[result]);
+    for (unsigned want : wants)
+      edge.costs.push_back(stays ? (has == want ? 0 : solver::kForbidden)
+                                 : reshards.get(type, has, want));
+  }
+  problem.edges.push_back(std::move(edge));
+}
+
+void PlanProblem::addOp(const Relation &relation, int64_t at) {
+  SmallVector<Sharding, 0> wanted;
+  for (unsigned tensor : relation.results)
+    wanted.push_back(shardings.tensors[tensor].sharding);
+  std::vector<OpStrategy> strategies =
+      getOpStrategies(relation.op, relation.rule, wanted, shardings.getMesh(), costs);
+  for (unsigned tensor : relation.operands)
+    getMaker(tensor);
+  auto self = static_cast<int32_t>(problem.nodes.size());
+  solver::Node node;
+  auto &offer = offers.emplace_back();
+  for (const OpStrategy &strategy : strategies) {
+    solver::Strategy made;
+    made.cost = toCost(costs.getOpSeconds(relation.op, relation.rule, strategy.axes));
+    for (auto [tensor, from, to] :
+         llvm::zip(relation.results, strategy.produced, strategy.results)) {
+      Type type = shardings.tensors[tensor].type;
+      made.cost += reshards.get(type, reshards.add(from), reshards.add(to));
+      if (!isa<graph::CacheType>(type)) // a cache takes its state's room
+        made.usages.push_back(getUsage(tensor, to, at));
+    }
+    node.strategies.push_back(std::move(made));
+    offer.push_back(strategy.results);
+  }
+  problem.nodes.push_back(std::move(node));
+  for (auto [r, tensor] : llvm::enumerate(relation.results))
+    makers[tensor] = {self, static_cast<unsigned>(r)};
+  for (auto [i, tensor] : llvm::enumerate(relation.operands))
+    addEdge(tensor, self, strategies.size(),
+            [&, i = i](size_t s) -> const Sharding & { return strategies[s].operands[i]; });
+}
+
+/// A reading lies as its state, a function's result as its value, unless it is pinned otherwise;
+/// a state that is written is brought back to where it lies.
+void PlanProblem::addTie(const Relation &relation) {
+  unsigned from = relation.operands[0], to = relation.results[0];
+  const Shardings::Tensor &target = shardings.tensors[to];
+  bool isFree = llvm::all_of(target.sharding.dims,
+                             [](const DimSharding &dim) { return dim.isOpen && dim.axes.empty(); });
+  if (isFree && !target.isState) {
+    makers[to] = getMaker(from);
+    lastUse[from] = std::max(lastUse[from], lastUse[to]);
+    return;
+  }
+  auto [user, result] = getMaker(to);
+  addEdge(from, user, offers[user].size(),
+          [&, user = user, result = result](size_t s) -> const Sharding & {
+            return offers[user][s][result];
+          });
+}
+
+int64_t PlanProblem::getStrategyCount(int32_t node) const {
+  return static_cast<int64_t>(problem.nodes[node].strategies.size());
+}
+
+solver::Cost PlanProblem::getCost(int32_t node, size_t strategy,
+                                  const std::vector<int32_t> &choices) const {
+  solver::Cost cost = problem.nodes[node].strategies[strategy].cost;
+  for (int32_t number : edgesOf[node]) {
+    const solver::Edge &edge = problem.edges[number];
+    const bool isFirst = edge.first == node;
+    const int32_t other = choices[isFirst ? edge.second : edge.first];
+    if (other < 0)
+      continue;
+    const int64_t row = isFirst ? static_cast<int64_t>(strategy) : other;
+    const int64_t column = isFirst ? other : static_cast<int64_t>(strategy);
+    cost += edge.costs[row * getStrategyCount(edge.second) + column];
+  }
+  return cost;
+}
+
+std::vector<int32_t> PlanProblem::follow(const Shardings &guide) const {
+  std::vector<SmallVector<std::pair<unsigned, unsigned>>> made(problem.nodes.size());
+  for (auto [tensor, maker] : llvm::enumerate(makers))
+    made[maker.first].push_back({static_cast<unsigned>(tensor), maker.second});
+  std::vector<int32_t> choices(problem.nodes.size(), -1);
+  for (size_t node = 0; node < problem.nodes.size(); ++node) {
+    std::pair<int64_t, solver::Cost> least{INT64_MAX, 0};
+    for (size_t strategy = 0; strategy < offers[node].size(); ++strategy) {
+      int64_t others = 0;
+      for (auto [tensor, result] : made[node])
+        others += offers[node][strategy][result] != guide.tensors[tensor].sharding.getClosed();
+      std::pair cost(others, getCost(static_cast<int32_t>(node), strategy, choices));
+      if (cost < least) {
+        least = cost;
+        choices[node] = static_cast<int32_t>(strategy);
+      }
+    }
+  }
+  return choices;
+}
+
+void PlanProblem::descend(std::vector<int32_t> &choices) const {
+  constexpr int kMostSweeps = 30;
+  bool changed = true;
+  for (int sweep = 0; changed && sweep < kMostSweeps; ++sweep) {
+    changed = false;
+    for (size_t i = 0; i < problem.nodes.size(); ++i) {
+      const auto node = static_cast<int32_t>(i);
+      solver::Cost least = getCost(node, choices[i], choices);
+      for (size_t strategy = 0; strategy < offers[i].size(); ++strategy)
+        if (solver::Cost cost = getCost(node, strategy, choices); cost < least) {
+          least = cost;
+          choices[i] = static_cast<int32_t>(strategy);
+          changed = true;
+        }
+    }
+  }
+}
+
+int64_t PlanProblem::apply(const std::vector<int32_t> &choices) {
+  int64_t bytes = 0;
+  for (unsigned tensor = 0; tensor < shardings.tensors.size(); ++tensor) {
+    Shardings::Tensor &each = shardings.tensors[tensor];
+    auto [node, result] = makers[tensor];
+    each.sharding = offers[node][choices[node]][result];
+    if (each.isState)
+      bytes += static_cast<int64_t>(costs.getBytes(each.type, each.sharding));
+  }
+  shardings.write();
+  return bytes;
+}
+
+} // namespace ashlar::distribution
