@@ -37,8 +37,10 @@ InFlightDiagnostic emitError(Location loc, const absl::Status &status) {
 
 ErrorCodes::ErrorCodes(MLIRContext &context, ErrorCode stage)
     : stage(stage), handler(&context, [this](Diagnostic &diagnostic) {
-        if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-          diagnostic << " [" << ErrorName(findCode(diagnostic).value_or(this->stage)) << "]";
+        if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
+          last = findCode(diagnostic).value_or(this->stage);
+          diagnostic << " [" << ErrorName(*last) << "]";
+        }
         return failure(); // the older handler prints it
       }) {}
 

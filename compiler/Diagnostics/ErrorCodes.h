@@ -30,8 +30,12 @@ public:
   /// What follows is of another stage.
   void enter(ErrorCode code) { stage = code; }
 
+  /// The code of the last error, or nothing.
+  std::optional<ErrorCode> getLast() const { return last; }
+
 private:
   ErrorCode stage;
+  std::optional<ErrorCode> last;
   mlir::ScopedDiagnosticHandler handler;
 };
 

@@ -45,9 +45,10 @@ public:
 
   int64_t getBytes() const { return bytes; }
   /// Takes off by how much the program was too large, and at least twice what was taken off last:
-  /// a plan may have kept below the limit, so that a little less changes nothing.
+  /// a plan may have kept below the limit, so that a little less changes nothing. Half at most:
+  /// where weights are kept twice, a plan of half the size does.
   void shrink(int64_t excess) {
-    step = std::max(excess, 2 * step);
+    step = std::min(std::max(excess, 2 * step), bytes / 2);
     bytes = std::max<int64_t>(bytes - step, 1);
   }
 

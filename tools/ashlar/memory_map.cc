@@ -41,6 +41,15 @@ class Builder {
   std::vector<Piece> pieces_;
 };
 
+// At the launch behind it, or the end.
+void AddCollective(const fb::CollectiveT& collective, int launch, Builder& builder) {
+  auto lies = [](const auto& operand) { return operand && operand->space == fb::Space::Arena; };
+  if (lies(collective.input))
+    builder.Read(collective.input->offset, collective.input->bytes, launch);
+  for (const auto* made : {&collective.workspace, &collective.output})
+    if (lies(*made)) builder.Write(collective.where, (*made)->offset, (*made)->bytes, launch);
+}
+
 }  // namespace
 
 std::vector<LiveRange> MemoryMap(const fb::ProgramT& program, const fb::EntryT& entry) {
@@ -48,7 +57,12 @@ std::vector<LiveRange> MemoryMap(const fb::ProgramT& program, const fb::EntryT& 
   for (const auto& input : entry.inputs)
     builder.Write(input->name, input->offset, input->bytes, -1);
   const int launches = static_cast<int>(entry.launches.size());
-  for (int i = 0; i < launches; ++i) {
+  auto collective = entry.collectives.begin();
+  for (int i = 0; i <= launches; ++i) {
+    for (; collective != entry.collectives.end() && static_cast<int>((*collective)->before) <= i;
+         ++collective)
+      AddCollective(**collective, i, builder);
+    if (i == launches) break;
     const fb::LaunchT& launch = *entry.launches[i];
     const std::vector<fb::Access>& access = program.kernels[launch.kernel]->operands;
     // What a launch reads is there before what it writes.

@@ -15,7 +15,7 @@ namespace ashlar {
 // for the last time. Launches count from 0; -1 is before the first, the number of launches after
 // the last.
 struct LiveRange {
-  std::string name;  // an input's or output's, else the path of the launch that writes it
+  std::string name;  // an input's or output's, else the place of what writes it
   uint64_t offset = 0, bytes = 0;
   int first = -1, last = -1;
 };

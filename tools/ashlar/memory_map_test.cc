@@ -53,5 +53,29 @@ TEST(MemoryMap, WhatIsOverwrittenIsNotRead) {
   EXPECT_EQ(map[4].last, 2);
 }
 
+// Between the two launches it reads what the first wrote, packs it, and writes what the second
+// reads.
+TEST(MemoryMap, CollectivesReadAndWrite) {
+  testing::TinyProgram tiny;
+  fb::EntryT& entry = *tiny.program.entries[0];
+  const fb::OperandT made = *entry.launches[0]->operands.back();
+  auto gather = std::make_unique<fb::CollectiveT>();
+  gather->before = 1;
+  gather->where = "layer.all_gather";
+  gather->input = testing::MakeOperand(fb::Space::Arena, made.offset, made.bytes);
+  gather->workspace = testing::MakeOperand(fb::Space::Arena, 20000, 64);
+  gather->output = testing::MakeOperand(fb::Space::Arena, 21000, made.bytes);
+  entry.collectives.push_back(std::move(gather));
+  entry.launches[1]->operands[0]->offset = 21000;
+  std::vector<LiveRange> map = MemoryMap(tiny.program, entry);
+  ASSERT_EQ(map.size(), 7u);
+  EXPECT_EQ(map[3].name, "layer.dense");
+  EXPECT_EQ(map[4].name, "layer.all_gather");
+  EXPECT_EQ(map[4].offset, 20000u);
+  EXPECT_EQ(map[5].offset, 21000u);
+  EXPECT_EQ(map[5].first, 1);
+  EXPECT_EQ(map[5].last, 1);
+}
+
 }  // namespace
 }  // namespace ashlar

@@ -28,12 +28,16 @@ public:
 
   EntryReport report(func::FuncOp function) {
     EntryReport entry;
-    entry.name = function.getSymName().str();
+    entry.name = entry.entry = function.getSymName().str();
+    if (auto stage = function->getAttrOfType<StageAttr>(kStageAttr)) {
+      entry.entry = stage.getEntry().getValue().str();
+      entry.stage = stage.getIndex();
+    }
     for (Operation &op : function.getBody().front()) {
       if (auto collective = dyn_cast<CollectiveOpInterface>(op))
         add(collective, entry);
-      if (mesh.flops > 0)
-        entry.computeSeconds += costs.getFlops(&op) / mesh.flops;
+      else if (double flops = costs.getFlops(&op); flops > 0 && mesh.flops > 0)
+        addArithmetic(op, flops / mesh.flops, entry);
     }
     return entry;
   }
@@ -42,6 +46,16 @@ private:
   double getBytes(Type type) {
     auto tensor = dyn_cast_or_null<RankedTensorType>(type);
     return tensor ? costs.getBytes(tensor, Sharding(tensor.getRank())) : 0;
+  }
+
+  void addArithmetic(Operation &op, double seconds, EntryReport &entry) {
+    constexpr llvm::StringLiteral kArithmetic = "arithmetic";
+    if (entry.timeline.empty() || entry.timeline.back().what != kArithmetic)
+      entry.timeline.push_back(
+          {kArithmetic.str(), "", graph::getPath(op.getLoc()).str(), 0, 0, entry.getSeconds(), 0});
+    ++entry.timeline.back().ops;
+    entry.timeline.back().seconds += seconds;
+    entry.computeSeconds += seconds;
   }
 
   void add(CollectiveOpInterface op, EntryReport &entry) {
@@ -55,6 +69,8 @@ private:
                         costs.getSeconds(getKind(op), bytes, axes),
                         1,
                         graph::getPath(op->getLoc()).str()};
+    entry.timeline.push_back(
+        {line.op, line.axes, line.path, 1, line.bytes, entry.getSeconds(), line.seconds});
     entry.collectiveSeconds += line.seconds;
     for (CollectiveLine &known : entry.collectives)
       if (known.op == line.op && known.axes == line.axes && known.bytes == line.bytes) {

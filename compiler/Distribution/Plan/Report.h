@@ -7,6 +7,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,23 @@ struct CollectiveLine {
   std::string path; // of the first
 };
 
+/// A part of a step's time: a collective, or the arithmetic up to the next one.
+struct TimelineStep {
+  std::string what; // the collective's op, or `arithmetic`
+  std::string axes; // of a collective
+  std::string path; // of the first op
+  int64_t ops = 1;
+  double bytes = 0; // of a collective, on a rank
+  double begin = 0, seconds = 0;
+};
+
 struct EntryReport {
   std::string name;
+  std::string entry;            // the entry point that it is, or that it is a stage of
+  std::optional<int64_t> stage; // of a pipeline
   double computeSeconds = 0, collectiveSeconds = 0; // of a step at the bounds
   std::vector<CollectiveLine> collectives;          // in the order of the first of each kind
+  std::vector<TimelineStep> timeline; // a rank's step: one after the other, nothing overlaps
   double getSeconds() const { return computeSeconds + collectiveSeconds; }
 };
 

@@ -3,22 +3,19 @@
 // ashlar plan: what lies where on a mesh, what ranks say to each other, what memory and a step
 // take; before anything runs, and without weights.
 
+#include "tools/ashlar/compile/plan.h"
+
 #include "codegen/CPU/CpuTarget.h"
-#include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Distribution/Plan/PlanFile.h"
-#include "compiler/Distribution/Plan/Report.h"
-#include "compiler/Import/HuggingFace.h"
+#include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
-#include "compiler/Pipelines/MemoryReport.h"
-#include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
 #include "tools/ashlar/command.h"
-#include "tools/ashlar/compile/compiler_context.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
 
@@ -28,32 +25,19 @@ namespace ashlar {
 
 namespace {
 
-struct PlanOptions {
-  ImportOptions import;
-  DistributionOptions distribution;
-  int64_t devices = 0;
-  int64_t memory = 0;  // of a device; 0: any
-  std::string output;
-};
-
-/// What is known of a plan when it has been made.
-struct Planned {
-  std::string text;  // as a plan file
-  std::vector<distribution::EntryReport> entries;
-  MemoryReport memory;
-};
-
 double mebibytes(double bytes) { return bytes / (1 << 20); }
 
 /// Shardings onto the module, by the solver or along the pins.
-LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t devices) {
+LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t devices,
+                       bool says_how) {
   if (devices > 0) {
     auto meshes = distribution::searchMesh(module, devices, options.topology, {options.memory});
     if (failed(meshes)) return failure();
     options.mesh = meshes->front().mesh;
     for (const distribution::MeshChoice& each : *meshes)
-      llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
-                                   each.plan.seconds * 1e6);
+      if (says_how)
+        llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
+                                     each.plan.seconds * 1e6);
   }
   options.report = true;  // how far from its bound the solver has stopped
   PassManager manager(module.getContext());
@@ -69,7 +53,8 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
   if (!module) return failure();
   compiler.codes.enter(ErrorCode::kBadPlan);
-  if (failed(annotate(*module, options.distribution, options.devices))) return failure();
+  if (failed(annotate(*module, options.distribution, options.devices, options.says_how)))
+    return failure();
   Planned planned;
   planned.text = distribution::writePlan(*module, options.distribution.topology);
   PassManager partition(&context);
@@ -87,10 +72,15 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   if (excess) *excess = getExcess(*module, lowering);
   if (!excess && failed(checkMemoryLimit(*module, lowering))) return failure();
   planned.memory = getMemoryReport(*module);
+  planned.program =
+      buildArtifact(*module, {}, [](StringRef, fb::DType kernels) { return kernels; }).program;
   return planned;
 }
 
-FailureOr<Planned> plan(PlanOptions options, CompilerContext& compiler) {
+}  // namespace
+
+FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
+  compiler.context.loadDialect<dist::DistDialect, program::ProgramDialect>();
   PlanningRoom room(options.memory);
   options.distribution.memory = options.memory;
   for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
@@ -99,12 +89,15 @@ FailureOr<Planned> plan(PlanOptions options, CompilerContext& compiler) {
     if (failed(planned) || excess == 0) return planned;
     room.shrink(excess);
     options.distribution.memory = room.getBytes();
+    if (!options.says_how) continue;
     llvm::errs() << llvm::format("the program takes %.2f MiB too much: planning within %.2f MiB\n",
                                  mebibytes(static_cast<double>(excess)),
                                  mebibytes(static_cast<double>(options.distribution.memory)));
   }
   return planOnce(options, compiler, nullptr);
 }
+
+namespace {
 
 void print(const Planned& planned) {
   llvm::outs() << planned.text << "\ncollectives, at the bounds of dimensions\n";
@@ -158,7 +151,7 @@ void printComparison(const Planned& a, const Planned& b) {
 int PlanMain(const Arguments& args) {
   PlanOptions options;
   DistributionOptions& ranks = options.distribution;
-  std::string batch = "1", seq, dtype = "auto", memory, compared;
+  std::string batch = "1", seq, dtype = "auto", memory, compared, output, page;
   int64_t context = 0;
   Options parser(
       "plan",
@@ -181,7 +174,8 @@ int PlanMain(const Arguments& args) {
              "what the ranks are connected by (default: host)", &ranks.topology);
   parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",
              &memory);
-  parser.Add("-o", "FILE", "write the plan, for --plan", &options.output);
+  parser.Add("-o", "FILE", "write the plan, for --plan", &output);
+  parser.Add("--html", "FILE", "write timeline, memory and shardings as a page", &page);
   parser.Add("--batch", "MIN..MAX", "sequences at once (default: 1)", &batch);
   parser.Add("--seq", "MIN..MAX", "tokens per sequence", &seq);
   parser.Add("--context", "N", "positions of a decoder's cache", &context);
@@ -204,24 +198,28 @@ int PlanMain(const Arguments& args) {
   options.import.randomWeights = true;
 
   CompilerContext compiler;
-  compiler.context.loadDialect<dist::DistDialect, program::ProgramDialect>();
-  auto planned = plan(options, compiler);
-  if (failed(planned)) return kFailed;
+  auto planned = MakePlan(options, compiler);
+  if (failed(planned)) {
+    if (compiler.codes.getLast() == ErrorCode::kOverMemory) PrintRemedies(options);
+    return kFailed;
+  }
   if (!compared.empty()) {
     PlanOptions other = options;
     other.devices = 0;
     other.distribution.mesh.clear();
     other.distribution.plan = compared;
     other.distribution.isAutomatic = false;
-    auto second = plan(other, compiler);
+    auto second = MakePlan(other, compiler);
     if (failed(second)) return kFailed;
     printComparison(*planned, *second);
   } else {
     print(*planned);
   }
-  if (options.output.empty()) return kOk;
-  absl::Status status = WriteFile(options.output, planned->text);
-  return status.ok() ? kOk : Fail(status);
+  for (const auto& [path, text] :
+       {std::pair(output, planned->text), {page, PlanPage(*planned, options)}})
+    if (!path.empty())
+      if (absl::Status status = WriteFile(path, text); !status.ok()) return Fail(status);
+  return kOk;
 }
 
 }  // namespace ashlar
