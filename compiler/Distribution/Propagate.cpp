@@ -5,6 +5,7 @@
 #include "compiler/Distribution/Propagate.h"
 
 #include "compiler/Distribution/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 
 #include <set>
 
@@ -74,7 +75,11 @@ private:
     FactorAxes agreed = agree(rule, sides);
     bool changed = false;
     for (Side &side : sides)
-      changed |= update(rule, side, agreed);
+      if (update(rule, side, agreed)) {
+        changed = true;
+        std::string &reason = shardings.tensors[side.tensor].reason;
+        reason += (reason.empty() ? "" : "; ") + explain(relation, sides, side, agreed);
+      }
     return changed;
   }
 
@@ -104,6 +109,30 @@ private:
         agreed[factor].push_back(axis);
       }
     return agreed;
+  }
+
+  /// Which tensors of the relation had the axes before, and the op between them.
+  std::string explain(const Shardings::Relation &relation, ArrayRef<Side> sides, const Side &given,
+                      const FactorAxes &agreed) {
+    std::set<std::string> paths;
+    for (unsigned factor = 0; factor < agreed.size(); ++factor) {
+      if (agreed[factor].size() <= given.axes[factor].size())
+        continue;
+      const Side *from = llvm::find_if(sides, [&](const Side &side) {
+        return &side != &given && side.axes[factor] == agreed[factor];
+      });
+      if (from == sides.end())
+        continue;
+      const Shardings::Tensor &tensor = shardings.tensors[from->tensor];
+      if (tensor.path == shardings.tensors[given.tensor].path)
+        return tensor.reason; // a state and its reading
+      paths.insert(tensor.path);
+    }
+    paths.erase(""); // a constant's
+    std::string reason = "as " + llvm::join(paths, " and ");
+    if (relation.op)
+      reason += ", through " + relation.op->getName().stripDialect().str();
+    return reason;
   }
 
   /// Extends the open dimensions of a tensor.

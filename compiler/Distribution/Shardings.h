@@ -21,6 +21,7 @@ public:
     dist::Sharding sharding;         // open everywhere where nothing is said
     std::optional<int64_t> priority; // of the pin, 0 first; nothing: not pinned
     bool isState = false;
+    std::string reason = {}; // why propagation has cut it so; empty: it has not
   };
   /// Tensors related by a rule.
   struct Relation {

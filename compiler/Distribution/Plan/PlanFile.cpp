@@ -250,7 +250,11 @@ LogicalResult applyPlan(const Plan &plan, StringRef file, ModuleOp module) {
 }
 
 std::string writePlan(ModuleOp module, StringRef topology) {
-  Shardings shardings(module);
+  return writePlan(Shardings(module), topology);
+}
+
+std::string writePlan(const Shardings &shardings, StringRef topology,
+                      const std::optional<PlanReasons> &reasons) {
   std::string text = "mesh";
   for (const MeshAxis &axis : shardings.getMesh().axes)
     text += " " + axis.name + "=" + std::to_string(axis.size);
@@ -266,7 +270,12 @@ std::string writePlan(ModuleOp module, StringRef topology) {
         pattern += '\\';
       pattern += c;
     }
-    text += pattern + " " + toString(tensor.sharding.getClosed(), shardings.getMesh()) + "\n";
+    text += pattern + " " + toString(tensor.sharding.getClosed(), shardings.getMesh());
+    if (reasons)
+      text += "  # " + (tensor.priority         ? reasons->ofPinned
+                        : tensor.reason.empty() ? reasons->otherwise
+                                                : tensor.reason);
+    text += "\n";
   }
   return text;
 }

@@ -15,6 +15,7 @@
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
 
+#include "compiler/Distribution/Shardings.h"
 #include "dialects/Dist/Sharding.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -46,6 +47,13 @@ mlir::LogicalResult applyPlan(const Plan &plan, llvm::StringRef file, mlir::Modu
 /// whole too, states first, then each function's in its order. Loading it gives the same
 /// attributes, closed and pinned, but for paths that two tensors share: they lie as the first.
 std::string writePlan(mlir::ModuleOp module, llvm::StringRef topology);
+/// The same of these shardings, with why each is as it is for a comment: propagation's reason, or
+/// one of these.
+struct PlanReasons {
+  std::string ofPinned, otherwise;
+};
+std::string writePlan(const Shardings &shardings, llvm::StringRef topology,
+                      const std::optional<PlanReasons> &reasons = std::nullopt);
 
 } // namespace ashlar::distribution
 

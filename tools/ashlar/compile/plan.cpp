@@ -6,10 +6,13 @@
 #include "tools/ashlar/compile/plan.h"
 
 #include "codegen/CPU/CpuTarget.h"
+#include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Distribution/Plan/PlanFile.h"
+#include "compiler/Distribution/Propagate.h"
 #include "compiler/Pipelines/Artifact.h"
 #include "compiler/Pipelines/LowerToProgram.h"
+#include "compiler/Transforms/Passes.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
@@ -27,22 +30,43 @@ namespace {
 
 double mebibytes(double bytes) { return bytes / (1 << 20); }
 
-/// Shardings onto the module, by the solver or along the pins.
-LogicalResult annotate(ModuleOp module, DistributionOptions options, int64_t devices,
-                       bool says_how) {
-  if (devices > 0) {
-    auto meshes = distribution::searchMesh(module, devices, options.topology, {options.memory});
+/// Gives the module its shardings, by the solver or along the pins, and writes them down.
+LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& planned) {
+  DistributionOptions ranks = options.distribution;
+  distribution::AutoPlanOptions room;
+  room.memory = ranks.memory;
+  if (options.devices > 0) {
+    auto meshes = distribution::searchMesh(module, options.devices, ranks.topology, room);
     if (failed(meshes)) return failure();
-    options.mesh = meshes->front().mesh;
+    ranks.mesh = meshes->front().mesh;
     for (const distribution::MeshChoice& each : *meshes)
-      if (says_how)
+      if (options.says_how)
         llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
                                      each.plan.seconds * 1e6);
   }
-  options.report = true;  // how far from its bound the solver has stopped
-  PassManager manager(module.getContext());
-  addAnnotationPipeline(manager, options);
-  return manager.run(module);
+  const bool follows_conventions = ranks.plan.empty() && !ranks.isAutomatic;
+  PassManager pins(module.getContext());
+  pins.addNestedPass<func::FuncOp>(createNameValuesPass());
+  pins.addPass(
+      createPinShardingPass({ranks.plan, ranks.mesh, ranks.topology, follows_conventions}));
+  if (failed(pins.run(module))) return failure();
+  if (ranks.isAutomatic) {
+    auto chosen = distribution::planSharding(module, room);
+    if (failed(chosen)) return failure();
+    if (options.says_how)
+      llvm::outs() << llvm::format(
+          "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
+          chosen->seconds * 1e6, chosen->lowerBound * 1e6);
+  }
+  distribution::Shardings shardings(module);
+  distribution::propagate(shardings);
+  shardings.write();
+  planned.text = distribution::writePlan(shardings, ranks.topology);
+  planned.explained = distribution::writePlan(
+      shardings, ranks.topology,
+      distribution::PlanReasons{follows_conventions ? "by convention" : "pinned",
+                                ranks.isAutomatic ? "chosen" : "nothing cuts it"});
+  return success();
 }
 
 /// `excess`: by how many bytes it is over the limit, which is then no error yet.
@@ -53,10 +77,8 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
   if (!module) return failure();
   compiler.codes.enter(ErrorCode::kBadPlan);
-  if (failed(annotate(*module, options.distribution, options.devices, options.says_how)))
-    return failure();
   Planned planned;
-  planned.text = distribution::writePlan(*module, options.distribution.topology);
+  if (failed(annotate(*module, options, planned))) return failure();
   PassManager partition(&context);
   addPartitionPipeline(partition, /*report=*/false);
   if (failed(partition.run(*module))) return failure();
@@ -100,7 +122,7 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
 namespace {
 
 void print(const Planned& planned) {
-  llvm::outs() << planned.text << "\ncollectives, at the bounds of dimensions\n";
+  llvm::outs() << planned.explained << "\ncollectives, at the bounds of dimensions\n";
   for (const distribution::EntryReport& entry : planned.entries)
     for (const distribution::CollectiveLine& line : entry.collectives)
       llvm::outs() << llvm::format("  %-8s %4lld x %-15s over [%s] %9.3f MiB %9.1f us  %s\n",

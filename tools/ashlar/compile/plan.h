@@ -22,7 +22,8 @@ struct PlanOptions {
 
 // What is known of a plan when it has been made.
 struct Planned {
-  std::string text;  // as a plan file
+  std::string text;       // as a plan file
+  std::string explained;  // the same, with the reason for each line behind it
   std::vector<distribution::EntryReport> entries;
   MemoryReport memory;
   fb::ProgramT program;  // without code

@@ -111,10 +111,10 @@ std::string MemoryMaps(const fb::ProgramT& program, const std::string& entry) {
 }  // namespace
 
 std::string PlanPage(const Planned& planned, const PlanOptions& options) {
-  const size_t mesh = planned.text.find('\n');
+  const size_t mesh = planned.explained.find('\n');
   std::string body =
-      StrCat("<p>", Escape(planned.text.substr(0, mesh)), "</p>\n<h2>Memory of a device</h2>\n",
-             MemoryBars(planned.memory, options.memory));
+      StrCat("<p>", Escape(planned.explained.substr(0, mesh)),
+             "</p>\n<h2>Memory of a device</h2>\n", MemoryBars(planned.memory, options.memory));
   for (size_t i = 0; i < planned.entries.size();) {
     std::vector<const EntryReport*> stages;
     double compute = 0, collectives = 0;
@@ -132,9 +132,9 @@ std::string PlanPage(const Planned& planned, const PlanOptions& options) {
                    MemoryMaps(planned.program, name));
   }
   body += "<h2>How tensors lie</h2>\n<table>\n";
-  for (size_t at = mesh + 1; mesh != std::string::npos && at < planned.text.size();) {
-    const size_t end = std::min(planned.text.find('\n', at), planned.text.size());
-    const std::string line = planned.text.substr(at, end - at);
+  for (size_t at = mesh + 1; mesh != std::string::npos && at < planned.explained.size();) {
+    const size_t end = std::min(planned.explained.find('\n', at), planned.explained.size());
+    const std::string line = planned.explained.substr(at, end - at);
     const size_t space = line.find(' ');
     body += Row(line.substr(0, space), space == std::string::npos ? "" : line.substr(space + 1));
     at = end + 1;
