@@ -278,7 +278,7 @@ TEST_F(CudaLauncherTest, StateIsTheDevices) {
     const std::string bytes = *ReadFile(file, 1 << 20);
     uint64_t identity;
     std::memcpy(&identity, bytes.data() + 16, sizeof(identity));
-    auto state = StateFile::Open(file, identity, 128);
+    auto state = StateFile::Open(file, identity, {128});
     EXPECT_TRUE(state.ok()) << state.status();
     std::vector<int64_t> all(16);
     state->Read(0, 128, reinterpret_cast<char*>(all.data()));

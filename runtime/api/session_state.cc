@@ -129,7 +129,8 @@ absl::Status Session::CopySequence(int64_t from, int64_t to) {
       std::memcpy(state_ + target, state_ + source, bytes);
     }
   }
-  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->CopySequence(from, to));
+  for (const auto& peer : peers_)
+    if (peer->sequences() > 0) ASHLAR_RETURN_IF_ERROR(peer->CopySequence(from, to));
   return absl::OkStatus();
 }
 
@@ -148,17 +149,20 @@ absl::Status Session::CheckStateIsHere(const char* what) const {
                        "in one (--devices)");
 }
 
-// The program to the last extent, and some of its weights: those of two checkpoints with the same
-// headers differ everywhere.
+// The programs of all ranks to the last extent, and some of their weights: those of two checkpoints
+// with the same headers differ everywhere.
 uint64_t Session::StateIdentity() const {
-  flatbuffers::FlatBufferBuilder builder;
-  builder.Finish(fb::Program::Pack(builder, &program().metadata()));
   Hasher hasher;
-  hasher.Update({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
-  constexpr uint64_t kSamples = 256, kSampleBytes = 1024;
-  const uint64_t step = std::max<uint64_t>(weights().bytes() / kSamples, kSampleBytes);
-  for (uint64_t at = 0; at < weights().bytes(); at += step)
-    hasher.Update({weights().data() + at, std::min(kSampleBytes, weights().bytes() - at)});
+  for (const Session* rank : Ranks()) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.Finish(fb::Program::Pack(builder, &rank->program().metadata()));
+    hasher.Update({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
+    constexpr uint64_t kSamples = 256, kSampleBytes = 1024;
+    const Weights& own = rank->weights();
+    const uint64_t step = std::max<uint64_t>(own.bytes() / kSamples, kSampleBytes);
+    for (uint64_t at = 0; at < own.bytes(); at += step)
+      hasher.Update({own.data() + at, std::min(kSampleBytes, own.bytes() - at)});
+  }
   return hasher.Digest();
 }
 
@@ -171,7 +175,7 @@ absl::Status Session::SaveState(const std::string& path, std::string_view note) 
                       FailedPrecondition("the last step was stopped halfway; there is no state "
                                          "that could be saved"));
     ASHLAR_RETURN_IF_ERROR(rank->launcher_->ReadState());
-    states.emplace_back(rank->state_, planned_.state);
+    states.emplace_back(rank->state_, rank->planned_.state);
   }
   return WriteStateFile(path, StateIdentity(), note, states);
 }
@@ -179,21 +183,21 @@ absl::Status Session::SaveState(const std::string& path, std::string_view note) 
 absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
   ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("restoring a session's state"));
   const std::vector<const Session*> ranks = Ranks();
-  ASHLAR_ASSIGN_OR_RETURN(StateFile file,
-                          StateFile::Open(path, StateIdentity(), planned_.state, ranks.size()));
-  for (const auto& state : program().metadata().states) {
-    if (state->dtype != fb::DType::I64) continue;
-    std::vector<int64_t> values(Elements(*state));
-    for (size_t i = 0; i < ranks.size(); ++i) {
+  std::vector<uint64_t> bytes;
+  for (const Session* rank : ranks) bytes.push_back(rank->planned_.state);
+  ASHLAR_ASSIGN_OR_RETURN(StateFile file, StateFile::Open(path, StateIdentity(), bytes));
+  for (size_t i = 0; i < ranks.size(); ++i)
+    for (const auto& state : ranks[i]->program().metadata().states) {
+      if (state->dtype != fb::DType::I64) continue;
+      std::vector<int64_t> values(Elements(*state));
       file.Read(state->offset, state->bytes, reinterpret_cast<char*>(values.data()), i);
       for (int64_t value : values)
-        if (absl::Status status = CheckCounter(*state, value); !status.ok())
+        if (absl::Status status = ranks[i]->CheckCounter(*state, value); !status.ok())
           return Annotate(status, path);
     }
-  }
   // A device that fails from here on has failed for good.
   for (size_t i = 0; i < ranks.size(); ++i) {
-    file.Read(0, planned_.state, ranks[i]->state_, i);
+    file.Read(0, bytes[i], ranks[i]->state_, i);
     ASHLAR_RETURN_IF_ERROR(ranks[i]->launcher_->WriteState());
   }
   interrupted_ = false;

@@ -147,7 +147,7 @@ TEST_F(SessionStateTest, BlocksOfZerosTakeNoRoom) {
   state.back() = 2;
   ASSERT_TRUE(WriteStateFile(file_, 5, "n", {state}).ok());
   EXPECT_LT(ReadFile(file_, 1 << 24)->size(), size_t{140000});
-  auto file = StateFile::Open(file_, 5, state.size());
+  auto file = StateFile::Open(file_, 5, {state.size()});
   ASSERT_TRUE(file.ok()) << file.status();
   std::string back(state.size(), 'x');
   file->Read(0, back.size(), back.data());
@@ -157,20 +157,24 @@ TEST_F(SessionStateTest, BlocksOfZerosTakeNoRoom) {
 }
 
 TEST_F(SessionStateTest, AFileHasTheStatesOfSeveralRanks) {
-  std::vector<std::string> states(3, std::string((64 << 10) + 100, '\0'));
+  std::vector<std::string> states(4, std::string((64 << 10) + 100, '\0'));
+  states[1].resize(8);  // a stage with little to keep, and one with nothing
+  states[2].clear();
   states[0][5] = 1;
   states[1].back() = 2;
-  states[2].back() = 3;
-  ASSERT_TRUE(WriteStateFile(file_, 5, "", {states[0], states[1], states[2]}).ok());
-  auto file = StateFile::Open(file_, 5, states[0].size(), 3);
+  states[3].back() = 3;
+  std::vector<uint64_t> bytes;
+  for (const std::string& state : states) bytes.push_back(state.size());
+  ASSERT_TRUE(WriteStateFile(file_, 5, "", {states.begin(), states.end()}).ok());
+  auto file = StateFile::Open(file_, 5, bytes);
   ASSERT_TRUE(file.ok()) << file.status();
   for (size_t i = 0; i < states.size(); ++i) {
     std::string back(states[i].size(), 'x');
     file->Read(0, back.size(), back.data(), i);
     EXPECT_EQ(back, states[i]) << i;
   }
-  EXPECT_EQ(CodeOf(StateFile::Open(file_, 5, states[0].size(), 2).status()),
-            ErrorCode::kBadStateFile);
+  bytes.pop_back();
+  EXPECT_EQ(CodeOf(StateFile::Open(file_, 5, bytes).status()), ErrorCode::kBadStateFile);
 }
 
 }  // namespace

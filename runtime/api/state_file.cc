@@ -39,9 +39,16 @@ uint64_t ChecksumOf(const StateHeader& header) {
 
 uint64_t BlocksOf(uint64_t state_bytes) { return (state_bytes + kBlock - 1) / kBlock; }
 
-// Of all states, as the header has them.
-uint64_t TotalBytes(uint64_t state_bytes, uint64_t states) {
-  return (states - 1) * BlocksOf(state_bytes) * kBlock + state_bytes;
+// The first block of each state, and behind them how many there are.
+std::vector<uint64_t> FirstBlocks(const std::vector<uint64_t>& state_bytes) {
+  std::vector<uint64_t> first = {0};
+  for (uint64_t bytes : state_bytes) first.push_back(first.back() + BlocksOf(bytes));
+  return first;
+}
+
+// Of all states, as the header has them: the last one is not filled up.
+uint64_t TotalBytes(const std::vector<uint64_t>& state_bytes) {
+  return FirstBlocks(state_bytes)[state_bytes.size() - 1] * kBlock + state_bytes.back();
 }
 
 bool IsZero(std::string_view bytes) {
@@ -63,17 +70,23 @@ absl::Status Damaged(const Parts&... parts) {
 
 absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::string_view note,
                             const std::vector<std::string_view>& states) {
-  std::vector<uint32_t> present;
-  const uint64_t blocks = BlocksOf(states[0].size());
-  auto block = [&](uint64_t i) { return states[i / blocks].substr(i % blocks * kBlock, kBlock); };
-  for (uint64_t i = 0; i < states.size() * blocks; ++i)
-    if (!IsZero(block(i))) present.push_back(static_cast<uint32_t>(i));
+  std::vector<uint64_t> state_bytes;
+  for (std::string_view state : states) state_bytes.push_back(state.size());
+  std::vector<uint32_t> numbers;
+  std::vector<std::string_view> present;
+  uint32_t number = 0;
+  for (std::string_view state : states)
+    for (uint64_t at = 0; at < state.size(); at += kBlock, ++number)
+      if (!IsZero(state.substr(at, kBlock))) {
+        numbers.push_back(number);
+        present.push_back(state.substr(at, kBlock));
+      }
   StateHeader header = {};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.version = kVersion;
   header.present_blocks = static_cast<uint32_t>(present.size());
   header.identity = identity;
-  header.state_bytes = TotalBytes(states[0].size(), states.size());
+  header.state_bytes = TotalBytes(state_bytes);
   header.note_bytes = note.size();
 
   ASHLAR_ASSIGN_OR_RETURN(auto writer, AtomicFileWriter::Create(path));
@@ -85,12 +98,11 @@ absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::str
   ASHLAR_RETURN_IF_ERROR(writer->Write(BytesOf(header)));
   ASHLAR_RETURN_IF_ERROR(write(note));
   ASHLAR_RETURN_IF_ERROR(
-      write({reinterpret_cast<const char*>(present.data()), present.size() * sizeof(uint32_t)}));
-  for (uint32_t number : present) {
-    std::string_view bytes = block(number);
-    ASHLAR_RETURN_IF_ERROR(write(bytes));
-    if (bytes.size() < kBlock)
-      ASHLAR_RETURN_IF_ERROR(write(std::string(kBlock - bytes.size(), '\0')));
+      write({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(uint32_t)}));
+  for (std::string_view block : present) {
+    ASHLAR_RETURN_IF_ERROR(write(block));
+    if (block.size() < kBlock)
+      ASHLAR_RETURN_IF_ERROR(write(std::string(kBlock - block.size(), '\0')));
   }
   header.contents = hasher.Digest();
   header.header_checksum = ChecksumOf(header);
@@ -99,9 +111,9 @@ absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::str
 }
 
 absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t identity,
-                                          uint64_t state_bytes, uint64_t states) {
+                                          const std::vector<uint64_t>& state_bytes) {
   StateFile state;
-  state.state_blocks_ = BlocksOf(state_bytes);
+  state.first_blocks_ = FirstBlocks(state_bytes);
   ASHLAR_ASSIGN_OR_RETURN(state.file_, MappedFile::Open(path));
   std::string_view bytes = state.file_->bytes();
   StateHeader header;
@@ -113,12 +125,12 @@ absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t iden
     return Damaged(path, ": a saved session of format ", header.version, ", expected ", kVersion);
   if (ChecksumOf(header) != header.header_checksum)
     return Damaged(path, ": the saved session's header is damaged (checksum)");
-  if (header.identity != identity || header.state_bytes != TotalBytes(state_bytes, states))
+  if (header.identity != identity || header.state_bytes != TotalBytes(state_bytes))
     return WithCode(
         ErrorCode::kBadStateFile,
         FailedPrecondition(path, ": saved by a session of another program, or with other weights"));
   bytes.remove_prefix(sizeof(header));
-  const uint64_t blocks = states * state.state_blocks_;
+  const uint64_t blocks = state.first_blocks_.back();
   const uint64_t present = header.present_blocks;
   const uint64_t rest = present * (sizeof(uint32_t) + kBlock);
   if (present > blocks || header.note_bytes > bytes.size() ||
@@ -138,9 +150,9 @@ absl::StatusOr<StateFile> StateFile::Open(const std::string& path, uint64_t iden
   return state;
 }
 
-void StateFile::Read(uint64_t offset, uint64_t bytes, char* out, uint64_t index) const {
+void StateFile::Read(uint64_t offset, uint64_t bytes, char* out, size_t index) const {
   std::memset(out, 0, bytes);
-  offset += index * state_blocks_ * kBlock;
+  offset += first_blocks_[index] * kBlock;
   for (size_t i = 0; i * sizeof(uint32_t) < numbers_.size(); ++i) {
     const uint64_t begin = NumberAt(numbers_, i) * kBlock;
     const uint64_t first = std::max(begin, offset), last = std::min(begin + kBlock, offset + bytes);

@@ -25,8 +25,7 @@
 namespace ashlar {
 
 // Creates or replaces the file, as AtomicFileWriter does.
-// `states` are of one size, those of the program's ranks; each but the last is filled up to whole
-// blocks.
+// `states` are those of the program's ranks; each but the last is filled up to whole blocks.
 absl::Status WriteStateFile(const std::string& path, uint64_t identity, std::string_view note,
                             const std::vector<std::string_view>& states);
 
@@ -35,17 +34,17 @@ class StateFile {
   // Maps the file and verifies all of it. DataLoss for what is damaged, FailedPrecondition for
   // another identity, both with the path and the code E0513.
   static absl::StatusOr<StateFile> Open(const std::string& path, uint64_t identity,
-                                        uint64_t state_bytes, uint64_t states = 1);
+                                        const std::vector<uint64_t>& state_bytes);
 
   std::string_view note() const { return note_; }
   // Copies bytes [offset, offset + bytes) of a state, the `index`-th.
-  void Read(uint64_t offset, uint64_t bytes, char* out, uint64_t index = 0) const;
+  void Read(uint64_t offset, uint64_t bytes, char* out, size_t index = 0) const;
 
  private:
   StateFile() = default;
 
   std::shared_ptr<const MappedFile> file_;
-  uint64_t state_blocks_ = 0;  // of each
+  std::vector<uint64_t> first_blocks_;  // of each state
   std::string_view note_, numbers_, blocks_;
 };
 

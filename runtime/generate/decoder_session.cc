@@ -222,6 +222,7 @@ absl::Status DecoderSession::Copy(int64_t from, int64_t to) {
 
 // The note of the session's file: for each sequence the number of its tokens, and these.
 absl::Status DecoderSession::Save(const std::string& path) const {
+  ASHLAR_RETURN_IF_ERROR(CheckSequencesAreHere("saving"));
   std::string note;
   auto add = [&](int64_t number) {
     note.append(reinterpret_cast<const char*>(&number), sizeof(number));
@@ -233,7 +234,16 @@ absl::Status DecoderSession::Save(const std::string& path) const {
   return session_->SaveState(path, note);
 }
 
+// Which rank has a sequence depends on how many there were.
+absl::Status DecoderSession::CheckSequencesAreHere(const char* what) const {
+  if (!session_->shares_sequences()) return absl::OkStatus();
+  return Unimplemented(what,
+                       " sequences that the ranks share among them is not supported; compile with "
+                       "a --mesh without dp");
+}
+
 absl::Status DecoderSession::Load(const std::string& path) {
+  ASHLAR_RETURN_IF_ERROR(CheckSequencesAreHere("restoring"));
   // Should LoadState throw halfway, nothing is known of the cache.
   std::vector<std::vector<int64_t>> before = std::exchange(tokens_, {});
   absl::StatusOr<std::string> loaded = session_->LoadState(path);

@@ -52,7 +52,8 @@ class DecoderSession {
   // Forgets all sequences.
   void Clear() { tokens_.clear(); }
 
-  // The session's state and its tokens; errors of Session::SaveState and LoadState.
+  // The session's state and its tokens; errors of Session::SaveState and LoadState, and
+  // Unimplemented where ranks share the sequences.
   absl::Status Save(const std::string& path) const;
   absl::Status Load(const std::string& path);
 
@@ -62,6 +63,7 @@ class DecoderSession {
   };
 
   DecoderSession() = default;
+  absl::Status CheckSequencesAreHere(const char* what) const;
   absl::Status FindPrefill();
   absl::Status FindDecode();
   absl::StatusOr<Bounds> BoundsOf(const fb::ExtentT& extent) const;

@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 
 #include <fstream>
+#include <regex>
 
 using namespace mlir;
 
@@ -29,6 +30,7 @@ struct RanksCase {
   std::string golden, mesh;
   std::string plan; // lines of a plan; none: what the axes' names mean
   bool isAutomatic = false;
+  int layers = 0; // in place of the golden's
 };
 
 void PrintTo(const RanksCase &each, std::ostream *out) { *out << each.golden << " " << each.mesh; }
@@ -38,12 +40,26 @@ protected:
   OwningOpRef<ModuleOp> import() {
     ImportOptions options;
     options.directory = std::string(ASHLAR_GOLDENS) + "/" + GetParam().golden;
+    if (GetParam().layers > 0)
+      options.directory = withLayers(options.directory);
     options.batch = {1, 3};
     options.seq = DimBounds{1, 12};
     options.context = 14;
     options.weights = WeightType::F32;
     options.randomWeights = true;
     return importHuggingFace(context, options);
+  }
+
+  /// A config like that of a directory, in one of its own.
+  static std::string withLayers(const std::string &directory) {
+    std::ifstream file(directory + "/config.json");
+    std::string config((std::istreambuf_iterator<char>(file)), {});
+    config = std::regex_replace(config, std::regex("\"num_hidden_layers\": \\d+"),
+                                "\"num_hidden_layers\": " + std::to_string(GetParam().layers));
+    const std::string made = testing::TempDir() + "/ranks-model-" + std::to_string(getpid());
+    llvm::sys::fs::create_directory(made);
+    std::ofstream(made + "/config.json") << config;
+    return made;
   }
 
   OwningOpRef<ModuleOp> distribute(ModuleOp whole) {
@@ -192,6 +208,8 @@ TEST_P(GenerateOnRanks, BeamsAndSavedSessionsAreAsOnOneDevice) {
     options.beams = 3;
     absl::Status status = many->Generate({prompt}, options).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented) << status;
+    for (const absl::Status &each : {many->Save(file), many->Load(file)})
+      EXPECT_EQ(each.code(), absl::StatusCode::kUnimplemented) << each;
     return;
   }
   options.beams = options.results = 3;
@@ -220,9 +238,12 @@ INSTANTIATE_TEST_SUITE_P(All, GenerateOnRanks,
                          testing::Values(RanksCase{"llama", "tp=4", "", false},
                                          RanksCase{"gpt2", "tp=2", "", false},
                                          RanksCase{"llama", "pp=2,tp=2", "", false},
+                                         // Stages with two layers' caches and with one's.
+                                         RanksCase{"llama", "pp=2", "", false, /*layers=*/3},
                                          RanksCase{"llama", "dp=2,tp=2", "", false}),
                          [](const auto &info) {
-                           std::string name = info.param.golden + "_" + info.param.mesh;
+                           std::string name = info.param.golden + "_" + info.param.mesh + "_" +
+                                              std::to_string(info.index);
                            for (char &c : name)
                              c = llvm::isAlnum(c) ? c : '_';
                            return name;
