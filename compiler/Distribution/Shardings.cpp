@@ -16,8 +16,8 @@ namespace ashlar::distribution {
 Shardings::Shardings(ModuleOp module)
     : module(module), meshOp(findMesh(module)), mesh(meshOp.getMesh()) {
   for (auto state : module.getOps<StateOp>()) {
-    states[state] = add(state.getSymName().str(), state.getType(), state->getAttr(kShardingAttr),
-                        state->getAttr(kPinnedAttr));
+    states[state] = add("", state.getSymName().str(), state.getType(),
+                        state->getAttr(kShardingAttr), state->getAttr(kPinnedAttr));
     tensors.back().isState = true;
   }
   for (auto function : module.getOps<func::FuncOp>())
@@ -25,10 +25,12 @@ Shardings::Shardings(ModuleOp module)
       addFunction(function);
 }
 
-unsigned Shardings::add(std::string path, Type type, Attribute sharding, Attribute priority) {
+unsigned Shardings::add(StringRef function, std::string path, Type type, Attribute sharding,
+                        Attribute priority) {
   auto tensor = dyn_cast<RankedTensorType>(type);
   size_t rank = tensor ? tensor.getRank() : 4;
-  Tensor made{std::move(path), type, Sharding(rank, /*isOpen=*/true), std::nullopt, false};
+  Tensor made{function.str(), std::move(path), type, Sharding(rank, /*isOpen=*/true), std::nullopt,
+              false};
   if (auto attr = dyn_cast_or_null<ShardingAttr>(sharding))
     made.sharding = getSharding(attr, mesh);
   if (auto pin = dyn_cast_or_null<IntegerAttr>(priority))
@@ -56,21 +58,21 @@ void Shardings::relate(unsigned a, unsigned b) {
 void Shardings::addFunction(func::FuncOp function) {
   for (auto [i, argument] : llvm::enumerate(function.getArguments()))
     ofValue[argument] =
-        add(graph::getPath(argument.getLoc()).str(), argument.getType(),
+        add(function.getSymName(), graph::getPath(argument.getLoc()).str(), argument.getType(),
             function.getArgAttr(i, kShardingAttr), function.getArgAttr(i, kPinnedAttr));
   for (auto [i, type] : llvm::enumerate(function.getResultTypes())) {
     auto name = function.getResultAttrOfType<StringAttr>(i, graph::kNameAttr);
     results[{function, i}] =
-        add("result:" + (name ? name.str() : std::to_string(i)), type,
+        add(function.getSymName(), "result:" + (name ? name.str() : std::to_string(i)), type,
             function.getResultAttr(i, kShardingAttr), function.getResultAttr(i, kPinnedAttr));
   }
   SymbolTable symbols(module);
   for (Operation &op : function.getBody().front()) {
     auto shardings = op.getAttrOfType<ArrayAttr>(kShardingsAttr);
     for (OpResult result : op.getResults())
-      ofValue[result] = add(graph::getPath(op.getLoc()).str(), result.getType(),
-                            shardings ? shardings[result.getResultNumber()] : Attribute(),
-                            op.getAttr(kPinnedAttr));
+      ofValue[result] = add(
+          function.getSymName(), graph::getPath(op.getLoc()).str(), result.getType(),
+          shardings ? shardings[result.getResultNumber()] : Attribute(), op.getAttr(kPinnedAttr));
     if (auto read = dyn_cast<ReadOp>(op)) {
       relate(states.lookup(symbols.lookup(read.getState())), ofValue.lookup(read.getResult()));
       continue;

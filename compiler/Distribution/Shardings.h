@@ -16,6 +16,7 @@ namespace ashlar::distribution {
 class Shardings {
 public:
   struct Tensor {
+    std::string function; // empty: a state's
     std::string path;
     mlir::Type type;
     dist::Sharding sharding;         // open everywhere where nothing is said
@@ -47,8 +48,8 @@ public:
   void write();
 
 private:
-  unsigned add(std::string path, mlir::Type type, mlir::Attribute sharding,
-               mlir::Attribute priority);
+  unsigned add(llvm::StringRef function, std::string path, mlir::Type type,
+               mlir::Attribute sharding, mlir::Attribute priority);
   void addFunction(mlir::func::FuncOp function);
   void relate(unsigned a, unsigned b);
 

@@ -49,7 +49,8 @@ Parts chooseParts(AttentionOp op, int64_t multiprocessors) {
   Dims k = cache ? Dims() : dimsOf(op.getKeys());
   int64_t keys = cache ? cache.getPositions() : getBounds(module, k[1]).most;
   int64_t keyHeads = cache ? cache.getHeads() : k[2].size;
-  if (getBounds(module, q[1]).most * (q[2].size / keyHeads) > kMostRows)
+  if (keys < 1 || multiprocessors < 1 ||
+      getBounds(module, q[1]).most * (q[2].size / keyHeads) > kMostRows)
     return {1, keys};
   int64_t blocks = std::max<int64_t>(getBounds(module, q[0]).least, 1) * keyHeads;
   int64_t wanted = llvm::divideCeil(multiprocessors, blocks);

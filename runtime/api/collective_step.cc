@@ -139,8 +139,9 @@ absl::Status CollectiveStep::Exchange(Communicator& communicator) {
     const int64_t theirs = GetPart(joined, schema_.cuts, static_cast<int>(p)).size;
     recv_counts_.push_back(got.outer * theirs * got.inner / element_bytes_);
   }
-  // The verifier has the input's bytes at the bound, rounded up, before the second half.
-  char* received = workspace_ + RoundUp<uint64_t>(schema_.input->bytes, kBufferAlignment);
+  // The verifier has room for both halves at the bounds, each rounded up.
+  char* received =
+      workspace_ + RoundUp<uint64_t>(static_cast<uint64_t>(block - workspace_), kBufferAlignment);
   ASHLAR_RETURN_IF_ERROR(Issue(communicator, CollectiveKind::kAllToAll, workspace_, received));
   for (size_t p = 0; p < group_.size(); ++p) {
     const CutRange part = GetPart(joined, schema_.cuts, static_cast<int>(p));

@@ -80,6 +80,20 @@ std::vector<int32_t> getStart(ModuleOp module, const PlanProblem &problem) {
   return best;
 }
 
+/// Without a limit it is not memory: what must not be moved is pinned against its users.
+LogicalResult reportContradiction(ModuleOp module) {
+  InFlightDiagnostic error = emitError(module.getLoc(), ErrorCode::kBadPlan)
+                             << "no plan follows all pins";
+  Shardings shardings(module);
+  for (const Shardings::Tensor &tensor : shardings.tensors)
+    if (tensor.priority && isa<graph::CacheType>(tensor.type))
+      error.attachNote() << "'" << tensor.path << "' is pinned to "
+                         << toString(tensor.sharding, shardings.getMesh())
+                         << ", and a cache stays where it lies: what appends to it and reads it "
+                            "must be cut alike";
+  return error;
+}
+
 LogicalResult reportTooLittleMemory(ModuleOp module, int64_t limit) {
   Shardings shardings(module);
   Costs costs(module, shardings.getMesh());
@@ -112,7 +126,8 @@ FailureOr<AutoPlan> planSharding(ModuleOp module, const AutoPlanOptions &options
     return emitError(module.getLoc(), ErrorCode::kInternal)
            << "the solver refuses the plan's problem: " << std::string(solution.status().message());
   if (!solution->feasible)
-    return reportTooLittleMemory(module, options.memory);
+    return options.memory > 0 ? reportTooLittleMemory(module, options.memory)
+                              : reportContradiction(module);
   AutoPlan plan;
   plan.seconds = PlanProblem::toSeconds(solution->cost);
   plan.lowerBound = PlanProblem::toSeconds(solution->lowerBound);

@@ -18,7 +18,7 @@
 namespace ashlar::distribution {
 
 struct AutoPlanOptions {
-  int64_t memory = 0;        // bytes per rank; 0: any
+  int64_t memory = 0;         // bytes per rank; 0: any
   int64_t workLimit = 600000; // of the solver: the same plan on every machine
 };
 

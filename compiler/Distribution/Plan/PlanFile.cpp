@@ -136,10 +136,14 @@ public:
     return success();
   }
 
-  /// The first line that matches, or null.
+  /// Whose paths come next; none for states.
+  void enter(func::FuncOp entered) { function = entered.getSymName(); }
+
+  /// The first line that matches the path, or the path of this function, or null.
   const PlanLine *find(StringRef path) {
+    const std::string qualified = (function + ":" + path).str();
     for (auto [i, pattern] : llvm::enumerate(patterns))
-      if (pattern.match(path)) {
+      if (pattern.match(path) || (!function.empty() && pattern.match(qualified))) {
         used[i] = true;
         return &plan.lines[i];
       }
@@ -190,9 +194,11 @@ private:
   std::vector<llvm::GlobPattern> patterns;
   std::vector<bool> used;
   FlatSymbolRefAttr meshName;
+  StringRef function;
 };
 
 LogicalResult pinFunction(func::FuncOp function, Pins &pins) {
+  pins.enter(function);
   for (auto [i, argument] : llvm::enumerate(function.getArguments()))
     if (failed(pins.pin(graph::getPath(argument.getLoc()), argument.getLoc(), argument.getType(),
                         [&, i = i](ShardingAttr sharding, IntegerAttr priority) {
@@ -259,18 +265,41 @@ std::string writePlan(const Shardings &shardings, StringRef topology,
   for (const MeshAxis &axis : shardings.getMesh().axes)
     text += " " + axis.name + "=" + std::to_string(axis.size);
   text += " on " + topology.str() + "\n";
-  llvm::StringSet<> written;
+  auto isSaid = [](const Sharding &sharding) {
+    return sharding != Sharding(sharding.dims.size(), /*isOpen=*/true);
+  };
+  auto print = [&](const Shardings::Tensor &tensor) {
+    return isSaid(tensor.sharding) ? toString(tensor.sharding.getClosed(), shardings.getMesh())
+                                   : std::string();
+  };
+  // Entry points share paths; where their tensors lie differently, the line says whose it is.
+  llvm::StringMap<std::string> first;
+  llvm::StringSet<> states, seen, differ, written;
+  for (const Shardings::Tensor &tensor : shardings.tensors)
+    if (tensor.isState)
+      states.insert(tensor.path);
+  auto isWritten = [&](const Shardings::Tensor &tensor) { // a reading lies as its state
+    return !tensor.path.empty() && (tensor.isState || !states.contains(tensor.path));
+  };
+  for (const Shardings::Tensor &tensor : shardings.tensors)
+    if (isWritten(tensor) && seen.insert(tensor.function + ":" + tensor.path).second &&
+        first.try_emplace(tensor.path, print(tensor)).first->second != print(tensor))
+      differ.insert(tensor.path);
   for (const Shardings::Tensor &tensor : shardings.tensors) {
-    bool isSaid = tensor.sharding != Sharding(tensor.sharding.dims.size(), /*isOpen=*/true);
-    if (tensor.path.empty() || !isSaid || !written.insert(tensor.path).second)
+    if (!isWritten(tensor) || !isSaid(tensor.sharding))
+      continue;
+    std::string path = tensor.path;
+    if (differ.contains(path))
+      path = tensor.function + ":" + path;
+    if (!written.insert(path).second)
       continue;
     std::string pattern;
-    for (char c : tensor.path) {
+    for (char c : path) {
       if (StringRef("*?[]{}\\").contains(c))
         pattern += '\\';
       pattern += c;
     }
-    text += pattern + " " + toString(tensor.sharding.getClosed(), shardings.getMesh());
+    text += pattern + " " + print(tensor);
     if (reasons)
       text += "  # " + (tensor.priority         ? reasons->ofPinned
                         : tensor.reason.empty() ? reasons->otherwise

@@ -9,8 +9,9 @@
 //   layers.*.o_proj.weight          [{}, {tp}]
 //   layers.*.add                    [{dp}, {tp}, {}] priority 1
 //
-// Patterns are globs over the paths of values, states and results (`result:logits`). Pins of
-// priority 0 are propagated before those of priority 1 speak.
+// Patterns are globs over the paths of values, states and results (`result:logits`), which entry
+// points share; `decode:result:logits` is that of one. Pins of priority 0 are propagated before
+// those of priority 1 speak.
 
 #ifndef ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
 #define ASHLAR_COMPILER_DISTRIBUTION_PLAN_PLANFILE_H
@@ -45,7 +46,8 @@ mlir::LogicalResult applyPlan(const Plan &plan, llvm::StringRef file, mlir::Modu
 
 /// Writes what the module's attributes say: every tensor that has a sharding, one that leaves it
 /// whole too, states first, then each function's in its order. Loading it gives the same
-/// attributes, closed and pinned, but for paths that two tensors share: they lie as the first.
+/// attributes, closed and pinned, but for paths that two tensors of a function share: they lie as
+/// the first.
 std::string writePlan(mlir::ModuleOp module, llvm::StringRef topology);
 /// The same of these shardings, with why each is as it is for a comment: propagation's reason, or
 /// one of these.

@@ -2,6 +2,7 @@
 
 #include "compiler/Distribution/Plan/PlanProblem.h"
 
+#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Plan/Strategies.h"
 
 using namespace mlir;
@@ -36,7 +37,12 @@ int64_t ReshardTable::get(Type type, unsigned from, unsigned to) {
 PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
     : shardings(module), costs(module, shardings.getMesh()), reshards(costs, shardings.getMesh()),
       makers(shardings.tensors.size(), {-1, 0}) {
-  problem.limits = {memory > 0 ? memory : INT64_MAX / 4};
+  // Stages share the tensors; how evenly is not known before they are cut.
+  const MeshAxis *stages = shardings.getMesh().find(kStageAxis);
+  int64_t limit = INT64_MAX / 4;
+  if (memory > 0 && !llvm::MulOverflow(memory, stages ? stages->size : 1, limit))
+    limit = std::min(limit, INT64_MAX / 4);
+  problem.limits = {memory > 0 ? limit : INT64_MAX / 4};
   findLifetimes();
   for (auto [i, relation] : llvm::enumerate(shardings.relations))
     if (relation.op)

@@ -37,7 +37,7 @@ private:
 
 class PlanProblem {
 public:
-  /// The module, which has a mesh, with so many bytes per rank.
+  /// The module, which has a mesh, with so many bytes per rank (0: any), of each stage.
   PlanProblem(mlir::ModuleOp module, int64_t memory);
 
   const solver::Problem &get() const { return problem; }

@@ -63,11 +63,9 @@ private:
     Value input = op.getInput();
     double bytes =
         std::max(getBytes(op.getOutputType()), getBytes(input ? input.getType() : Type()));
-    CollectiveLine line{op->getName().stripDialect().str(),
-                        mesh.toString(axes),
-                        bytes,
-                        costs.getSeconds(getKind(op), bytes, axes),
-                        1,
+    CollectiveLine line{op->getName().stripDialect().str(), mesh.toString(axes), bytes,
+                        // A message's time is its sender's.
+                        isa<RecvOp>(op) ? 0 : costs.getSeconds(getKind(op), bytes, axes), 1,
                         graph::getPath(op->getLoc()).str()};
     entry.timeline.push_back(
         {line.op, line.axes, line.path, 1, line.bytes, entry.getSeconds(), line.seconds});

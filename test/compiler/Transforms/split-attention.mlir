@@ -1,4 +1,7 @@
 // RUN: ashlar-opt %s --pass-pipeline='builtin.module(func.func(ashlar-split-attention{multiprocessors=16}))' --verify-roundtrip | FileCheck %s
+// Nothing is split for no multiprocessors.
+// RUN: ashlar-opt %s --pass-pipeline='builtin.module(func.func(ashlar-split-attention{multiprocessors=0}))' | FileCheck %s --check-prefix=NONE
+// NONE-NOT: parts
 
 !q = tensor<?x1x4x8xf32, #graph.dims<[batch, _, _, _]>>
 !y = tensor<?x1x32xf32, #graph.dims<[batch, _, _]>>

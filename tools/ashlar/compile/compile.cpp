@@ -172,7 +172,7 @@ std::optional<int> lowerOnce(ModuleOp module, CompileOptions& options,
 
 /// The same; where the solver's plan makes a program that is too large, it plans again.
 std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
-                         const Target& target, ErrorCodes& codes, Progress& progress) {
+                         const Target& target, CompilerContext& compiler, Progress& progress) {
   const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
   options.distribution.memory = options.lowering.memoryLimit.value_or(0);
   PlanningRoom room(options.distribution.memory);
@@ -181,18 +181,23 @@ std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
     CompileOptions tried = options;
     LoweringOptions limits = options.lowering;
     limits.memoryLimit.reset();
-    std::optional<int> code = lowerOnce(*trial, tried, limits, target, codes, progress);
+    compiler.is_quiet = round > 0;  // the limits of later rounds are nobody's
+    std::optional<int> code = lowerOnce(*trial, tried, limits, target, compiler.codes, progress);
+    compiler.is_quiet = false;
     const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
-    if (excess == 0) {
+    const bool fails = code && *code != kOk;
+    if (fails ? round == 0 : excess == 0) {
       module = std::move(trial);
       return code;
     }
-    room.shrink(excess);
+    fails ? room.grow() : room.shrink(excess);
     options.distribution.memory = room.getBytes();
-    llvm::errs() << "  the program takes " << excess << " bytes too much: planning within "
-                 << options.distribution.memory << "\n";
+    llvm::errs() << (fails ? "  no plan fits"
+                           : "  the program takes " + std::to_string(excess) + " bytes too much")
+                 << ": planning within " << options.distribution.memory << "\n";
   }
-  return lowerOnce(*module, options, options.lowering, target, codes, progress);
+  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
+  return lowerOnce(*module, options, options.lowering, target, compiler.codes, progress);
 }
 
 int compile(CompileOptions options, const Target& target) {
@@ -213,8 +218,7 @@ int compile(CompileOptions options, const Target& target) {
     checkpoint = *std::move(opened);
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
-  if (std::optional<int> code = lower(module, options, target, compiler.codes, progress))
-    return *code;
+  if (std::optional<int> code = lower(module, options, target, compiler, progress)) return *code;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
   if (options.emit == "assembly" || options.emit == "cuda")
     return failed(printCode(target, options, *module)) ? kFailed : kOk;

@@ -20,6 +20,9 @@ struct CompilerContext {
   mlir::MLIRContext context;
   llvm::SourceMgr sources;
   mlir::SourceMgrDiagnosticHandler diagnostics{sources, &context};
+  bool is_quiet = false;  // nothing is printed; `codes` knows of it nevertheless
+  mlir::ScopedDiagnosticHandler silencer{
+      &context, [this](mlir::Diagnostic&) { return mlir::success(is_quiet); }};
   ErrorCodes codes{context, ErrorCode::kBadModel};
 };
 

@@ -15,9 +15,13 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
@@ -58,6 +62,11 @@ LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& pla
           "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
           chosen->seconds * 1e6, chosen->lowerBound * 1e6);
   }
+  if (!ranks.plan.empty()) {
+    auto text = llvm::MemoryBuffer::getFile(ranks.plan);
+    if (!text) return module.emitError() << "cannot read the plan '" << ranks.plan << "'";
+    ranks.topology = llvm::cantFail(distribution::parsePlan((*text)->getBuffer())).topology;
+  }
   distribution::Shardings shardings(module);
   distribution::propagate(shardings);
   shardings.write();
@@ -88,6 +97,7 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   addFusionPipeline(fusion);
   cpu::CpuTarget target({});
   LoweringOptions lowering;
+  lowering.threads = options.threads;
   if (failed(fusion.run(*module)) || failed(lowerToProgram(*module, target, lowering)))
     return failure();
   if (options.memory > 0) lowering.memoryLimit = options.memory;
@@ -107,15 +117,23 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
   options.distribution.memory = options.memory;
   for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
     int64_t excess = 0;
+    compiler.is_quiet |= round > 0;  // the limits of later rounds are nobody's
     auto planned = planOnce(options, compiler, &excess);
-    if (failed(planned) || excess == 0) return planned;
-    room.shrink(excess);
+    compiler.is_quiet = !options.says_how;
+    if (succeeded(planned) ? excess == 0 : round == 0) return planned;
+    succeeded(planned) ? room.shrink(excess) : room.grow();
     options.distribution.memory = room.getBytes();
-    if (!options.says_how) continue;
-    llvm::errs() << llvm::format("the program takes %.2f MiB too much: planning within %.2f MiB\n",
-                                 mebibytes(static_cast<double>(excess)),
-                                 mebibytes(static_cast<double>(options.distribution.memory)));
+    if (options.says_how)
+      llvm::errs() << llvm::format("%s: planning within %.2f MiB\n",
+                                   succeeded(planned)
+                                       ? llvm::formatv("the program takes {0:F2} MiB too much",
+                                                       mebibytes(static_cast<double>(excess)))
+                                             .str()
+                                             .c_str()
+                                       : "no plan fits",
+                                   mebibytes(static_cast<double>(room.getBytes())));
   }
+  options.distribution.memory = options.memory;
   return planOnce(options, compiler, nullptr);
 }
 
@@ -132,7 +150,7 @@ void print(const Planned& planned) {
   const MemoryReport& memory = planned.memory;
   llvm::outs() << llvm::format(
       "memory of a device: weights %.2f MiB, state %.2f MiB, arena %.2f MiB (least %.2f), scratch "
-      "%.2f MiB\n",
+      "%.2f MiB a thread\n",
       mebibytes(static_cast<double>(memory.weights + memory.constants)),
       mebibytes(static_cast<double>(memory.state)), mebibytes(static_cast<double>(memory.arena)),
       mebibytes(static_cast<double>(memory.arenaLowerBound)),
@@ -149,9 +167,19 @@ void printComparison(const Planned& a, const Planned& b) {
     llvm::outs() << llvm::format("%-22s %12.2f %12.2f %s\n", what.str().c_str(), first, second,
                                  unit.str().c_str());
   };
-  for (auto [first, second] : llvm::zip(a.entries, b.entries)) {
-    row(first.name, first.getSeconds() * 1e6, second.getSeconds() * 1e6, "us a step");
-    row("  collectives", first.collectiveSeconds * 1e6, second.collectiveSeconds * 1e6, "us");
+  // The stages of a pipeline together.
+  auto sum = [](const Planned& planned) {
+    llvm::MapVector<StringRef, std::pair<double, double>> seconds;
+    for (const distribution::EntryReport& entry : planned.entries) {
+      seconds[entry.entry].first += entry.getSeconds();
+      seconds[entry.entry].second += entry.collectiveSeconds;
+    }
+    return seconds;
+  };
+  auto others = sum(b);
+  for (auto& [name, seconds] : sum(a)) {
+    row(name, seconds.first * 1e6, others[name].first * 1e6, "us a step");
+    row("  collectives", seconds.second * 1e6, others[name].second * 1e6, "us");
   }
   auto bytes = [](int64_t count) { return mebibytes(static_cast<double>(count)); };
   row("weights", bytes(a.memory.weights), bytes(b.memory.weights), "MiB");
@@ -174,7 +202,7 @@ int PlanMain(const Arguments& args) {
   PlanOptions options;
   DistributionOptions& ranks = options.distribution;
   std::string batch = "1", seq, dtype = "auto", memory, compared, output, page;
-  int64_t context = 0;
+  int64_t context = 0, threads = 0;
   Options parser(
       "plan",
       "Plans a model for several devices and says what it takes, from its config.json alone.",
@@ -197,6 +225,7 @@ int PlanMain(const Arguments& args) {
   parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",
              &memory);
   parser.Add("-o", "FILE", "write the plan, for --plan", &output);
+  parser.AddThreads(&threads, "threads of a rank, which each have scratch (default: one per core)");
   parser.Add("--html", "FILE", "write timeline, memory and shardings as a page", &page);
   parser.Add("--batch", "MIN..MAX", "sequences at once (default: 1)", &batch);
   parser.Add("--seq", "MIN..MAX", "tokens per sequence", &seq);
@@ -213,6 +242,9 @@ int PlanMain(const Arguments& args) {
   auto weights = parseWeightType(dtype, error);
   if (!memory.empty()) options.memory = parseBytes("--memory", memory, error).value_or(0);
   if (!error.empty()) return parser.UsageError(error);
+  if (!memory.empty() && options.memory < 1)
+    return parser.UsageError("--memory: expected more than " + memory);
+  options.threads = threads > 0 ? threads : AvailableCores();
   options.import.batch = *batchBounds;
   options.import.seq = seqBounds;
   if (context > 0) options.import.context = context;

@@ -17,6 +17,7 @@ struct PlanOptions {
   DistributionOptions distribution;
   int64_t devices = 0;
   int64_t memory = 0;    // of a device; 0: any
+  int64_t threads = 1;   // of a rank
   bool says_how = true;  // meshes and rounds, as they are tried
 };
 

@@ -72,13 +72,14 @@ std::string Collectives(const std::vector<const EntryReport*>& stages) {
 }
 
 // What a device holds, beside its limit.
-std::string MemoryBars(const MemoryReport& memory, int64_t limit) {
-  const std::pair<const char*, int64_t> parts[] = {{"weights", memory.weights},
-                                                   {"constants", memory.constants},
-                                                   {"state", memory.state},
-                                                   {"arena", memory.arena},
-                                                   {"scratch of a thread", memory.scratch}};
-  const double most = static_cast<double>(std::max<int64_t>(limit, memory.getTotal(1)));
+std::string MemoryBars(const MemoryReport& memory, int64_t limit, int64_t threads) {
+  const std::pair<const char*, int64_t> parts[] = {
+      {"weights", memory.weights},
+      {"constants", memory.constants},
+      {"state", memory.state},
+      {"arena", memory.arena},
+      {"scratch of the threads", threads * memory.scratch}};
+  const double most = static_cast<double>(std::max<int64_t>(limit, memory.getTotal(threads)));
   std::string text = "<table>\n";
   auto row = [&](const char* name, int64_t bytes) {
     text +=
@@ -87,7 +88,7 @@ std::string MemoryBars(const MemoryReport& memory, int64_t limit) {
                30 * static_cast<double>(bytes) / std::max(most, 1.0), "em\"></span></td></tr>\n");
   };
   for (auto [name, bytes] : parts) row(name, bytes);
-  row("together", memory.getTotal(1));
+  row("together", memory.getTotal(threads));
   if (limit > 0) row("a device has", limit);
   return text + "</table>\n";
 }
@@ -112,9 +113,9 @@ std::string MemoryMaps(const fb::ProgramT& program, const std::string& entry) {
 
 std::string PlanPage(const Planned& planned, const PlanOptions& options) {
   const size_t mesh = planned.explained.find('\n');
-  std::string body =
-      StrCat("<p>", Escape(planned.explained.substr(0, mesh)),
-             "</p>\n<h2>Memory of a device</h2>\n", MemoryBars(planned.memory, options.memory));
+  std::string body = StrCat("<p>", Escape(planned.explained.substr(0, mesh)),
+                            "</p>\n<h2>Memory of a device</h2>\n",
+                            MemoryBars(planned.memory, options.memory, options.threads));
   for (size_t i = 0; i < planned.entries.size();) {
     std::vector<const EntryReport*> stages;
     double compute = 0, collectives = 0;

@@ -44,7 +44,12 @@ std::vector<Remedy> GetRemedies(const PlanOptions& options) {
     remedies.push_back([](PlanOptions& o) -> std::string {
       if (*o.import.context < 2) return "";
       *o.import.context /= 2;
-      return "--context " + std::to_string(*o.import.context);
+      std::string option = "--context " + std::to_string(*o.import.context);
+      if (!o.import.seq || o.import.seq->maximum <= *o.import.context) return option;
+      o.import.seq->maximum = *o.import.context;
+      o.import.seq->minimum = std::min(o.import.seq->minimum, o.import.seq->maximum);
+      return option + " --seq " + std::to_string(o.import.seq->minimum) + ".." +
+             std::to_string(o.import.seq->maximum);
     });
   if (options.import.weights != WeightType::BF16)
     remedies.push_back([](PlanOptions& o) -> std::string {
@@ -68,13 +73,6 @@ std::vector<Remedy> GetRemedies(const PlanOptions& options) {
   return remedies;
 }
 
-// One that does not fit is no error here.
-FailureOr<Planned> Try(const PlanOptions& options) {
-  CompilerContext compiler;
-  ScopedDiagnosticHandler quiet(&compiler.context, [](Diagnostic&) { return success(); });
-  return MakePlan(options, compiler);
-}
-
 }  // namespace
 
 void PrintRemedies(const PlanOptions& options) {
@@ -88,11 +86,15 @@ void PrintRemedies(const PlanOptions& options) {
     for (int step = 0; step < kMostSteps; ++step) {
       option = remedy(changed);
       if (option.empty()) break;
-      auto planned = Try(changed);
-      if (failed(planned)) continue;
+      CompilerContext compiler;
+      compiler.is_quiet = true;
+      auto planned = MakePlan(changed, compiler);
+      if (failed(planned) && compiler.codes.getLast() == ErrorCode::kOverMemory) continue;
+      if (failed(planned)) break;  // the model does not allow it
       any = true;
-      llvm::errs() << llvm::format("  %-24s %10.2f MiB a device", option.c_str(),
-                                   static_cast<double>(planned->memory.getTotal(1)) / (1 << 20));
+      llvm::errs() << llvm::format(
+          "  %-24s %10.2f MiB a device", option.c_str(),
+          static_cast<double>(planned->memory.getTotal(options.threads)) / (1 << 20));
       for (const distribution::EntryReport& entry : planned->entries)
         llvm::errs() << llvm::format(", %s %.1f us", entry.name.c_str(), entry.getSeconds() * 1e6);
       llvm::errs() << "\n";
