@@ -166,6 +166,8 @@ class Session {
   // How long the kernels of the last step took by the device's clock, without the copies of inputs
   // and outputs; negative on the CPU and the emulator.
   double last_device_ms() const { return launcher_->device_ms(); }
+  // What a vendor's library does in place of the program's kernels, in words; empty: nothing.
+  std::string library() const { return launcher_->library(); }
 
   // The extents of the last step that ran, one per dim of the program.
   const std::vector<int64_t>& last_dims() const { return dims_; }
