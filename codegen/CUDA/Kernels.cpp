@@ -305,6 +305,7 @@ FailureOr<KernelText> writeKernel(func::FuncOp kernel, const KernelOptions &opti
   text.grid = frame.grid;
   text.tensorMaps = frame.tensorMaps;
   text.threads = frame.threadCount;
+  text.product = findLibraryProduct(frame);
   for (const std::string &include : frame.includes)
     text.text += "#include \"" + include + "\"\n";
   text.text += "\nnamespace ashlar {\n\n" + parameters + "\n" + frame.declarations.str();

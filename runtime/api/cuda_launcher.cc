@@ -69,10 +69,12 @@ class CudaLauncher : public Launcher {
                      [](const auto& kernel) { return kernel->product != nullptr; }))
       return absl::OkStatus();
     ASHLAR_ASSIGN_OR_RETURN(auto library, cuda::CublasLt::Find());
+    library_ = "the program's own kernels";
     if (!library) return absl::OkStatus();
     ASHLAR_ASSIGN_OR_RETURN(
         products_, cuda::LibraryProducts::Create(std::move(library), program_.metadata(), *image_,
                                                  device_->name()));
+    library_ = products_->Describe();
     if (products_->workspace_bytes() == 0) return absl::OkStatus();
     ASHLAR_ASSIGN_OR_RETURN(DevicePointer workspace, device_->Allocate(products_->workspace_bytes(),
                                                                        "cuBLASLt's workspace"));
@@ -174,7 +176,7 @@ class CudaLauncher : public Launcher {
   }
 
   double device_ms() const override { return device_ms_; }
-  std::string library() const override { return products_ ? products_->Describe() : ""; }
+  std::string library() const override { return library_; }
 
  private:
   static bool IsCounter(const fb::StateT& state) {
@@ -250,6 +252,7 @@ class CudaLauncher : public Launcher {
   bool state_is_new_ = true;
   std::unique_ptr<cuda::LibraryProducts> products_;
   void* workspace_ = nullptr;
+  std::string library_;
 
   using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
   struct Graph {

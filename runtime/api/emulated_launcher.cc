@@ -71,19 +71,20 @@ class EmulatedLauncher : public Launcher {
 
   // As on a device, with the emulated library.
   absl::Status PrepareProducts(const fb::ProgramT& program) {
-    std::shared_ptr<const cuda::CublasLt> library = emulator::EmulatedCublasLt();
-    if (!library || std::none_of(layout_.kernels.begin(), layout_.kernels.end(),
-                                 [](const auto& kernel) { return kernel->product != nullptr; }))
+    if (std::none_of(layout_.kernels.begin(), layout_.kernels.end(),
+                     [](const auto& kernel) { return kernel->product != nullptr; }))
       return absl::OkStatus();
+    std::shared_ptr<const cuda::CublasLt> library = emulator::EmulatedCublasLt();
+    library_ = "the program's own kernels";
+    if (!library) return absl::OkStatus();
     ASHLAR_ASSIGN_OR_RETURN(products_, cuda::LibraryProducts::Create(std::move(library), program,
                                                                      layout_, "the emulator"));
     workspace_.resize(products_->workspace_bytes());
+    library_ = StrCat("emulated ", products_->Describe());
     return absl::OkStatus();
   }
 
-  std::string library() const override {
-    return products_ ? StrCat("emulated ", products_->Describe()) : "";
-  }
+  std::string library() const override { return library_; }
 
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
@@ -140,6 +141,7 @@ class EmulatedLauncher : public Launcher {
   emulator::Emulator emulator_;
   std::unique_ptr<cuda::LibraryProducts> products_;
   std::vector<char> workspace_;
+  std::string library_;
 };
 
 }  // namespace

@@ -70,8 +70,8 @@ class Launcher {
   // The time of the last step's launches on the device, by its own clock, without copies of inputs
   // and outputs; negative where there is none.
   virtual double device_ms() const { return -1; }
-  // What a vendor's library does in place of the program's kernels, and what memory it takes for
-  // it, in words; empty: nothing.
+  // What computes the products that a vendor's library could, and what memory that takes beside the
+  // arena, in words; empty: there are none.
   virtual std::string library() const { return ""; }
   virtual bool traces_workers() const { return false; }
 };
