@@ -5,133 +5,24 @@
 #include "runtime/api/cuda_launcher.h"
 
 #include <dlfcn.h>
-#include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <filesystem>
 #include <thread>
 
-#include "runtime/api/session.h"
+#include "runtime/api/cuda_launcher_fixture.h"
 #include "runtime/api/state_file.h"
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cuda/device.h"
-#include "runtime/program/artifact_writer.h"
-#include "runtime/testing/tiny_program.h"
 
 namespace ashlar {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::MakeDim;
 using testing::MakeExtent;
 using testing::MakeLaunch;
 using testing::MakeOperand;
 using testing::MakeState;
-using testing::MakeValue;
-
-// step(x: f32[n]) -> y: f32[n] = x + 1, n to 100; at most three steps.
-fb::ProgramT MakeProgram() {
-  fb::ProgramT p;
-  p.dims.push_back(MakeDim("n", 100));
-  for (const char* name : {"add", "count"}) {
-    auto kernel = std::make_unique<fb::KernelT>();
-    kernel->name = name;
-    p.kernels.push_back(std::move(kernel));
-  }
-  p.kernels[0]->operands = {fb::Access::Read, fb::Access::Read, fb::Access::Write};
-  p.kernels[0]->extents = 1;
-  p.kernels[1]->operands = {fb::Access::ReadWrite};
-  auto image = std::make_unique<fb::DeviceImageT>();
-  image->kind = fb::DeviceKind::Cuda;
-  image->arch = "sm_80";
-  image->size = 64;
-  for (const auto& kernel : p.kernels) {
-    auto code = std::make_unique<fb::DeviceKernelT>();
-    code->size = 64;
-    code->symbol = kernel->name;
-    code->threads = 32;
-    code->shared_bytes = 64 * 1024;
-    image->kernels.push_back(std::move(code));
-  }
-  image->kernels[0]->grid.push_back(MakeExtent({0}, 1, 32));
-  p.device_images.push_back(std::move(image));
-  auto weight = std::make_unique<fb::WeightT>();
-  weight->name = "w";
-  weight->shape = {100};
-  weight->bytes = p.weights_bytes = 400;
-  auto part = std::make_unique<fb::WeightPartT>();
-  part->tensor = "w";
-  part->shape = {100};
-  part->init = fb::Init::Ones;
-  weight->parts.push_back(std::move(part));
-  p.weights.push_back(std::move(weight));
-  p.weight_source = fb::WeightSource::Random;
-  p.states.push_back(MakeState("count", 0, 8));
-  p.state_bytes = 8;
-
-  auto entry = std::make_unique<fb::EntryT>();
-  entry->name = "step";
-  entry->arena_bytes = 1024;
-  entry->inputs.push_back(MakeValue("x", fb::DType::F32, 0, 400));
-  entry->inputs[0]->shape.push_back(MakeExtent({0}));
-  entry->outputs.push_back(MakeValue("y", fb::DType::F32, 512, 400));
-  entry->outputs[0]->shape.push_back(MakeExtent({0}));
-  auto add = MakeLaunch(0, "layer.add");
-  add->operands.push_back(MakeOperand(fb::Space::Arena, 0, 400));
-  add->operands.push_back(MakeOperand(fb::Space::Weights, 0, 400));
-  add->operands.push_back(MakeOperand(fb::Space::Arena, 512, 400));
-  add->extents.push_back(MakeExtent({0}));
-  entry->launches.push_back(std::move(add));
-  auto count = MakeLaunch(1, "count");
-  count->operands.push_back(MakeOperand(fb::Space::State, 0, 8));
-  entry->launches.push_back(std::move(count));
-  auto limit = std::make_unique<fb::CounterLimitT>();
-  limit->rows = MakeExtent({}, 1);
-  limit->add = MakeExtent({}, 1);
-  limit->limit = 3;
-  entry->limits.push_back(std::move(limit));
-  p.entries.push_back(std::move(entry));
-  return p;
-}
-
-class CudaLauncherTest : public ::testing::Test {
- protected:
-  void SetUp() override { setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, 1); }
-  void TearDown() override {
-    for (const char* name :
-         {"FAKE_CUDA_FAIL", "FAKE_CUDA_DEVICES", "ASHLAR_CUDA_SYNC", "ASHLAR_CUBLASLT"})
-      unsetenv(name);
-    std::filesystem::remove(path_);
-  }
-
-  absl::StatusOr<std::unique_ptr<Session>> Open(const fb::ProgramT& program = MakeProgram()) {
-    absl::Status written = WriteArtifact(path_, program, std::string(64, 'c'), "");
-    if (!written.ok()) return written;
-    auto loaded = Program::Load(path_);
-    if (!loaded.ok()) return loaded.status();
-    SessionOptions options;
-    options.threads = 1;
-    BindOptions bind;
-    bind.device = "cuda";
-    return Session::Create(*loaded, options, bind);
-  }
-
-  // A step over n elements; its results are checked where it succeeds.
-  absl::Status Step(Session& session, int64_t n) {
-    std::vector<float> x(n);
-    for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(3 * i);
-    std::vector<Tensor> outputs;
-    absl::Status status = session.Run("step", {{"x", DType::kF32, {n}, x.data()}}, &outputs);
-    if (!status.ok()) return status;
-    EXPECT_EQ(outputs[0].shape, std::vector<int64_t>{n});
-    for (int64_t i = 0; i < n; ++i) EXPECT_EQ(outputs[0].as<float>()[i], x[i] + 1) << i;
-    return absl::OkStatus();
-  }
-
-  std::string path_ = ::testing::TempDir() + "ashlar_cuda_" + std::to_string(getpid()) + ".ashlar";
-};
 
 TEST_F(CudaLauncherTest, RunsSteps) {
   for (const char* sync : {"0", "1"}) {
@@ -308,127 +199,6 @@ TEST_F(CudaLauncherTest, StateIsTheDevices) {
   setenv("FAKE_CUDA_FAIL", "cuMemcpyDtoDAsync_v2=1", 1);
   EXPECT_THAT(Message(session.CopySequence(0, 1)), HasSubstr("cuMemcpyDtoDAsync on device 0"));
   std::filesystem::remove(file);
-}
-
-// The kernel `add` as if it were y = relu(x w^T + x + w) for x: f32[n / 4, 4], w: f32[4, 4] and the
-// bias w[0]: another function of the same operands, so that results tell who has computed them.
-fb::ProgramT MakeProductProgram() {
-  fb::ProgramT program = MakeProgram();
-  auto product = std::make_unique<fb::LibraryProductT>();
-  product->left = product->addend = 0;
-  product->weight = product->bias = 1;
-  product->result = 2;
-  product->rows = MakeExtent({0}, 1, 4);
-  product->columns = product->depth = product->left_stride = 4;
-  product->activation = fb::Activation::Relu;
-  program.device_images[0]->kernels[0]->product = std::move(product);
-  return program;
-}
-
-class CudaProductsTest : public CudaLauncherTest {
- protected:
-  void SetUp() override {
-    CudaLauncherTest::SetUp();
-    setenv("ASHLAR_CUBLASLT", ASHLAR_FAKE_CUBLASLT, 1);
-  }
-
-  // A step over n elements, a multiple of four, by the library; results are checked where it
-  // succeeds.
-  absl::Status ProductStep(Session& session, int64_t n) {
-    std::vector<float> x(n);
-    for (int64_t i = 0; i < n; ++i) x[i] = static_cast<float>(i % 7 * 3 - 8);
-    std::vector<Tensor> outputs;
-    absl::Status status = session.Run("step", {{"x", DType::kF32, {n}, x.data()}}, &outputs);
-    if (!status.ok()) return status;
-    for (int64_t i = 0; i < n; ++i) {
-      const float* row = &x[i / 4 * 4];
-      const float sum = row[0] + row[1] + row[2] + row[3] + x[i] + 1;
-      EXPECT_EQ(outputs[0].as<float>()[i], std::max(sum, 0.0f)) << i;
-    }
-    return absl::OkStatus();
-  }
-};
-
-TEST_F(CudaProductsTest, AreTheLibrarys) {
-  for (const char* sync : {"0", "1"}) {
-    setenv("ASHLAR_CUDA_SYNC", sync, 1);
-    auto session = Open(MakeProductProgram());
-    ASSERT_TRUE(session.ok()) << session.status();
-    EXPECT_EQ((*session)->library(),
-              "cuBLASLt 13.0.0, 1 of 1 plain products, a workspace of 1024 bytes");
-    // Fewer rows than there may be, as many, and a graph again.
-    for (int64_t n : {8, 100, 8}) EXPECT_EQ(Message(ProductStep(**session, n)), "") << n;
-    (*session)->Reset();
-    EXPECT_EQ(Message(ProductStep(**session, 16)), "");
-  }
-}
-
-TEST_F(CudaProductsTest, AreTheKernelsWhereThereIsNoLibrary) {
-  setenv("ASHLAR_CUBLASLT", "", 1);
-  auto session = Open(MakeProductProgram());
-  ASSERT_TRUE(session.ok()) << session.status();
-  EXPECT_EQ((*session)->library(), "the program's own kernels");
-  EXPECT_EQ(Message(Step(**session, 8)), "");
-  // Or where it has no algorithm.
-  setenv("ASHLAR_CUBLASLT", ASHLAR_FAKE_CUBLASLT, 1);
-  setenv("FAKE_CUDA_FAIL", "cublasLtMatmulAlgoGetHeuristic=15", 1);
-  session = Open(MakeProductProgram());
-  ASSERT_TRUE(session.ok()) << session.status();
-  EXPECT_EQ((*session)->library(),
-            "cuBLASLt 13.0.0, 0 of 1 plain products, a workspace of 0 bytes");
-  EXPECT_EQ(Message(Step(**session, 8)), "");
-  // A program without plain products looks for none.
-  setenv("ASHLAR_CUBLASLT", "/no/such/libcublasLt.so", 1);
-  session = Open();
-  ASSERT_TRUE(session.ok()) << session.status();
-  EXPECT_EQ((*session)->library(), "");
-}
-
-TEST_F(CudaProductsTest, NamesCallDeviceAndKernel) {
-  for (const char* call : {"cublasLtMatmulDescCreate", "cublasLtMatrixLayoutCreate",
-                           "cublasLtMatmulAlgoGetHeuristic"}) {
-    setenv("FAKE_CUDA_FAIL", (std::string(call) + "=7").c_str(), 1);
-    EXPECT_THAT(Message(Open(MakeProductProgram()).status()),
-                HasSubstr(std::string(call) + " of add (layer.add) on device 0 (Fake, sm_86): "
-                                              "CUBLAS_STATUS_INVALID_VALUE (7)"));
-  }
-  for (const char* sync : {"0", "1"}) {
-    setenv("ASHLAR_CUDA_SYNC", sync, 1);
-    unsetenv("FAKE_CUDA_FAIL");
-    auto session = Open(MakeProductProgram());
-    ASSERT_TRUE(session.ok()) << session.status();
-    setenv("FAKE_CUDA_FAIL", "cublasLtMatmul=13", 1);
-    EXPECT_THAT(Message(ProductStep(**session, 8)),
-                HasSubstr("cublasLtMatmul of add (layer.add) on device 0 (Fake, sm_86): "
-                          "CUBLAS_STATUS_EXECUTION_FAILED (13)"));
-    // A row's bits are those of the bound's algorithm, or there is no result.
-    setenv("FAKE_CUDA_FAIL", "cublasLtMatmulAlgoCheck=7", 1);
-    (*session)->Reset();
-    EXPECT_THAT(Message(ProductStep(**session, 12)),
-                ::testing::AllOf(
-                    HasSubstr("cublasLtMatmulAlgoCheck, of the algorithm for 25 rows with 3, of"),
-                    HasSubstr("or where it was compiled with --cuda-products kernels")));
-    unsetenv("FAKE_CUDA_FAIL");
-    (*session)->Reset();
-    EXPECT_EQ(Message(ProductStep(**session, 12)), "");
-  }
-}
-
-TEST_F(CudaProductsTest, SayWhatWouldWork) {
-  setenv("ASHLAR_CUBLASLT", "/no/such/libcublasLt.so", 1);
-  auto session = Open(MakeProductProgram());
-  EXPECT_EQ(session.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(Message(session.status()),
-              HasSubstr("no cuBLASLt (ASHLAR_CUBLASLT=/no/such/libcublasLt.so): install the CUDA "
-                        "toolkit 12.0 or later"));
-  setenv("ASHLAR_CUBLASLT", ASHLAR_FAKE_CUDA, 1);
-  EXPECT_THAT(Message(Open(MakeProductProgram()).status()), HasSubstr("has no function cublasLt"));
-  setenv("ASHLAR_CUBLASLT", ASHLAR_FAKE_CUBLASLT, 1);
-  setenv("FAKE_CUDA_FAIL", "cublasLtCreate=1", 1);
-  EXPECT_THAT(Message(Open(MakeProductProgram()).status()),
-              ::testing::AllOf(HasSubstr("ASHLAR_CUBLASLT is set to an empty string"),
-                               HasSubstr("cublasLtCreate of cuBLASLt 13.0.0 on device 0 (Fake, "
-                                         "sm_86): CUBLAS_STATUS_NOT_INITIALIZED (1)")));
 }
 
 TEST_F(CudaLauncherTest, SaysWhatWouldWork) {
