@@ -94,7 +94,8 @@ TEST_P(Bf16Model, AgreesWithInterpreterThatRounds) {
     ASSERT_TRUE(succeeded(expected));
     auto compiled = CompiledModule::create(*module, backend, {directory});
     ASSERT_TRUE(compiled);
-    if (llvm::StringRef(backend.name).ends_with("cuBLASLt"))
+    // Rows of bert-base's matrices begin at no multiples of 16 bytes.
+    if (llvm::StringRef(backend.name).ends_with("cuBLASLt") && GetParam() != "bert-base")
       EXPECT_THAT(compiled->getSession().library(),
                   testing::StartsWith("emulated cuBLASLt 13.0.0, "));
     auto found = compiled->run("forward", inputs);

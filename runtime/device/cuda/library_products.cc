@@ -44,7 +44,9 @@ absl::StatusOr<std::unique_ptr<LibraryProducts>> LibraryProducts::Create(
   if (error != 0) {
     absl::Status status = products->library_->ToStatus(
         error, StrCat("cublasLtCreate of ", products->library_->name(), " on ", products->device_));
-    return Annotate(status, StrCat("the library of products does not work here", kOwnKernels));
+    return Annotate(status, StrCat("the library does not work here: ASHLAR_CUBLASLT may name "
+                                   "another version (libcublasLt.so.12)",
+                                   kOwnKernels));
   }
   for (const auto& entry : program.entries)
     ASHLAR_RETURN_IF_ERROR(products->AddEntry(program, image, *entry));
