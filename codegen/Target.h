@@ -23,6 +23,7 @@
 #include "dialects/Graph/GraphDims.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,6 +60,23 @@ struct DeviceTensorMap {
   bool isF16 = false; // or bf16
 };
 
+/// What comes behind a library's product.
+enum class Activation { None, Relu, GeluTanh };
+
+/// A product that cuBLASLt can compute in place of a kernel, of operands by their numbers among the
+/// kernel's buffers, all row-major: result = activation(left weight^T + addend + bias), with left
+/// [rows, depth], weight [columns, depth], addend and result [rows, columns], bias [columns].
+struct DeviceProduct {
+  unsigned left = 0, weight = 0, result = 0;
+  std::optional<unsigned> addend, bias;
+  Extent rows;
+  int64_t columns = 0, depth = 0;
+  int64_t leftOffset = 0, leftStride = 0; // elements: where it begins, from row to row
+  mlir::Type type, resultType;            // of left and weight; of result, addend and bias
+  Activation activation = Activation::None;
+  bool usesTf32 = false;
+};
+
 /// A kernel in a device's image, and how it is launched. Its parameter block is its tensor maps,
 /// 128 bytes each, the addresses of its buffers and then its extents, eight bytes each.
 struct DeviceKernel {
@@ -69,6 +87,7 @@ struct DeviceKernel {
   llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0, sharedBytes = 0;  // of a block
   uint32_t registers = 0, spillBytes = 0; // of a thread, as ptxas reports them
+  std::optional<DeviceProduct> product;   // what a library may compute in its place
 };
 
 /// Machine code of all kernels for one kind of machine.
@@ -95,8 +114,9 @@ public:
   /// nothing is lost where it is stored so (NarrowOperandsPass).
   virtual bool roundsLeftOperands() const { return false; }
 
-  /// Blocks of a kernel that run side by side on the largest device that code is made for, where the
-  /// target wants attention to be split so that all have work (SplitAttentionPass); 0: it does not.
+  /// Blocks of a kernel that run side by side on the largest device that code is made for, where
+  /// the target wants attention to be split so that all have work (SplitAttentionPass); 0: it does
+  /// not.
   virtual int64_t getMultiprocessors() const { return 0; }
 
   /// Describes the kernel, or emits an error at the op that the target has no code for.

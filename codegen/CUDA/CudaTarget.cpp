@@ -16,12 +16,14 @@ using namespace mlir;
 
 namespace ashlar::cuda {
 
-CudaTarget::CudaTarget(unsigned threads, bool usesTf32) : threads(threads), usesTf32(usesTf32) {}
+CudaTarget::CudaTarget(unsigned threads, const CudaOptions &options)
+    : threads(threads), options(options) {}
 CudaTarget::~CudaTarget() = default;
 
 absl::StatusOr<std::unique_ptr<CudaTarget>>
-CudaTarget::create(const std::vector<std::string> &archs, unsigned threads, bool usesTf32) {
-  std::unique_ptr<CudaTarget> target(new CudaTarget(threads, usesTf32));
+CudaTarget::create(const std::vector<std::string> &archs, unsigned threads,
+                   const CudaOptions &options) {
+  std::unique_ptr<CudaTarget> target(new CudaTarget(threads, options));
   for (const std::string &arch : archs) {
     auto compiler = KernelCompiler::create(arch, KernelCache::open());
     if (!compiler.ok())
@@ -42,7 +44,7 @@ static FailureOr<KernelText> write(func::FuncOp kernel, const KernelOptions &opt
 FailureOr<KernelDescription> CudaTarget::describe(func::FuncOp kernel) const {
   // Launches may differ between architectures: they come with the code.
   for (Generation generation : {Generation::Ampere, Generation::Hopper})
-    if (failed(write(kernel, {generation, usesTf32})))
+    if (failed(write(kernel, {generation, options})))
       return failure();
   return KernelDescription();
 }
@@ -61,7 +63,7 @@ static FailureOr<std::vector<KernelText>> writeAll(ArrayRef<func::FuncOp> kernel
 
 LogicalResult CudaTarget::printText(ArrayRef<func::FuncOp> kernels, const std::string &arch,
                                     llvm::raw_ostream &stream) const {
-  auto texts = writeAll(kernels, {getGeneration(arch), usesTf32});
+  auto texts = writeAll(kernels, {getGeneration(arch), options});
   if (failed(texts))
     return failure();
   for (const KernelText &text : *texts)
@@ -89,6 +91,7 @@ static CodeImage makeImage(const std::string &arch, ArrayRef<KernelText> texts,
     kernel.sharedBytes = code.sharedBytes;
     kernel.registers = code.registers;
     kernel.spillBytes = code.spillBytes;
+    kernel.product = text.product;
     image.kernels.push_back(std::move(kernel));
   }
   return image;
@@ -101,7 +104,7 @@ FailureOr<std::vector<CodeImage>> CudaTarget::compile(ArrayRef<func::FuncOp> ker
   size_t count = kernels.size();
   std::vector<std::vector<KernelText>> texts; // of each architecture
   for (const auto &compiler : compilers) {
-    auto written = writeAll(kernels, {getGeneration(compiler->getArch()), usesTf32});
+    auto written = writeAll(kernels, {getGeneration(compiler->getArch()), options});
     if (failed(written))
       return failure();
     texts.push_back(std::move(*written));

@@ -8,6 +8,7 @@
 #define ASHLAR_CODEGEN_CUDA_CUDATARGET_H
 
 #include "absl/status/statusor.h"
+#include "codegen/CUDA/CudaOptions.h"
 #include "codegen/Target.h"
 
 #include <memory>
@@ -26,7 +27,7 @@ public:
   /// nothing is compiled, and texts can be printed. With `usesTf32` products of f32 weights round
   /// their operands to tf32, which the tensor cores multiply.
   static absl::StatusOr<std::unique_ptr<CudaTarget>>
-  create(const std::vector<std::string> &archs, unsigned threads, bool usesTf32 = false);
+  create(const std::vector<std::string> &archs, unsigned threads, const CudaOptions &options = {});
   ~CudaTarget() override;
 
   bool hasPanels() const override { return false; }
@@ -41,11 +42,11 @@ public:
                                 llvm::raw_ostream &stream) const;
 
 private:
-  CudaTarget(unsigned threads, bool usesTf32);
+  CudaTarget(unsigned threads, const CudaOptions &options);
 
   std::vector<std::unique_ptr<KernelCompiler>> compilers;
   unsigned threads;
-  bool usesTf32;
+  CudaOptions options;
 };
 
 } // namespace ashlar::cuda

@@ -305,6 +305,9 @@ FailureOr<KernelText> writeKernel(func::FuncOp kernel, const KernelOptions &opti
   text.grid = frame.grid;
   text.tensorMaps = frame.tensorMaps;
   text.threads = frame.threadCount;
+  text.product = findLibraryProduct(frame);
+  if (text.product)
+    text.comment += "// a plain product, which cuBLASLt computes where it is found\n";
   for (const std::string &include : frame.includes)
     text.text += "#include \"" + include + "\"\n";
   text.text += "\nnamespace ashlar {\n\n" + parameters + "\n" + frame.declarations.str();

@@ -19,6 +19,7 @@
 #ifndef ASHLAR_CODEGEN_CUDA_KERNELS_H
 #define ASHLAR_CODEGEN_CUDA_KERNELS_H
 
+#include "codegen/CUDA/CudaOptions.h"
 #include "codegen/CUDA/ElementWriter.h"
 #include "codegen/Target.h"
 
@@ -34,14 +35,16 @@ struct KernelText {
   llvm::SmallVector<Extent> grid; // blocks
   llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0;
+  std::optional<DeviceProduct> product; // what it computes, where cuBLASLt should
 };
 
 /// What the skeletons may use: those of sm_80 run everywhere, those of sm_90a on it alone.
 enum class Generation { Ampere, Hopper };
 
-struct KernelOptions {
-  Generation generation = Generation::Ampere;
-  bool usesTf32 = false; // products of f32 weights on the tensor cores, in tf32
+struct KernelOptions : CudaOptions {
+  KernelOptions(Generation generation, const CudaOptions &options)
+      : CudaOptions(options), generation(generation) {}
+  Generation generation;
 };
 
 /// Writes the kernel; emits an error at the op that the target has no code for.
@@ -98,6 +101,16 @@ mlir::LogicalResult writeAppendKernel(KernelFrame &frame);
 
 /// Whether the product shape has code for the kernel's matmuls.
 bool isProductKernel(mlir::func::FuncOp kernel);
+
+/// The value whose elements a product multiplies: where it widens what has the weights' type in
+/// memory, rounding gives that back.
+mlir::Value getStoredLeft(graph::MatmulOp product);
+
+/// A value as rows that follow each other at one distance, in elements, where it is that in memory.
+std::optional<std::pair<View, graph::Monomial>> getMatrix(mlir::Value value);
+
+/// What a product kernel computes, where it is a plain product that cuBLASLt should compute.
+std::optional<DeviceProduct> findLibraryProduct(const KernelFrame &frame);
 
 } // namespace ashlar::cuda
 

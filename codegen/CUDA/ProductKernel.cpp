@@ -56,15 +56,6 @@ private:
   bool isWgmma = false;
 };
 
-/// The value whose elements a product multiplies: where it widens what has the weights' type in
-/// memory, rounding gives that back.
-Value getStoredLeft(MatmulOp product) {
-  auto cast = product.getA().getDefiningOp<CastOp>();
-  bool isWidened =
-      cast && elementOf(cast.getX()) == elementOf(product.getB()) && elementOf(cast.getY()).isF32();
-  return isWidened ? cast.getX() : product.getA();
-}
-
 LogicalResult ProductWriter::write() {
   MatmulOp first = products.front();
   if (products.size() > kMostProducts)
@@ -95,36 +86,6 @@ LogicalResult ProductWriter::write() {
             writer.getProduct(rows) + ", " + writer.getSize(columns) + ", " +
             writer.getSize(depth) + ", epilogue);");
   return success();
-}
-
-/// The left operand's rows as a matrix, where it is one in memory.
-static std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
-  auto view = getView(value);
-  if (!view || !view->isContiguousInLast() || !getLayout(view->buffer).empty())
-    return std::nullopt;
-  // Rows follow each other at one distance.
-  Monomial stride{1, {}};
-  Dims inner;
-  for (size_t i = view->dims.size() - 1; i-- > 0;) {
-    if (view->dims[i].isOne())
-      continue;
-    Monomial expected = view->strides[i];
-    if (inner.empty()) {
-      stride = expected;
-    } else {
-      Monomial product = getElementCount(ArrayRef(inner)).terms.front();
-      product.scale *= stride.scale;
-      llvm::append_range(product.names, stride.names);
-      llvm::sort(product.names,
-                 [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
-      if (product.scale != expected.scale || product.names != expected.names)
-        return std::nullopt;
-    }
-    inner.insert(inner.begin(), view->dims[i]);
-  }
-  if (inner.empty()) // a single row: any distance will do
-    stride = getElementCount({view->dims.back()}).terms.front();
-  return std::make_pair(*view, stride);
 }
 
 bool ProductWriter::usesWgmma() {
@@ -306,6 +267,42 @@ bool isProductKernel(func::FuncOp kernel) {
   }
   return kernel.getOps<SoftmaxOp>().empty() && kernel.getOps<LayerNormOp>().empty() &&
          kernel.getOps<RmsNormOp>().empty();
+}
+
+Value getStoredLeft(MatmulOp product) {
+  auto cast = product.getA().getDefiningOp<CastOp>();
+  bool isWidened =
+      cast && elementOf(cast.getX()) == elementOf(product.getB()) && elementOf(cast.getY()).isF32();
+  return isWidened ? cast.getX() : product.getA();
+}
+
+std::optional<std::pair<View, Monomial>> getMatrix(Value value) {
+  auto view = getView(value);
+  if (!view || !view->isContiguousInLast() || !getLayout(view->buffer).empty())
+    return std::nullopt;
+  // Rows follow each other at one distance.
+  Monomial stride{1, {}};
+  Dims inner;
+  for (size_t i = view->dims.size() - 1; i-- > 0;) {
+    if (view->dims[i].isOne())
+      continue;
+    Monomial expected = view->strides[i];
+    if (inner.empty()) {
+      stride = expected;
+    } else {
+      Monomial product = getElementCount(ArrayRef(inner)).terms.front();
+      product.scale *= stride.scale;
+      llvm::append_range(product.names, stride.names);
+      llvm::sort(product.names,
+                 [](StringAttr a, StringAttr b) { return a.getValue() < b.getValue(); });
+      if (product.scale != expected.scale || product.names != expected.names)
+        return std::nullopt;
+    }
+    inner.insert(inner.begin(), view->dims[i]);
+  }
+  if (inner.empty()) // a single row: any distance will do
+    stride = getElementCount({view->dims.back()}).terms.front();
+  return std::make_pair(*view, stride);
 }
 
 LogicalResult writeProductKernel(KernelFrame &frame) { return ProductWriter(frame).write(); }

@@ -77,6 +77,7 @@ private:
   void addMesh();
   void addImages(const std::vector<CodeImage> &images);
   void addDeviceImage(const CodeImage &code, uint64_t offset);
+  std::unique_ptr<fb::LibraryProductT> toProduct(const DeviceProduct &from, const Indices &extents);
   void addKernels();
   void addWeights();
   void addConstants();
@@ -154,6 +155,32 @@ void ArtifactBuilder::addImages(const std::vector<CodeImage> &images) {
   }
 }
 
+std::unique_ptr<fb::LibraryProductT> ArtifactBuilder::toProduct(const DeviceProduct &from,
+                                                                const Indices &extents) {
+  auto product = std::make_unique<fb::LibraryProductT>();
+  auto number = [](std::optional<unsigned> operand) {
+    return operand ? static_cast<int32_t>(*operand) : -1;
+  };
+  product->left = from.left;
+  product->weight = from.weight;
+  product->result = from.result;
+  product->addend = number(from.addend);
+  product->bias = number(from.bias);
+  product->rows = std::make_unique<fb::ExtentT>(
+      toExtent(toExtentAttr(module.getContext(), from.rows), extents));
+  product->columns = from.columns;
+  product->depth = from.depth;
+  product->left_offset = from.leftOffset * llvm::divideCeil(from.type.getIntOrFloatBitWidth(), 8);
+  product->left_stride = from.leftStride;
+  product->dtype = toDType(from.type);
+  product->result_dtype = toDType(from.resultType);
+  product->activation = from.activation == Activation::Relu       ? fb::Activation::Relu
+                        : from.activation == Activation::GeluTanh ? fb::Activation::GeluTanh
+                                                                  : fb::Activation::None;
+  product->tf32 = from.usesTf32;
+  return product;
+}
+
 void ArtifactBuilder::addDeviceImage(const CodeImage &code, uint64_t offset) {
   auto image = std::make_unique<fb::DeviceImageT>();
   image->kind = code.emulatorAbi ? fb::DeviceKind::Emulator : fb::DeviceKind::Cuda;
@@ -183,6 +210,8 @@ void ArtifactBuilder::addDeviceImage(const CodeImage &code, uint64_t offset) {
       matrix->dtype = map.isF16 ? fb::DType::F16 : fb::DType::BF16;
       kernel->tensor_maps.push_back(std::move(matrix));
     }
+    if (from.product)
+      kernel->product = toProduct(*from.product, own);
     kernel->threads = from.threads;
     kernel->shared_bytes = from.sharedBytes;
     kernel->registers = from.registers;

@@ -11,6 +11,7 @@
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/device/cuda/device.h"
+#include "runtime/device/cuda/library_products.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
 
@@ -38,6 +39,7 @@ class CudaLauncher : public Launcher {
     if (!device_->MakeCurrent().ok()) return;
     if (is_capturing_) device_->AbandonCapture();
     for (const auto& [key, graph] : graphs_) device_->Forget(graph.exec);
+    products_.reset();
   }
 
   // Takes the device's memory and fills what does not change.
@@ -57,7 +59,27 @@ class CudaLauncher : public Launcher {
     ASHLAR_ASSIGN_OR_RETURN(weights_, device_->Allocate(weights + constants.size(), "weights"));
     constants_ = weights_ + weights;
     ASHLAR_RETURN_IF_ERROR(device_->Upload(weights_, host_.weights, metadata.weights_bytes));
-    return device_->Upload(constants_, constants.data(), constants.size());
+    ASHLAR_RETURN_IF_ERROR(device_->Upload(constants_, constants.data(), constants.size()));
+    return PrepareProducts();
+  }
+
+  // Finds the library and its algorithms before the first step: nothing is asked for later.
+  absl::Status PrepareProducts() {
+    if (std::none_of(image_->kernels.begin(), image_->kernels.end(),
+                     [](const auto& kernel) { return kernel->product != nullptr; }))
+      return absl::OkStatus();
+    ASHLAR_ASSIGN_OR_RETURN(auto library, cuda::CublasLt::Find());
+    library_ = "the program's own kernels";
+    if (!library) return absl::OkStatus();
+    ASHLAR_ASSIGN_OR_RETURN(
+        products_, cuda::LibraryProducts::Create(std::move(library), program_.metadata(), *image_,
+                                                 device_->name()));
+    library_ = products_->Describe();
+    if (products_->workspace_bytes() == 0) return absl::OkStatus();
+    ASHLAR_ASSIGN_OR_RETURN(DevicePointer workspace, device_->Allocate(products_->workspace_bytes(),
+                                                                       "cuBLASLt's workspace"));
+    workspace_ = reinterpret_cast<void*>(workspace);
+    return absl::OkStatus();
   }
 
   const std::string& arch() const { return image_->arch; }
@@ -117,14 +139,11 @@ class CudaLauncher : public Launcher {
 
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
     if (replayed_) return absl::OkStatus();
-    const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
-    uint32_t grid[3];
-    if (!EvaluateGrid(code, prepared, grid)) return absl::OkStatus();
-    std::vector<char> parameters = MakeParameters(code, prepared);
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
-    absl::Status status = EncodeMaps(code, prepared, parameters.data(), what);
-    if (status.ok())
-      status = device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
+    absl::Status status = products_ && products_->Makes(*prepared.schema)
+                              ? products_->Run(*prepared.schema, prepared.buffers, prepared.extents,
+                                               workspace_, device_->stream(), what)
+                              : Launch(prepared, what);
     if (status.ok() && wait_for_each_) status = device_->Synchronize(what);
     if (!status.ok() && is_capturing_) {
       device_->AbandonCapture();
@@ -157,6 +176,7 @@ class CudaLauncher : public Launcher {
   }
 
   double device_ms() const override { return device_ms_; }
+  std::string library() const override { return library_; }
 
  private:
   static bool IsCounter(const fb::StateT& state) {
@@ -172,6 +192,16 @@ class CudaLauncher : public Launcher {
     ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
     state_is_new_ = false;
     return absl::OkStatus();
+  }
+
+  // Puts the program's own kernel into the stream.
+  absl::Status Launch(const PreparedLaunch& prepared, std::string_view what) {
+    const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
+    uint32_t grid[3];
+    if (!EvaluateGrid(code, prepared, grid)) return absl::OkStatus();
+    std::vector<char> parameters = MakeParameters(code, prepared);
+    ASHLAR_RETURN_IF_ERROR(EncodeMaps(code, prepared, parameters.data(), what));
+    return device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
   }
 
   absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
@@ -220,6 +250,9 @@ class CudaLauncher : public Launcher {
   const fb::DeviceImageT* image_ = nullptr;
   DevicePointer arena_ = 0, state_ = 0, weights_ = 0, constants_ = 0;
   bool state_is_new_ = true;
+  std::unique_ptr<cuda::LibraryProducts> products_;
+  void* workspace_ = nullptr;
+  std::string library_;
 
   using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
   struct Graph {

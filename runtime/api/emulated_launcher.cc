@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/emulated_launcher.h"
 
+#include <algorithm>
+
+#include "runtime/base/math.h"
 #include "runtime/base/status.h"
 
 #ifdef ASHLAR_WITH_EMULATOR
 
 #include "runtime/api/device_parameters.h"
 #include "runtime/device/cpu/executable_image.h"
+#include "runtime/device/cuda/library_products.h"
+#include "runtime/device/emulator/emulated_cublaslt.h"
 #include "runtime/device/emulator/emulator_abi.h"
 #include "runtime/device/emulator/launch.h"
 #include "runtime/program/extent.h"
@@ -20,16 +25,78 @@ emulator::OperandAccess ToAccess(fb::Access access) {
                                        : emulator::OperandAccess::kReadWrite;
 }
 
+// What a library's product may touch: the operands of its launch, as they may be accessed, and its
+// workspace.
+class OperandMemory : public emulator::LibraryMemory {
+ public:
+  OperandMemory(const PreparedLaunch& prepared, std::vector<char>& workspace)
+      : prepared_(prepared), workspace_(workspace), before_(emulator::SetLibraryMemory(this)) {}
+  ~OperandMemory() override { emulator::SetLibraryMemory(before_); }
+
+  char* Resolve(const void* address, size_t bytes, bool is_written) override {
+    const auto begin = reinterpret_cast<uintptr_t>(address);
+    auto lies_in = [&](const void* data, size_t size) {
+      const auto from = reinterpret_cast<uintptr_t>(data);
+      return begin >= from && RangeFits(begin - from, bytes, size);
+    };
+    if (lies_in(workspace_.data(), workspace_.size())) return workspace_.data();
+    for (size_t i = 0; i < prepared_.buffers.size(); ++i) {
+      const fb::Access access = prepared_.kernel->operands[i];
+      if (access != fb::Access::ReadWrite && is_written != (access == fb::Access::Write)) continue;
+      if (lies_in(prepared_.buffers[i], prepared_.schema->operands[i]->bytes))
+        return reinterpret_cast<char*>(begin);
+    }
+    fault_ = StrCat(is_written ? "writes " : "reads ", bytes, " bytes at ", address,
+                    ", which no operand has that may be accessed so");
+    return nullptr;
+  }
+  int Submit(std::function<void()> work) override {
+    work();
+    return 0;
+  }
+  const std::string& fault() const { return fault_; }
+
+ private:
+  const PreparedLaunch& prepared_;
+  std::vector<char>& workspace_;
+  emulator::LibraryMemory* before_;
+  std::string fault_;
+};
+
 class EmulatedLauncher : public Launcher {
  public:
   EmulatedLauncher(const fb::DeviceImageT& layout, std::shared_ptr<const ExecutableImage> image,
                    Executor& pool)
       : layout_(layout), image_(std::move(image)), emulator_(pool) {}
 
+  // As on a device, with the emulated library.
+  absl::Status PrepareProducts(const fb::ProgramT& program) {
+    if (std::none_of(layout_.kernels.begin(), layout_.kernels.end(),
+                     [](const auto& kernel) { return kernel->product != nullptr; }))
+      return absl::OkStatus();
+    std::shared_ptr<const cuda::CublasLt> library = emulator::EmulatedCublasLt();
+    library_ = "the program's own kernels";
+    if (!library) return absl::OkStatus();
+    ASHLAR_ASSIGN_OR_RETURN(products_, cuda::LibraryProducts::Create(std::move(library), program,
+                                                                     layout_, "the emulator"));
+    workspace_.resize(products_->workspace_bytes());
+    library_ = StrCat("emulated ", products_->Describe());
+    return absl::OkStatus();
+  }
+
+  std::string library() const override { return library_; }
+
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
+    std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
+    if (products_ && products_->Makes(*prepared.schema)) {
+      OperandMemory memory(prepared, workspace_);
+      absl::Status status = products_->Run(*prepared.schema, prepared.buffers, prepared.extents,
+                                           workspace_.data(), nullptr, what);
+      return memory.fault().empty() ? status : Annotate(status, memory.fault());
+    }
     const fb::DeviceKernelT& code = *layout_.kernels[prepared.schema->kernel];
     emulator::Launch launch;
-    launch.kernel = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
+    launch.kernel = std::move(what);
     launch.function = image_->Entry<emulator::KernelFunction>(code.offset + code.entry);
     if (!EvaluateGrid(code, prepared, launch.grid)) return absl::OkStatus();
     launch.threads = code.threads;
@@ -72,6 +139,9 @@ class EmulatedLauncher : public Launcher {
   const fb::DeviceImageT& layout_;
   std::shared_ptr<const ExecutableImage> image_;
   emulator::Emulator emulator_;
+  std::unique_ptr<cuda::LibraryProducts> products_;
+  std::vector<char> workspace_;
+  std::string library_;
 };
 
 }  // namespace
@@ -86,7 +156,9 @@ absl::StatusOr<std::unique_ptr<Launcher>> CreateEmulatedLauncher(const Program& 
                                 "; compile the model again");
     ASHLAR_ASSIGN_OR_RETURN(
         auto image, ExecutableImage::Create(program.code().substr(layout->offset, layout->size)));
-    return std::make_unique<EmulatedLauncher>(*layout, std::move(image), pool);
+    auto launcher = std::make_unique<EmulatedLauncher>(*layout, std::move(image), pool);
+    ASHLAR_RETURN_IF_ERROR(launcher->PrepareProducts(program.metadata()));
+    return launcher;
   }
   return FailedPrecondition(program.path(),
                             ": no code for the CUDA emulator; compile the model with --target cuda "

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -69,6 +70,9 @@ class Launcher {
   // The time of the last step's launches on the device, by its own clock, without copies of inputs
   // and outputs; negative where there is none.
   virtual double device_ms() const { return -1; }
+  // What computes the products that a vendor's library could, and what memory that takes beside the
+  // arena, in words; empty: there are none.
+  virtual std::string library() const { return ""; }
   virtual bool traces_workers() const { return false; }
 };
 

@@ -166,6 +166,10 @@ class Session {
   // How long the kernels of the last step took by the device's clock, without the copies of inputs
   // and outputs; negative on the CPU and the emulator.
   double last_device_ms() const { return launcher_->device_ms(); }
+  // What computes the products that a vendor's library could, and what memory that takes beside
+  // memory(), in words: "cuBLASLt 13.0.2, 5 of 5 plain products, a workspace of 0 bytes", "the
+  // program's own kernels"; empty: there are none.
+  std::string library() const { return launcher_->library(); }
 
   // The extents of the last step that ran, one per dim of the program.
   const std::vector<int64_t>& last_dims() const { return dims_; }

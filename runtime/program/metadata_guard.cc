@@ -62,8 +62,10 @@ class Guard {
     return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
   }
   bool Item(const fb::TensorMap* m) { return m->rows() && Item(m->rows()); }
+  bool Item(const fb::LibraryProduct* p) { return p->rows() && Item(p->rows()); }
   bool Item(const fb::DeviceKernel* k) {
-    return Text(k->symbol()) && Each(k->grid()) && Each(k->tensor_maps());
+    return Text(k->symbol()) && Each(k->grid()) && Each(k->tensor_maps()) &&
+           (!k->product() || Item(k->product()));
   }
   bool Item(const fb::DeviceImage* i) { return Text(i->arch()) && Each(i->kernels()); }
   bool Item(const fb::Kernel* k) {

@@ -13,6 +13,7 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kMaxItems = int64_t{1} << 48;
+constexpr int64_t kMaxProductRows = 0x7fffffff;
 constexpr int64_t kMaxBlocks[3] = {0x7fffffff, 65535, 65535};  // of a device's grid
 
 class EntryVerifier {
@@ -135,6 +136,8 @@ class EntryVerifier {
       const auto& grid = image->kernels[launch.kernel]->grid;
       for (const auto& map : image->kernels[launch.kernel]->tensor_maps)
         ASHLAR_RETURN_IF_ERROR(TensorMap(launch, *map, extents));
+      if (const auto& product = image->kernels[launch.kernel]->product)
+        ASHLAR_RETURN_IF_ERROR(LibraryProduct(launch, *product, extents));
       for (size_t d = 0; d < grid.size(); ++d)
         if (int64_t blocks; !CheckedEvaluate(*grid[d], extents, &blocks) || blocks > kMaxBlocks[d])
           return DataLoss("the grid of kernel '", kernel.name, "' for ", Printable(image->arch),
@@ -154,6 +157,32 @@ class EntryVerifier {
       return DataLoss("a tensor map describes more than operand ", map.operand, "'s ",
                       operand.bytes, " bytes, or does not begin at a multiple of 16");
     return absl::OkStatus();
+  }
+
+  // What a library multiplies and writes lies in the operands.
+  absl::Status LibraryProduct(const fb::LaunchT& launch, const fb::LibraryProductT& product,
+                              const std::vector<int64_t>& extents) {
+    int64_t rows;
+    if (!CheckedEvaluate(*product.rows, extents, &rows) || rows > kMaxProductRows)
+      return DataLoss("the rows of a library's product overflow at the bound");
+    const uint64_t size = DTypeSize(static_cast<DType>(product.dtype)),
+                   result = DTypeSize(static_cast<DType>(product.result_dtype));
+    // Rows, columns and depth fit 31 bits: no product of two of them overflows with a size.
+    auto check = [&](int64_t index, uint64_t begin, uint64_t bytes) {
+      if (index < 0) return absl::OkStatus();
+      const fb::OperandT& operand = *launch.operands[index];
+      if (operand.offset % 16 == 0 && RangeFits(begin, bytes, operand.bytes))
+        return absl::OkStatus();
+      return DataLoss("a library's product takes ", bytes, " bytes at ", begin, " of operand ",
+                      index, "'s ", operand.bytes, ", or it does not begin at a multiple of 16");
+    };
+    const uint64_t count = static_cast<uint64_t>(rows);
+    const uint64_t left = rows ? ((count - 1) * product.left_stride + product.depth) * size : 0;
+    ASHLAR_RETURN_IF_ERROR(check(product.left, product.left_offset, left));
+    ASHLAR_RETURN_IF_ERROR(check(product.weight, 0, product.columns * product.depth * size));
+    ASHLAR_RETURN_IF_ERROR(check(product.bias, 0, product.columns * result));
+    ASHLAR_RETURN_IF_ERROR(check(product.addend, 0, count * product.columns * result));
+    return check(product.result, 0, count * product.columns * result);
   }
 
   absl::Status Work(const fb::LaunchT& launch) {

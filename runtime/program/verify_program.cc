@@ -18,6 +18,7 @@ namespace {
 
 constexpr int64_t kMaxDim = int64_t{1} << 40;
 constexpr uint64_t kMaxRegion = uint64_t{1} << 46;
+constexpr uint64_t kMaxProductDim = 0x7fffffff;
 constexpr uint32_t kMaxBlockThreads = 1024, kMaxBlockSharedBytes = 227 * 1024;
 
 template <typename E>
@@ -107,6 +108,45 @@ absl::Status VerifyTensorMap(const fb::KernelT& kernel, const fb::TensorMapT& ma
   return absl::OkStatus();
 }
 
+// What does not depend on a launch: which operands, of which types, in which form.
+absl::Status VerifyLibraryProduct(const fb::KernelT& kernel, const fb::LibraryProductT& product) {
+  auto reads = [&](int64_t operand) {
+    return operand >= 0 && operand < static_cast<int64_t>(kernel.operands.size()) &&
+           kernel.operands[operand] == fb::Access::Read;
+  };
+  if (!reads(product.left) || !reads(product.weight) ||
+      (product.addend != -1 && !reads(product.addend)) ||
+      (product.bias != -1 && !reads(product.bias)))
+    return DataLoss("a library's product reads operands ", product.left, ", ", product.weight, ", ",
+                    product.addend, " and ", product.bias, " of ", kernel.operands.size(),
+                    ", one of which the kernel does not read only");
+  if (product.result >= kernel.operands.size() ||
+      kernel.operands[product.result] != fb::Access::Write)
+    return DataLoss("a library's product writes operand ", product.result, " of ",
+                    kernel.operands.size(), ", which the kernel does not write only");
+  std::vector<int64_t> ones(kernel.extents, 1);
+  int64_t unused;
+  if (!product.rows || !CheckedEvaluate(*product.rows, ones, &unused))
+    return DataLoss("a library's product with a malformed number of rows");
+  const fb::DType type = product.dtype, result = product.result_dtype;
+  if ((type != fb::DType::F32 && type != fb::DType::F16 && type != fb::DType::BF16) ||
+      (result != fb::DType::F32 && result != type) || (product.tf32 && type != fb::DType::F32) ||
+      !Known(product.activation, fb::Activation::MAX))
+    return DataLoss("a library's product of dtype ", static_cast<int>(type), " to dtype ",
+                    static_cast<int>(result), ", activation ", static_cast<int>(product.activation),
+                    product.tf32 ? ", in tf32" : "");
+  const uint64_t piece = 16 / DTypeSize(static_cast<DType>(type));  // elements in 16 bytes
+  if (product.columns == 0 || product.columns > kMaxProductDim || product.depth == 0 ||
+      product.depth > kMaxProductDim || product.depth % piece != 0 ||
+      product.left_stride < product.depth || product.left_stride > kMaxProductDim ||
+      product.left_stride % piece != 0 || product.left_offset % 16 != 0)
+    return DataLoss("a library's product of ", product.columns, " columns and a depth of ",
+                    product.depth, ", rows of its left operand ", product.left_stride,
+                    " elements apart from byte ", product.left_offset,
+                    " on: rows must begin at multiples of 16 bytes, and counts fit 31 bits");
+  return absl::OkStatus();
+}
+
 absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKernelT& code,
                                 const fb::DeviceImageT& image) {
   if (code.size == 0 || !RangeFits(code.offset, code.size, image.size))
@@ -124,7 +164,7 @@ absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKerne
   for (const auto& extent : code.grid)
     if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss("malformed extent in its grid");
   for (const auto& map : code.tensor_maps) ASHLAR_RETURN_IF_ERROR(VerifyTensorMap(kernel, *map));
-  return absl::OkStatus();
+  return code.product ? VerifyLibraryProduct(kernel, *code.product) : absl::OkStatus();
 }
 
 absl::Status VerifyDeviceImages(const fb::ProgramT& program, uint64_t code_bytes) {

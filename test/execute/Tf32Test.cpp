@@ -116,7 +116,7 @@ TEST_P(Tf32, AgreesWithInterpreterThatRounds) {
   ASSERT_TRUE(succeeded(rounded) && succeeded(exact));
   // A few rows wait for the weights, however they are multiplied.
   const bool isFew = test.bound <= 8;
-  for (const Backend &backend : getEmulators(/*usesTf32=*/true)) {
+  for (const Backend &backend : getEmulators({/*usesTf32=*/true})) {
     auto compiled = CompiledModule::create(*module, backend, {"", 7});
     ASSERT_TRUE(compiled);
     auto found = compiled->run("f", inputs);

@@ -47,9 +47,9 @@ static Backend toBackend(const cpu::CpuModel &model) {
 
 /// The emulator, where kernels can be compiled for it and it can run them.
 static void addEmulator(std::vector<Backend> &backends, const std::string &arch = "emulator",
-                        bool usesTf32 = false) {
+                        const cuda::CudaOptions &options = {}) {
 #ifdef ASHLAR_WITH_EMULATOR
-  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2, usesTf32);
+  auto target = cuda::CudaTarget::create({arch}, /*threads=*/2, options);
   if (!target.ok()) {
     ADD_FAILURE() << target.status();
     return;
@@ -59,7 +59,7 @@ static void addEmulator(std::vector<Backend> &backends, const std::string &arch 
 }
 
 /// The backend of CaseWriter.h, in place of all others; nothing where no cases are exported.
-static std::vector<Backend> getExporter(bool usesTf32 = false) {
+static std::vector<Backend> getExporter(const cuda::CudaOptions &options = {}) {
   std::vector<Backend> backends;
 #ifdef ASHLAR_WITH_EMULATOR
   std::vector<std::string> archs = CaseWriter::getArchs();
@@ -67,7 +67,7 @@ static std::vector<Backend> getExporter(bool usesTf32 = false) {
     return backends;
   if (!llvm::is_contained(archs, "emulator_90a"))
     archs.insert(archs.begin(), "emulator_90a");
-  auto target = cuda::CudaTarget::create(archs, /*threads=*/2, usesTf32);
+  auto target = cuda::CudaTarget::create(archs, /*threads=*/2, options);
   if (!target.ok())
     ADD_FAILURE() << target.status();
   else
@@ -76,12 +76,12 @@ static std::vector<Backend> getExporter(bool usesTf32 = false) {
   return backends;
 }
 
-std::vector<Backend> getEmulators(bool usesTf32) {
-  std::vector<Backend> backends = getExporter(usesTf32);
+std::vector<Backend> getEmulators(const cuda::CudaOptions &options) {
+  std::vector<Backend> backends = getExporter(options);
   if (!backends.empty())
     return backends;
-  addEmulator(backends, "emulator", usesTf32);
-  addEmulator(backends, "emulator_90a", usesTf32);
+  addEmulator(backends, "emulator", options);
+  addEmulator(backends, "emulator_90a", options);
   return backends;
 }
 

@@ -45,9 +45,8 @@ struct ParameterSource {
   uint64_t seed = 1;     // a seed
 };
 
-/// The emulator with the kernels that every GPU runs, and with those of sm_90a; with `usesTf32`
-/// their products of f32 weights are the tensor cores'.
-std::vector<Backend> getEmulators(bool usesTf32 = false);
+/// The emulator with the kernels that every GPU runs, and with those of sm_90a.
+std::vector<Backend> getEmulators(const cuda::CudaOptions &options = {});
 
 /// A module compiled for one backend, in a session.
 class CompiledModule {

@@ -34,7 +34,7 @@ struct Result {
   std::string entry;
   int64_t batch = 0, seq = 0, context = 0;
   int threads = 0;
-  std::string device;
+  std::string device, library;  // library: what computes plain products on a GPU
   double min_ms = 0, median_ms = 0;
   double device_ms = -1;             // median by a GPU's clock; negative where there is none
   double operations = 0, bytes = 0;  // of one step
@@ -108,6 +108,7 @@ absl::StatusOr<Result> Bench(Request& request) {
     if (program.dims[i]->name == "seq") result.seq = entry.name == "decode" ? 1 : dims[i];
   }
   result.device = session->bound_program().device();
+  result.library = session->library();
   const bool is_cpu = result.device == "cpu";
   // Of the CPU alone: tools/bench/gpu_bench.py measures a GPU's. Peaks before and after: on a
   // machine that others use too, the better ones are nearer to the truth.
@@ -140,6 +141,7 @@ void Print(const Result& result, bool json) {
                                      {"context", result.context},
                                      {"threads", result.threads},
                                      {"device", result.device},
+                                     {"library", result.library},
                                      {"device_ms", result.device_ms},
                                      {"min_ms", result.min_ms},
                                      {"median_ms", result.median_ms},

@@ -13,6 +13,7 @@
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
+#include "runtime/device/cuda/cublaslt.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/workload.h"
@@ -122,8 +123,15 @@ void SayGpu() {
   };
   library("NVRTC", {"libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so"},
           "compiles CUDA kernels (CUDA toolkit)");
-  library("cuBLASLt", {"libcublasLt.so.12", "libcublasLt.so.13", "libcublasLt.so"},
-          "products on GPUs (CUDA toolkit)");
+  auto products = cuda::CublasLt::Find();
+  Say(!products.ok() ? State::kUnusable
+      : *products    ? State::kThere
+                     : State::kMissing,
+      "cuBLASLt",
+      !products.ok() ? Message(products.status())
+      : *products    ? StrCat("found, ", (*products)->name())
+                     : "libcublasLt.so.13 or .12 is not here (or ASHLAR_CUBLASLT is empty): plain "
+                       "products on GPUs are the programs' own kernels'");
   library("NCCL", {"libnccl.so.2", "libnccl.so"}, "several GPUs");
   library("MPI", {"libmpi.so.40", "libmpi.so.12", "libmpi.so"}, "several hosts (Open MPI)");
 }

@@ -12,6 +12,7 @@
 #include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/inspect_page.h"
+#include "tools/ashlar/inspect_products.h"
 #include "tools/ashlar/machine.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/profile.h"
@@ -136,6 +137,7 @@ void PrintEntry(const fb::ProgramT& program, const fb::EntryT& entry,
   for (const auto& output : entry.outputs)
     std::printf("  -> %s: %s\n", output->name.c_str(), Describe(program, *output).c_str());
   PrintKernels(program, entry, dims);
+  std::printf("%s", DescribeProducts(program, entry, dims).c_str());
 }
 
 // Runs every entry and prints where its time goes.

@@ -120,7 +120,10 @@ absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& reque
                            "; `ashlar compile --mesh` says for how many");
   options.deadline = std::chrono::seconds(request.deadline);
   ASHLAR_RETURN_IF_ERROR(JoinRanks(ranks, &options, &bind));
-  return Session::Create(program, options, bind);
+  ASHLAR_ASSIGN_OR_RETURN(auto session, Session::Create(program, options, bind));
+  if (!session->library().empty())
+    PrintLog(LogLevel::kInfo, StrCat("plain products: ", session->library()));
+  return session;
 }
 
 absl::StatusOr<std::vector<int64_t>> ChooseDims(const fb::ProgramT& program,

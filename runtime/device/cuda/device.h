@@ -47,6 +47,9 @@ class Device {
 
   absl::Status MakeCurrent();
 
+  // What everything of this class is put into; a library puts its work there, too.
+  CUstream_st* stream() const { return stream_; }
+
   // Freed with the device.
   absl::StatusOr<DevicePointer> Allocate(size_t bytes, std::string_view what);
 

@@ -7,29 +7,10 @@
 #include <cuda.h>
 #include <gtest/gtest.h>
 
-#include <type_traits>
+#include "runtime/device/cuda/testing/same_function.h"
 
 namespace ashlar::cuda {
 namespace {
-
-// Parameters that are passed alike: both addresses, or both numbers of one size.
-template <typename A, typename B>
-constexpr bool kSameParameter =
-    std::is_pointer_v<A> == std::is_pointer_v<B> &&
-    std::is_integral_v<A> == (std::is_integral_v<B> || std::is_enum_v<B>) && sizeof(A) == sizeof(B);
-
-template <typename Ours, typename Theirs>
-struct SameFunction : std::false_type {};
-template <typename... A, typename R, typename... B>
-struct SameFunction<int (*)(A...), R (*)(B...)> {
-  static constexpr bool Compare() {
-    if constexpr (sizeof...(A) != sizeof...(B))
-      return false;
-    else
-      return sizeof(R) == sizeof(int) && (kSameParameter<A, B> && ...);
-  }
-  static constexpr bool value = Compare();
-};
 
 // cuda.h renames functions to their newest versions, which are those that driver.h names.
 #define ASHLAR_CUDA_COMPARE(name, ...) \

@@ -45,7 +45,8 @@ struct CompileOptions {
   ImportOptions import;
   std::string output, emit, machineFile;
   std::vector<cpu::CpuModel> models;
-  bool isCuda = false, usesTf32 = false;
+  bool isCuda = false;
+  cuda::CudaOptions cuda;
   std::vector<std::string> archs;
   bool embedWeights = false;
   std::optional<uint64_t> seed;
@@ -248,7 +249,7 @@ int compile(CompileOptions options, const Target& target) {
 int CompileMain(const Arguments& args) {
   CompileOptions options;
   std::string batch = "1", seq, dtype = "auto", cpus = "native", memoryLimit, seed;
-  std::string targetName = "cpu", archs = "sm_80,sm_90a";
+  std::string targetName = "cpu", archs = "sm_80,sm_90a", products = "auto";
   int64_t context = 0, threads = 0;
   Options parser(
       "compile",
@@ -284,7 +285,13 @@ int CompileMain(const Arguments& args) {
       "--tf32",
       "with --target cuda, multiply f32 weights on the tensor cores: operands are rounded to\n"
       "ten bits behind the point (tf32), sums are f32",
-      &options.usesTf32);
+      &options.cuda.usesTf32);
+  parser.Add(
+      "--cuda-products", "auto|library|kernels",
+      "with --target cuda, what multiplies matrices with weights where nothing but what\n"
+      "cuBLASLt does is fused into the product: cuBLASLt, where the machine that runs it has\n"
+      "it, or the program's own kernels; auto: cuBLASLt for products of more than 64 rows",
+      &products);
   parser.Add("--mesh", "AXIS=N,...",
              "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
              "features and vocabulary, pp: stages of layers; other axes want a --plan)",
@@ -327,8 +334,10 @@ int CompileMain(const Arguments& args) {
   if (options.emit == (options.isCuda ? "assembly" : "cuda"))
     return parser.UsageError("--emit " + options.emit + " is of --target " +
                              (options.isCuda ? "cpu" : "cuda"));
-  if (options.usesTf32 && !options.isCuda)
+  if (options.cuda.usesTf32 && !options.isCuda)
     return parser.UsageError("--tf32 is of --target cuda; a CPU multiplies f32 as it is");
+  if (products != "auto" && !options.isCuda)
+    return parser.UsageError("--cuda-products is of --target cuda");
   const DistributionOptions& ranks = options.distribution;
   if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) > 1)
     return parser.UsageError("--mesh, --plan and --devices each say what the mesh is; take one");
@@ -347,6 +356,7 @@ int CompileMain(const Arguments& args) {
   auto weights = parseWeightType(dtype, error);
   options.models = parseCpuModels(cpus, error);
   options.archs = parseCudaArchs(archs, error);
+  options.cuda.products = parseLibraryUse(products, error);
   auto limit = memoryLimit.empty() ? std::optional<int64_t>()
                                    : parseBytes("--memory-limit", memoryLimit, error);
   auto seedValue = seed.empty() ? std::optional<int64_t>() : ParseInteger(seed);
@@ -367,7 +377,7 @@ int CompileMain(const Arguments& args) {
   // Where a stage is printed nothing is compiled.
   auto target =
       cuda::CudaTarget::create(options.emit.empty() ? options.archs : std::vector<std::string>(),
-                               static_cast<unsigned>(options.lowering.threads), options.usesTf32);
+                               static_cast<unsigned>(options.lowering.threads), options.cuda);
   return target.ok() ? compile(options, **target) : Fail(target.status());
 }
 

@@ -65,6 +65,14 @@ std::vector<std::string> parseCudaArchs(const std::string& text, std::string& er
   return archs;
 }
 
+cuda::LibraryUse parseLibraryUse(const std::string& text, std::string& error) {
+  if (text == "library") return cuda::LibraryUse::Always;
+  if (text == "kernels") return cuda::LibraryUse::Never;
+  if (text != "auto")
+    error = "--cuda-products takes auto, library or kernels, found '" + text + "'";
+  return cuda::LibraryUse::Auto;
+}
+
 std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
                                   std::string& error) {
   static constexpr std::pair<StringRef, int> units[] = {

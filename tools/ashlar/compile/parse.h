@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codegen/CPU/CpuTarget.h"
+#include "codegen/CUDA/CudaOptions.h"
 #include "compiler/Import/HuggingFace.h"
 
 namespace ashlar {
@@ -24,6 +25,8 @@ std::optional<WeightType> parseWeightType(const std::string& text, std::string& 
 std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error);
 /// "emulator,sm_80,sm_90a", each once.
 std::vector<std::string> parseCudaArchs(const std::string& text, std::string& error);
+/// "auto", "library", "kernels".
+cuda::LibraryUse parseLibraryUse(const std::string& text, std::string& error);
 /// "4GiB", "512MiB", "1000000".
 std::optional<int64_t> parseBytes(const std::string& option, const std::string& text,
                                   std::string& error);

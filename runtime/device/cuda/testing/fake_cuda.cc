@@ -269,6 +269,14 @@ int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address,
 
 int fakeInstantiatedGraphs() { return g_instantiated; }
 
+// For fake_cublaslt.cc: where bytes of the device's memory lie, and work for the stream.
+char* fakeFind(const void* memory, size_t bytes) {
+  return Find(reinterpret_cast<DevicePointer>(memory), bytes);
+}
+int fakeSubmit(std::function<void()> work) {
+  return g_is_current ? Submit(std::move(work)) : kNotReady;
+}
+
 // add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
 // map in front. count(state): ++*state.
 int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,

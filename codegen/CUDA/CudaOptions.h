@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What a caller of the CUDA target chooses for all kernels.
+
+#ifndef ASHLAR_CODEGEN_CUDA_CUDAOPTIONS_H
+#define ASHLAR_CODEGEN_CUDA_CUDAOPTIONS_H
+
+namespace ashlar::cuda {
+
+/// Which plain products cuBLASLt computes where the machine has it: none, all, or those of which
+/// LibraryProduct.cpp expects that it is faster.
+enum class LibraryUse { Never, Always, Auto };
+
+struct CudaOptions {
+  bool usesTf32 = false; // products of f32 weights on the tensor cores, in tf32
+  LibraryUse products = LibraryUse::Never;
+};
+
+} // namespace ashlar::cuda
+
+#endif
