@@ -104,7 +104,7 @@ class Mpi : public Communicator {
     p.headers.clear(), p.data.clear(), p.sends.clear();
     SetBlocks(p);
     absl::Status status = SendHeaders(p);
-    if (status.ok()) status = SendBlocks(p);
+    if (status.ok() && !call.compares_only) status = SendBlocks(p);
     if (!status.ok()) return Failed(status);
     return static_cast<CollectiveTicket>(ticket);
   }
@@ -125,7 +125,6 @@ class Mpi : public Communicator {
   }
 
   int places(const Pending& p) const { return static_cast<int>(p.call.group->size()); }
-
   // The same on all of a group, and another for each of the calls that may be under way at once.
   // Messages are counted apart, by their direction.
   int NextTag(const Collective& call) {
@@ -232,6 +231,7 @@ class Mpi : public Communicator {
         return DivergedError(rank_, p.call, (*p.call.group)[header.place], theirs.signature,
                              theirs.where);
     }
+    if (p.call.compares_only) return Await(p, p.sends);
     ASHLAR_RETURN_IF_ERROR(p.blocks.empty() ? Gather(p) : Combine(p));
     return Await(p, p.sends);
   }
@@ -394,7 +394,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> JoinMpi(std::chrono::milliseconds 
   library->MPI_Comm_set_errhandler(comm, library->errors_return);
   library->MPI_Comm_rank(comm, &rank);
   library->MPI_Comm_size(comm, &size);
-  return std::unique_ptr<Communicator>(new Mpi(library, comm, rank, size, deadline));
+  return std::make_unique<Mpi>(library, comm, rank, size, deadline);
 }
 
 }  // namespace ashlar

@@ -11,6 +11,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/nccl_library.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
 #include "tools/ashlar/command.h"
@@ -124,7 +125,11 @@ void SayGpu() {
           "compiles CUDA kernels (CUDA toolkit)");
   library("cuBLASLt", {"libcublasLt.so.12", "libcublasLt.so.13", "libcublasLt.so"},
           "products on GPUs (CUDA toolkit)");
-  library("NCCL", {"libnccl.so.2", "libnccl.so"}, "several GPUs");
+  auto nccl = nccl::Library::Open();
+  const int version = nccl.ok() ? (*nccl)->version : 0;
+  Say(nccl.ok() ? State::kThere : State::kMissing, "NCCL",
+      nccl.ok() ? StrCat(version / 10000, ".", version / 100 % 100, ".", version % 100)
+                : StrCat(Message(nccl.status()), "; for several GPUs"));
   library("MPI", {"libmpi.so.40", "libmpi.so.12", "libmpi.so"}, "several hosts (Open MPI)");
 }
 

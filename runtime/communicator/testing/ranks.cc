@@ -19,9 +19,9 @@ std::unique_ptr<Communicator>& Process() {
 
 }  // namespace
 
-bool JoinRanks() {
+bool JoinRanks(std::chrono::milliseconds deadline) {
   if (!mpi::IsUnderMpirun()) return true;
-  auto joined = JoinMpi();
+  auto joined = JoinMpi(deadline);
   if (!joined.ok()) {
     std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
     return false;
@@ -32,6 +32,7 @@ bool JoinRanks() {
 
 void LeaveRanks() { Process().reset(); }
 bool AreProcesses() { return Process() != nullptr; }
+bool SumsInOrder() { return true; }
 
 std::vector<int> RankCounts() {
   if (AreProcesses()) return {Process()->size()};
@@ -45,5 +46,8 @@ void OnRanks(int count, const std::function<void(Communicator&)>& body) {
     threads.emplace_back([&body, end = std::move(end)] { body(*end); });
   for (std::thread& thread : threads) thread.join();
 }
+
+RankMemory::RankMemory(std::vector<char> bytes) : bytes_(std::move(bytes)), data_(bytes_.data()) {}
+std::vector<char> RankMemory::Read() const { return bytes_; }
 
 }  // namespace ashlar
