@@ -85,8 +85,10 @@ class Communicator {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // "loopback", "mpi", "nccl"
+  // "loopback", "mpi", "tcp", "nccl"
   virtual std::string_view name() const = 0;
+  // How long a rank may show no sign of life, where a call does not say otherwise.
+  virtual std::chrono::milliseconds deadline() const = 0;
 
   // Issues a call: it may proceed while the rank does something else. What `call` points to stays
   // until Wait. Errors: InvalidArgument for a call that makes no sense.

@@ -4,9 +4,11 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <numeric>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
@@ -37,7 +39,6 @@ class Nccl : public Communicator {
         control_(std::move(control)),
         driver_(options.driver),
         caller_(options.stream),
-        deadline_(options.deadline),
         everyone_(control_->size()) {
     std::iota(everyone_.begin(), everyone_.end(), 0);
   }
@@ -61,6 +62,7 @@ class Nccl : public Communicator {
   int rank() const override { return control_->rank(); }
   int size() const override { return control_->size(); }
   std::string_view name() const override { return "nccl"; }
+  std::chrono::milliseconds deadline() const override { return control_->deadline(); }
   void Tick() override { control_->Tick(); }
   void Fail(const absl::Status& status) override {
     if (!status_.ok()) return;
@@ -167,13 +169,19 @@ class Nccl : public Communicator {
     call.input = call.output = &id;
     call.count = sizeof(id);
     call.where = "what NCCL's ranks find each other by";
+    call.deadline = kJoinDeadline;  // some may have the library to load first
     ASHLAR_RETURN_IF_ERROR(control_->Run(call));
     auto group = std::make_unique<Group>(library_, driver_, ranks, rank(), stream_);
-    ASHLAR_RETURN_IF_ERROR(group->Begin(id));
-    ASHLAR_RETURN_IF_ERROR(Settle(*group, kJoinDeadline, [&] {
-      return StrCat("rank ", rank(), ": NCCL has not joined the ranks ", StrJoin(ranks, ", "),
-                    " for ", kJoinDeadline.count(), " s (NCCL_DEBUG=INFO says more)");
-    }));
+    absl::Status status = group->Begin(id);
+    if (status.ok())
+      status = Settle(*group, kJoinDeadline, [&] {
+        return StrCat("rank ", rank(), ": NCCL has not joined the ranks ", StrJoin(ranks, ", "),
+                      " for ", kJoinDeadline.count(), " s (NCCL_DEBUG=INFO says more)");
+      });
+    if (!status.ok()) {
+      group->Abort();
+      return status;
+    }
     groups_.push_back(std::move(group));
     return groups_.back().get();
   }
@@ -233,11 +241,12 @@ class Nccl : public Communicator {
     ASHLAR_RETURN_IF_ERROR(AwaitDevice(*messages.front()));
     // By sender and receiver, in which order all ranks meet: those whose messages cross do not wait
     // for each other.
-    std::vector<size_t> meetings = queue_;
-    std::stable_sort(meetings.begin(), meetings.end(), [&](size_t a, size_t b) {
-      return WayOf(pending_[a].call) < WayOf(pending_[b].call);
-    });
-    for (size_t ticket : meetings) ASHLAR_RETURN_IF_ERROR(control_->Wait(pending_[ticket].meeting));
+    std::vector<std::pair<std::pair<int, int>, size_t>> meetings;
+    for (size_t i = 0; i < queue_.size(); ++i)
+      meetings.emplace_back(WayOf(pending_[queue_[i]].call), i);
+    std::sort(meetings.begin(), meetings.end());
+    for (const auto& [way, i] : meetings)
+      ASHLAR_RETURN_IF_ERROR(control_->Wait(pending_[queue_[i]].meeting));
     ASHLAR_RETURN_IF_ERROR(all.IssueMessages(messages));
     for (size_t ticket : queue_) {
       pending_[ticket].group = &all;
@@ -250,7 +259,7 @@ class Nccl : public Communicator {
   absl::Status Finish(Pending& pending) {
     const Collective& call = pending.call;
     std::optional<LastWords> words;  // of a process that is one rank
-    if (control_->name() == "mpi") words.emplace(rank(), call);
+    if (control_->name() != "loopback") words.emplace(rank(), call);
     auto is_done = [&]() -> absl::StatusOr<bool> {
       ASHLAR_RETURN_IF_ERROR(pending.group->IsSettled().status());
       return HasHappened(pending.done, Describe(call));
@@ -263,14 +272,13 @@ class Nccl : public Communicator {
   }
 
   std::chrono::milliseconds LimitOf(const Collective& call) const {
-    return call.deadline.count() > 0 ? call.deadline : deadline_;
+    return call.deadline.count() > 0 ? call.deadline : deadline();
   }
 
   std::shared_ptr<const nccl::Library> library_;
   std::shared_ptr<Communicator> control_;
   std::shared_ptr<const cuda::Driver> driver_;
   CUstream_st* caller_;
-  std::chrono::milliseconds deadline_;
   std::vector<int> everyone_;
   CUstream_st* stream_ = nullptr;  // of all calls
   CUevent_st* ready_ = nullptr;

@@ -7,7 +7,7 @@
 // processes). Before data move, the ranks come together there: who is late, has left or issues
 // something else is found out, and named, as everywhere. It also carries what ranks of a group find
 // each other by (ncclUniqueId). NCCL's own calls do not block; their communicators and events are
-// polled, up to the deadline, and aborted behind it.
+// polled, up to the deadline of `control`, and aborted behind it.
 //
 // Groups get a communicator of NCCL's when they are first used, messages share the one of all
 // ranks. Collectives are issued by Start, in its order, messages that were started one after the
@@ -21,7 +21,6 @@
 // machine, or another version of NCCL, may give other bits.
 #pragma once
 
-#include <chrono>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -34,7 +33,6 @@ struct NcclOptions {
   std::shared_ptr<const cuda::Driver> driver;
   // The caller's: a call takes what has been put in before it is started.
   CUstream_st* stream = nullptr;
-  std::chrono::milliseconds deadline = kRankDeadline;
 };
 
 // Joins the ranks of `control`, all of which call this at the same time, each on a thread in which

@@ -39,7 +39,7 @@ class NcclTest : public ::testing::Test {
     auto ends = MakeLoopback(kRanks, kDeadline);
     for (int r = 0; r < kRanks; ++r)
       threads.emplace_back([&, r] {
-        NcclRank rank(std::move(ends[r]), kDeadline);
+        NcclRank rank(std::move(ends[r]));
         absl::Status status = rank.status();
         if (status.ok()) status = body(rank);
         messages[r] = Message(status);

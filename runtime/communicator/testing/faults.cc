@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// mpirun -n 4 communicator_faults kill|stop|diverge|leave (or communicator_nccl_faults): three
+// mpirun -n 4 communicator_faults kill|stop|diverge|leave (or communicator_nccl_faults, or under a
+// launcher): three
 // ranks do all-reduces, and rank 2 does something else at the third. slow|stuck: a chain, in which
 // each rank waits for the one before it, and rank 0 computes for longer than the deadline, or
 // stands still. Every rank prints how the run ended for it, and after how long.
@@ -16,7 +17,6 @@
 
 #include "runtime/base/status.h"
 #include "runtime/communicator/mpi.h"
-#include "runtime/communicator/mpi_library.h"
 #include "runtime/communicator/testing/ranks.h"
 
 namespace ashlar {
@@ -89,7 +89,7 @@ absl::Status Try(Communicator& ranks, const std::string& fault) {
 int main(int argc, char** argv) {
   using namespace ashlar;
   const std::string fault = argc > 1 ? argv[1] : "";
-  if (!mpi::IsUnderMpirun() || !JoinRanks(kDeadline)) return 1;
+  if (!JoinRanks(kDeadline) || !AreProcesses()) return 1;
   ReportTermination();
   absl::Status status;
   OnRanks(RankCounts().back(), [&](Communicator& ranks) { status = Try(ranks, fault); });

@@ -10,6 +10,7 @@
 #include "runtime/communicator/loopback.h"
 #include "runtime/communicator/mpi.h"
 #include "runtime/communicator/mpi_library.h"
+#include "runtime/communicator/tcp.h"
 #include "runtime/communicator/testing/ranks.h"
 
 namespace ashlar {
@@ -24,13 +25,11 @@ std::unique_ptr<NcclRank>& Process() {
 
 }  // namespace
 
-NcclRank::NcclRank(std::shared_ptr<Communicator> control, std::chrono::milliseconds deadline)
-    : status_(Open(std::move(control), deadline)) {
+NcclRank::NcclRank(std::shared_ptr<Communicator> control) : status_(Open(std::move(control))) {
   g_rank = this;
 }
 
-absl::Status NcclRank::Open(std::shared_ptr<Communicator> control,
-                            std::chrono::milliseconds deadline) {
+absl::Status NcclRank::Open(std::shared_ptr<Communicator> control) {
   setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, /*overwrite=*/0);
   setenv("ASHLAR_NCCL", ASHLAR_FAKE_NCCL, /*overwrite=*/0);
   ASHLAR_ASSIGN_OR_RETURN(driver_, cuda::Driver::Open());
@@ -38,7 +37,7 @@ absl::Status NcclRank::Open(std::shared_ptr<Communicator> control,
   driver_->cuDevicePrimaryCtxRetain(&context, 0);
   driver_->cuCtxSetCurrent(context);
   driver_->cuStreamCreate(&stream_, cuda::kStreamNonBlocking);
-  NcclOptions options{driver_, stream_, deadline};
+  NcclOptions options{driver_, stream_};
   ASHLAR_ASSIGN_OR_RETURN(communicator_, JoinNccl(std::move(control), options));
   return absl::OkStatus();
 }
@@ -67,10 +66,10 @@ void NcclRank::Read(const void* from, std::vector<char>* bytes) const {
 }
 
 bool JoinRanks(std::chrono::milliseconds deadline) {
-  if (!mpi::IsUnderMpirun()) return true;
-  auto control = JoinMpi(deadline);
+  if (!mpi::IsUnderMpirun() && !IsUnderLauncher()) return true;
+  auto control = mpi::IsUnderMpirun() ? JoinMpi(deadline) : JoinTcp(deadline);
   absl::Status status = control.status();
-  if (status.ok()) Process() = std::make_unique<NcclRank>(*std::move(control), deadline);
+  if (status.ok()) Process() = std::make_unique<NcclRank>(*std::move(control));
   if (status.ok()) status = Process()->status();
   if (!status.ok()) std::fprintf(stderr, "%s\n", Message(status).c_str());
   return status.ok();

@@ -13,8 +13,7 @@ namespace ashlar {
 // Made, used and ended on one thread. One at a time is that thread's (RankMemory).
 class NcclRank {
  public:
-  explicit NcclRank(std::shared_ptr<Communicator> control,
-                    std::chrono::milliseconds deadline = kRankDeadline);
+  explicit NcclRank(std::shared_ptr<Communicator> control);
   ~NcclRank();
 
   const absl::Status& status() const { return status_; }
@@ -23,7 +22,7 @@ class NcclRank {
   void Read(const void* from, std::vector<char>* bytes) const;
 
  private:
-  absl::Status Open(std::shared_ptr<Communicator> control, std::chrono::milliseconds deadline);
+  absl::Status Open(std::shared_ptr<Communicator> control);
 
   std::shared_ptr<const cuda::Driver> driver_;
   CUstream_st* stream_ = nullptr;

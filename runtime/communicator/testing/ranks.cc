@@ -8,6 +8,7 @@
 #include "runtime/communicator/loopback.h"
 #include "runtime/communicator/mpi.h"
 #include "runtime/communicator/mpi_library.h"
+#include "runtime/communicator/tcp.h"
 
 namespace ashlar {
 namespace {
@@ -20,8 +21,8 @@ std::unique_ptr<Communicator>& Process() {
 }  // namespace
 
 bool JoinRanks(std::chrono::milliseconds deadline) {
-  if (!mpi::IsUnderMpirun()) return true;
-  auto joined = JoinMpi(deadline);
+  if (!mpi::IsUnderMpirun() && !IsUnderLauncher()) return true;
+  auto joined = mpi::IsUnderMpirun() ? JoinMpi(deadline) : JoinTcp(deadline);
   if (!joined.ok()) {
     std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
     return false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Runs a test's function on all ranks: threads of this process, or, where mpirun has started it,
-// this process as one of them. What the ranks have between them is decided by what is linked:
-// ranks.cc is for communicators in host memory, nccl_ranks.cc for NCCL on devices.
+// Runs a test's function on all ranks: threads of this process, or, where mpirun or a launcher
+// (tcp.h) has started it, this process as one of them. What the ranks have between them is decided
+// by what is linked: ranks.cc is for communicators in host memory, nccl_ranks.cc for NCCL on
+// devices.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@
 
 namespace ashlar {
 
-// Joins mpirun's processes where there are some. To be called by main; false after an error, which
+// Joins the other processes where there are some. To be called by main; false after an error, which
 // is printed.
 bool JoinRanks(std::chrono::milliseconds deadline = kRankDeadline);
 void LeaveRanks();
