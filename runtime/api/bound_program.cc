@@ -89,10 +89,6 @@ absl::Status BoundProgram::ChooseCode() {
 absl::Status BoundProgram::Prepare(const BindOptions& options) {
   const fb::ProgramT& metadata = program_->metadata();
   device_ = options.device;
-  if (device_ == "cuda" && !metadata.mesh.empty())
-    return Unimplemented(program_->path(), " is for ", RankCount(metadata),
-                         " ranks, whose collectives run in the memory of the host so far; run it "
-                         "with --device cuda-emulator, or compile it with --target cpu");
   ASHLAR_RETURN_IF_ERROR(ChooseCode());
   const bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !options.weights_directory.empty();
