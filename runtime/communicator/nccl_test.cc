@@ -27,8 +27,9 @@ using Clock = std::chrono::steady_clock;
 
 class NcclTest : public ::testing::Test {
  protected:
+  void SetUp() override { UseFakes(/*replaces=*/true); }
   void TearDown() override {
-    for (const char* name : {"FAKE_NCCL_FAIL", "FAKE_NCCL_HANG", "ASHLAR_NCCL"}) unsetenv(name);
+    for (const char* name : {"FAKE_NCCL_FAIL", "FAKE_NCCL_HANG"}) unsetenv(name);
   }
 
   // What each rank says of `body`, all of which end in time.

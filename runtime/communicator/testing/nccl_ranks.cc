@@ -25,13 +25,16 @@ std::unique_ptr<NcclRank>& Process() {
 
 }  // namespace
 
+void UseFakes(bool replaces) {
+  setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, replaces);
+  setenv("ASHLAR_NCCL", ASHLAR_FAKE_NCCL, replaces);
+}
+
 NcclRank::NcclRank(std::shared_ptr<Communicator> control) : status_(Open(std::move(control))) {
   g_rank = this;
 }
 
 absl::Status NcclRank::Open(std::shared_ptr<Communicator> control) {
-  setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, /*overwrite=*/0);
-  setenv("ASHLAR_NCCL", ASHLAR_FAKE_NCCL, /*overwrite=*/0);
   ASHLAR_ASSIGN_OR_RETURN(driver_, cuda::Driver::Open());
   CUctx_st* context = nullptr;
   driver_->cuDevicePrimaryCtxRetain(&context, 0);
@@ -66,6 +69,7 @@ void NcclRank::Read(const void* from, std::vector<char>* bytes) const {
 }
 
 bool JoinRanks(std::chrono::milliseconds deadline) {
+  UseFakes();
   if (!mpi::IsUnderMpirun() && !IsUnderLauncher()) return true;
   auto control = mpi::IsUnderMpirun() ? JoinMpi(deadline) : JoinTcp(deadline);
   absl::Status status = control.status();

@@ -10,6 +10,10 @@
 
 namespace ashlar {
 
+// Has the fake driver and the fake NCCL found, where nothing else is named yet (or in place of what
+// is). Before there are threads, as the environment is everybody's.
+void UseFakes(bool replaces = false);
+
 // Made, used and ended on one thread. One at a time is that thread's (RankMemory).
 class NcclRank {
  public:
