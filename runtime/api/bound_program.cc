@@ -89,9 +89,6 @@ absl::Status BoundProgram::ChooseCode() {
 absl::Status BoundProgram::Prepare(const BindOptions& options) {
   const fb::ProgramT& metadata = program_->metadata();
   device_ = options.device;
-  if (device_ != "cpu" && !metadata.mesh.empty())
-    return Unimplemented(program_->path(), " is for ", RankCount(metadata),
-                         " ranks, which run on CPUs so far, not on ", device_);
   ASHLAR_RETURN_IF_ERROR(ChooseCode());
   const bool packs =
       metadata.weight_source != fb::WeightSource::Embedded || !options.weights_directory.empty();

@@ -25,7 +25,7 @@ struct BindOptions {
   // Where packed weights are kept between runs (weights_cache.h); weights()->cache() tells what
   // came of it.
   CacheOptions cache;
-  // What runs the kernels: "cpu", "cuda" (the first GPU) or "cuda-emulator".
+  // What runs the kernels: "cpu", "cuda" (a GPU, SessionOptions::gpu) or "cuda-emulator".
   std::string device = "cpu";
   // Of a program for several ranks: the one that this process runs; -1: all of them.
   int rank = -1;

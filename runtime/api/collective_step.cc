@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/api/collective_step.h"
 
-#include <cstring>
-
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
@@ -56,22 +54,19 @@ CollectiveStep::Rows CollectiveStep::RowsOf(const std::vector<int64_t>& shape, s
   return rows;
 }
 
-void CollectiveStep::Pack(const Rows& rows, int64_t begin, int64_t size, const char* tensor,
-                          char* block) const {
-  for (int64_t row = 0; row < rows.outer; ++row)
-    std::memcpy(block + row * size * rows.inner, tensor + (row * rows.extent + begin) * rows.inner,
-                size * rows.inner);
+absl::Status CollectiveStep::Pack(const Rows& rows, int64_t begin, int64_t size, const char* tensor,
+                                  char* block) {
+  return launcher_->CopyRows(block, size * rows.inner, tensor + begin * rows.inner,
+                             rows.extent * rows.inner, size * rows.inner, rows.outer);
 }
 
-void CollectiveStep::Unpack(const Rows& rows, int64_t begin, int64_t size, const char* block,
-                            char* tensor) const {
-  for (int64_t row = 0; row < rows.outer; ++row)
-    std::memcpy(tensor + (row * rows.extent + begin) * rows.inner, block + row * size * rows.inner,
-                size * rows.inner);
+absl::Status CollectiveStep::Unpack(const Rows& rows, int64_t begin, int64_t size,
+                                    const char* block, char* tensor) {
+  return launcher_->CopyRows(tensor + begin * rows.inner, rows.extent * rows.inner, block,
+                             size * rows.inner, size * rows.inner, rows.outer);
 }
 
-absl::Status CollectiveStep::Issue(Communicator& communicator, CollectiveKind kind,
-                                   const char* from, char* to) {
+absl::Status CollectiveStep::Issue(CollectiveKind kind, const char* from, char* to) {
   Collective call;
   call.kind = kind;
   call.dtype = static_cast<DType>(schema_.dtype);
@@ -86,26 +81,27 @@ absl::Status CollectiveStep::Issue(Communicator& communicator, CollectiveKind ki
   if (kind == CollectiveKind::kRecv) call.count = Product(output_shape_);
   if (kind == CollectiveKind::kSend) call.peer = 1;
   call.where = schema_.where;
-  return communicator.Run(call);
+  ASHLAR_RETURN_IF_ERROR(launcher_->BeginCollective());
+  return communicator_->Run(call);
 }
 
-absl::Status CollectiveStep::Gather(Communicator& communicator) {
+absl::Status CollectiveStep::Gather() {
   const Rows rows = RowsOf(output_shape_, schema_.axis);
   const int64_t per = rows.outer * rows.inner / element_bytes_;
   for (size_t p = 0; p < group_.size(); ++p)
     counts_.push_back(per * GetPart(rows.extent, schema_.cuts, static_cast<int>(p)).size);
-  if (rows.outer <= 1) return Issue(communicator, CollectiveKind::kAllGather, input_, output_);
-  ASHLAR_RETURN_IF_ERROR(Issue(communicator, CollectiveKind::kAllGather, input_, workspace_));
+  if (rows.outer <= 1) return Issue(CollectiveKind::kAllGather, input_, output_);
+  ASHLAR_RETURN_IF_ERROR(Issue(CollectiveKind::kAllGather, input_, workspace_));
   const char* block = workspace_;
   for (size_t p = 0; p < group_.size(); ++p) {
     const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
-    Unpack(rows, part.begin, part.size, block, output_);
+    ASHLAR_RETURN_IF_ERROR(Unpack(rows, part.begin, part.size, block, output_));
     block += counts_[p] * element_bytes_;
   }
   return absl::OkStatus();
 }
 
-absl::Status CollectiveStep::Scatter(Communicator& communicator) {
+absl::Status CollectiveStep::Scatter() {
   const Rows rows = RowsOf(input_shape_, schema_.axis);
   const int64_t per = rows.outer * rows.inner / element_bytes_;
   char* block = workspace_;
@@ -113,14 +109,13 @@ absl::Status CollectiveStep::Scatter(Communicator& communicator) {
     const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
     counts_.push_back(per * part.size);
     if (rows.outer <= 1) continue;
-    Pack(rows, part.begin, part.size, input_, block);
+    ASHLAR_RETURN_IF_ERROR(Pack(rows, part.begin, part.size, input_, block));
     block += counts_.back() * element_bytes_;
   }
-  return Issue(communicator, CollectiveKind::kReduceScatter, rows.outer <= 1 ? input_ : workspace_,
-               output_);
+  return Issue(CollectiveKind::kReduceScatter, rows.outer <= 1 ? input_ : workspace_, output_);
 }
 
-absl::Status CollectiveStep::Exchange(Communicator& communicator) {
+absl::Status CollectiveStep::Exchange() {
   // What this rank has of the joined dimension, and what it will have of the cut one.
   const int64_t joined = output_shape_[schema_.join], cut = input_shape_[schema_.axis];
   std::vector<int64_t>& from = input_shape_;
@@ -133,7 +128,7 @@ absl::Status CollectiveStep::Exchange(Communicator& communicator) {
   char* block = workspace_;
   for (size_t p = 0; p < group_.size(); ++p) {
     const CutRange part = GetPart(cut, schema_.cuts, static_cast<int>(p));
-    Pack(sent, part.begin, part.size, input_, block);
+    ASHLAR_RETURN_IF_ERROR(Pack(sent, part.begin, part.size, input_, block));
     counts_.push_back(sent.outer * part.size * sent.inner / element_bytes_);
     block += counts_.back() * element_bytes_;
     const int64_t theirs = GetPart(joined, schema_.cuts, static_cast<int>(p)).size;
@@ -142,30 +137,30 @@ absl::Status CollectiveStep::Exchange(Communicator& communicator) {
   // The verifier has room for both halves at the bounds, each rounded up.
   char* received =
       workspace_ + RoundUp<uint64_t>(static_cast<uint64_t>(block - workspace_), kBufferAlignment);
-  ASHLAR_RETURN_IF_ERROR(Issue(communicator, CollectiveKind::kAllToAll, workspace_, received));
+  ASHLAR_RETURN_IF_ERROR(Issue(CollectiveKind::kAllToAll, workspace_, received));
   for (size_t p = 0; p < group_.size(); ++p) {
     const CutRange part = GetPart(joined, schema_.cuts, static_cast<int>(p));
-    Unpack(got, part.begin, part.size, received, output_);
+    ASHLAR_RETURN_IF_ERROR(Unpack(got, part.begin, part.size, received, output_));
     received += recv_counts_[p] * element_bytes_;
   }
   return absl::OkStatus();
 }
 
-absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Communicator* communicator) {
+absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Launcher& launcher,
+                                 Communicator* communicator) {
   using fb::CollectiveOp;
+  launcher_ = &launcher, communicator_ = communicator;
   if (schema_.op == CollectiveOp::Origin) {
     const int64_t begin =
         GetPart(Evaluate(*schema_.whole, dims.data()), schema_.cuts, place_).begin;
-    std::memcpy(output_, &begin, sizeof(begin));
-    return absl::OkStatus();
+    return launcher_->Store(output_, begin);
   }
   EvaluateShape(schema_.input_shape, dims, &input_shape_);
   EvaluateShape(schema_.output_shape, dims, &output_shape_);
   if (schema_.op == CollectiveOp::Slice) {
     const Rows rows = RowsOf(input_shape_, schema_.axis);
     const CutRange part = GetPart(rows.extent, schema_.cuts, place_);
-    Pack(rows, part.begin, part.size, input_, output_);
-    return absl::OkStatus();
+    return Pack(rows, part.begin, part.size, input_, output_);
   }
   if (!communicator)
     return FailedPrecondition("collective ", schema_.where, " in a session without other ranks");
@@ -173,17 +168,17 @@ absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Communicator*
   recv_counts_.clear();
   switch (schema_.op) {
     case CollectiveOp::AllReduce:
-      return Issue(*communicator, CollectiveKind::kAllReduce, input_, output_);
+      return Issue(CollectiveKind::kAllReduce, input_, output_);
     case CollectiveOp::AllGather:
-      return Gather(*communicator);
+      return Gather();
     case CollectiveOp::ReduceScatter:
-      return Scatter(*communicator);
+      return Scatter();
     case CollectiveOp::Send:
-      return Issue(*communicator, CollectiveKind::kSend, input_, nullptr);
+      return Issue(CollectiveKind::kSend, input_, nullptr);
     case CollectiveOp::Recv:
-      return Issue(*communicator, CollectiveKind::kRecv, nullptr, output_);
+      return Issue(CollectiveKind::kRecv, nullptr, output_);
     default:
-      return Exchange(*communicator);
+      return Exchange();
   }
 }
 

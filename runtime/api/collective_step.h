@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "runtime/api/launcher.h"
 #include "runtime/communicator/communicator.h"
 #include "runtime/program/artifact_generated.h"
 
@@ -20,8 +21,10 @@ class CollectiveStep {
 
   uint32_t before() const { return schema_.before; }
 
-  // Errors are the communicator's; null for a program of one rank, whose groups have one member.
-  absl::Status Run(const std::vector<int64_t>& dims, Communicator* communicator);
+  // Errors are the communicator's and the launcher's, in whose spaces the data are; null for a
+  // program of one rank, whose groups have one member.
+  absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher,
+                   Communicator* communicator);
 
  private:
   // A dimension seen as [outer][extent][inner]; inner in bytes.
@@ -30,20 +33,24 @@ class CollectiveStep {
   };
   Rows RowsOf(const std::vector<int64_t>& shape, size_t axis) const;
   // Copies elements [begin, begin + size) of every outer row between a tensor and one block.
-  void Pack(const Rows& rows, int64_t begin, int64_t size, const char* tensor, char* block) const;
-  void Unpack(const Rows& rows, int64_t begin, int64_t size, const char* block, char* tensor) const;
+  absl::Status Pack(const Rows& rows, int64_t begin, int64_t size, const char* tensor, char* block);
+  absl::Status Unpack(const Rows& rows, int64_t begin, int64_t size, const char* block,
+                      char* tensor);
 
-  absl::Status Gather(Communicator& communicator);
-  absl::Status Scatter(Communicator& communicator);
-  absl::Status Exchange(Communicator& communicator);
-  absl::Status Issue(Communicator& communicator, CollectiveKind kind, const char* from, char* to);
+  absl::Status Gather();
+  absl::Status Scatter();
+  absl::Status Exchange();
+  absl::Status Issue(CollectiveKind kind, const char* from, char* to);
 
   const fb::CollectiveT& schema_;
   const int place_;
   const std::vector<int> group_;
   char *input_ = nullptr, *output_ = nullptr, *workspace_ = nullptr;
   int64_t element_bytes_;
-  std::vector<int64_t> input_shape_, output_shape_, counts_, recv_counts_;  // of the step
+  // Of the step.
+  Launcher* launcher_ = nullptr;
+  Communicator* communicator_ = nullptr;
+  std::vector<int64_t> input_shape_, output_shape_, counts_, recv_counts_;
 };
 
 }  // namespace ashlar

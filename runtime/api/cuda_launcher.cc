@@ -5,11 +5,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "runtime/api/device_parameters.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/nccl.h"
 #include "runtime/device/cuda/device.h"
 #include "runtime/device/cuda/library_products.h"
 #include "runtime/program/artifact_format.h"
@@ -37,8 +39,9 @@ class CudaLauncher : public Launcher {
 
   ~CudaLauncher() override {
     if (!device_->MakeCurrent().ok()) return;
-    if (is_capturing_) device_->AbandonCapture();
-    for (const auto& [key, graph] : graphs_) device_->Forget(graph.exec);
+    communicator_ = nullptr;
+    Abandon();
+    for (const auto& [key, graph] : graphs_) Forget(graph);
     products_.reset();
   }
 
@@ -128,41 +131,60 @@ class CudaLauncher : public Launcher {
     if (wait_for_each_) return device_->Mark(/*end=*/false);
     key_ = {&entry, dims};
     auto known = graphs_.find(key_);
-    replayed_ = nullptr;
-    if (known != graphs_.end()) {
-      replayed_ = known->second.exec;
-      known->second.last_use = ++step_;
-    }
-    is_capturing_ = !replayed_;
-    return is_capturing_ ? device_->BeginCapture() : absl::OkStatus();
+    replayed_ = known != graphs_.end() ? &known->second : nullptr;
+    part_ = 0;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::shared_ptr<Communicator>> Join(
+      const std::shared_ptr<Communicator>& control) override {
+    ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
+    NcclOptions options{device_->driver(), device_->stream()};
+    ASHLAR_ASSIGN_OR_RETURN(communicator_, JoinNccl(control, options));
+    return communicator_;
+  }
+
+  absl::Status BeginCollective() override {
+    return wait_for_each_ ? absl::OkStatus() : EndPart("what comes before a collective");
+  }
+
+  absl::Status CopyRows(char* to, int64_t to_stride, const char* from, int64_t from_stride,
+                        int64_t row_bytes, int64_t rows) override {
+    if (replayed_) return absl::OkStatus();
+    return Record([&] {
+      return device_->CopyRows(reinterpret_cast<DevicePointer>(to), to_stride,
+                               reinterpret_cast<DevicePointer>(from), from_stride, row_bytes, rows);
+    });
+  }
+
+  absl::Status Store(char* to, int64_t value) override {
+    if (replayed_) return absl::OkStatus();
+    return Record([&] {
+      return device_->Store(reinterpret_cast<DevicePointer>(to), static_cast<uint64_t>(value));
+    });
   }
 
   absl::Status Run(PreparedLaunch& prepared, Tracer*) override {
     if (replayed_) return absl::OkStatus();
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
-    absl::Status status = products_ && products_->Makes(*prepared.schema)
-                              ? products_->Run(*prepared.schema, prepared.buffers, prepared.extents,
-                                               workspace_, device_->stream(), what)
-                              : Launch(prepared, what);
-    if (status.ok() && wait_for_each_) status = device_->Synchronize(what);
-    if (!status.ok() && is_capturing_) {
-      device_->AbandonCapture();
-      is_capturing_ = false;
-    }
-    return status;
+    ASHLAR_RETURN_IF_ERROR(Record([&]() -> absl::Status {
+      return products_ && products_->Makes(*prepared.schema)
+                 ? products_->Run(*prepared.schema, prepared.buffers, prepared.extents, workspace_,
+                                  device_->stream(), what)
+                 : Launch(prepared, what);
+    }));
+    return wait_for_each_ ? device_->Synchronize(what) : absl::OkStatus();
   }
 
   absl::Status End(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
     std::string what = StrCat("entry '", entry.name, "'");
-    if (is_capturing_) {
-      is_capturing_ = false;
-      ASHLAR_ASSIGN_OR_RETURN(replayed_, device_->EndCapture());
-      if (graphs_.size() == kMaxGraphs) DropOldest();
-      graphs_[key_] = {replayed_, ++step_};
-    }
-    if (replayed_) {
-      ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/false));
-      ASHLAR_RETURN_IF_ERROR(device_->Replay(replayed_, what));
+    if (!wait_for_each_) {
+      ASHLAR_RETURN_IF_ERROR(EndPart(what));
+      if (!replayed_) {
+        if (graphs_.size() == kMaxGraphs) DropOldest();
+        replayed_ = &(graphs_[key_] = std::exchange(recorded_, {}));
+      }
+      replayed_->last_use = ++step_;
     }
     ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/true));
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/false));
@@ -186,8 +208,7 @@ class CudaLauncher : public Launcher {
   // Makes the stream one that takes calls, and the state one that can be looked at.
   absl::Status BeginState() {
     ASHLAR_RETURN_IF_ERROR(device_->MakeCurrent());
-    if (is_capturing_) device_->AbandonCapture();  // a step that was cancelled
-    is_capturing_ = false;
+    Abandon();  // a step that was cancelled
     if (!state_is_new_) return absl::OkStatus();
     ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
     state_is_new_ = false;
@@ -202,6 +223,51 @@ class CudaLauncher : public Launcher {
     std::vector<char> parameters = MakeParameters(code, prepared);
     ASHLAR_RETURN_IF_ERROR(EncodeMaps(code, prepared, parameters.data(), what));
     return device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
+  }
+
+  // An entry at certain extents: what is launched before, between and behind its collectives.
+  struct Graph {
+    std::vector<CUgraphExec_st*> parts;  // null: nothing
+    int64_t last_use = 0;
+  };
+
+  // Has `work` recorded, which begins a part where none has begun.
+  template <typename Work>
+  absl::Status Record(Work work) {
+    if (!wait_for_each_ && !is_capturing_) {
+      ASHLAR_RETURN_IF_ERROR(device_->BeginCapture());
+      is_capturing_ = true;
+    }
+    absl::Status status = work();
+    if (!status.ok()) Abandon();
+    return status;
+  }
+
+  // Gives the device the part that was recorded, now or in an earlier step.
+  absl::Status EndPart(std::string_view what) {
+    if (!replayed_) {
+      CUgraphExec_st* part = nullptr;
+      if (is_capturing_) {
+        is_capturing_ = false;
+        ASHLAR_ASSIGN_OR_RETURN(part, device_->EndCapture());
+      }
+      recorded_.parts.push_back(part);
+    }
+    if (part_ == 0) ASHLAR_RETURN_IF_ERROR(device_->Mark(/*end=*/false));
+    CUgraphExec_st* part = (replayed_ ? *replayed_ : recorded_).parts[part_++];
+    return part ? device_->Replay(part, what) : absl::OkStatus();
+  }
+
+  void Forget(const Graph& graph) {
+    for (CUgraphExec_st* part : graph.parts)
+      if (part) device_->Forget(part);
+  }
+
+  // Ends a recording that nothing came of.
+  void Abandon() {
+    if (is_capturing_) device_->AbandonCapture();
+    is_capturing_ = false;
+    Forget(std::exchange(recorded_, {}));
   }
 
   absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
@@ -227,7 +293,7 @@ class CudaLauncher : public Launcher {
     auto oldest = std::min_element(
         graphs_.begin(), graphs_.end(),
         [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; });
-    device_->Forget(oldest->second.exec);
+    Forget(oldest->second);
     graphs_.erase(oldest);
   }
 
@@ -255,16 +321,15 @@ class CudaLauncher : public Launcher {
   std::string library_;
 
   using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
-  struct Graph {
-    CUgraphExec_st* exec;
-    int64_t last_use;
-  };
   std::map<Key, Graph> graphs_;
   int64_t step_ = 0;
   // Of the step that runs.
   Key key_;
-  CUgraphExec_st* replayed_ = nullptr;
+  Graph* replayed_ = nullptr;  // or
+  Graph recorded_;
+  size_t part_ = 0;
   bool is_capturing_ = false;
+  std::shared_ptr<Communicator> communicator_;
   double device_ms_ = -1;
 };
 
@@ -273,10 +338,10 @@ class CudaLauncher : public Launcher {
 absl::StatusOr<std::unique_ptr<Launcher>> CreateCudaLauncher(const Program& program,
                                                              const SpaceBases& host,
                                                              uint64_t arena_bytes,
-                                                             bool wait_for_each) {
+                                                             bool wait_for_each, int gpu) {
   const char* sync = std::getenv("ASHLAR_CUDA_SYNC");
   wait_for_each |= sync && std::string_view(sync) == "1";
-  ASHLAR_ASSIGN_OR_RETURN(auto device, cuda::Device::Open(0));
+  ASHLAR_ASSIGN_OR_RETURN(auto device, cuda::Device::Open(gpu));
   auto launcher = std::make_unique<CudaLauncher>(program, host, std::move(device), wait_for_each);
   if (absl::Status status = launcher->Prepare(arena_bytes); !status.ok())
     return Annotate(status, program.path());

@@ -5,6 +5,9 @@
 // launches of an entry at certain extents are recorded once as a CUDA graph and replayed from then
 // on: everything that changes from step to step is read from the device's memory.
 //
+// Several ranks have a GPU each, and NCCL between them: a recording ends where a collective moves
+// data, and another one begins behind it.
+//
 // Errors name the call, the device and the entry. What a kernel did wrong shows where the device is
 // next waited for; with the environment variable ASHLAR_CUDA_SYNC=1 (or a profiling session) there
 // are no graphs and each launch is waited for, so that the error names the kernel and the layer.
@@ -19,11 +22,11 @@
 namespace ashlar {
 
 // `host` are the session's spaces, which outlive the launcher as the program does; `weights` are
-// uploaded. NotFound where there is no driver or no device, FailedPrecondition where the program
-// has no code for it.
+// uploaded to the GPU of this number. NotFound where there is no driver or no such device,
+// FailedPrecondition where the program has no code for it.
 absl::StatusOr<std::unique_ptr<Launcher>> CreateCudaLauncher(const Program& program,
                                                              const SpaceBases& host,
                                                              uint64_t arena_bytes,
-                                                             bool wait_for_each);
+                                                             bool wait_for_each, int gpu = 0);
 
 }  // namespace ashlar

@@ -30,8 +30,8 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
 }  // namespace
 
 EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases,
-                     int rank, Communicator* communicator)
-    : entry_(entry), inputs_(program, entry, rank), communicator_(communicator) {
+                     int rank)
+    : entry_(entry), inputs_(program, entry, rank) {
   for (const auto& collective : entry.collectives)
     collectives_.emplace_back(*collective, rank, bases.arena);
   for (const auto& schema : entry.launches) {
@@ -46,12 +46,13 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   ClearTimes();
 }
 
-absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>& dims) {
+absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>& dims,
+                                       Launcher& launcher, Communicator* communicator) {
   for (;
        next_collective_ < collectives_.size() && collectives_[next_collective_].before() <= launch;
        ++next_collective_)
-    ASHLAR_RETURN_IF_ERROR(collectives_[next_collective_].Run(dims, communicator_));
-  if (communicator_) communicator_->Tick();
+    ASHLAR_RETURN_IF_ERROR(collectives_[next_collective_].Run(dims, launcher, communicator));
+  if (communicator) communicator->Tick();
   return absl::OkStatus();
 }
 
@@ -69,14 +70,14 @@ absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) cons
   return absl::OkStatus();
 }
 
-absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile,
-                            const RunOptions& options) {
+absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher,
+                            Communicator* communicator, bool profile, const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
   next_collective_ = 0;
   for (size_t i = 0; i < launches_.size(); ++i) {
     if (i > 0) ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
-    ASHLAR_RETURN_IF_ERROR(RunCollectives(i, dims));
+    ASHLAR_RETURN_IF_ERROR(RunCollectives(i, dims, launcher, communicator));
     PreparedLaunch& launch = launches_[i];
     Clock::time_point begin;
     if (profile || options.tracer) begin = Clock::now();
@@ -92,7 +93,7 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher
     time.total_us += us;
     ++time.steps;
   }
-  ASHLAR_RETURN_IF_ERROR(RunCollectives(launches_.size(), dims));
+  ASHLAR_RETURN_IF_ERROR(RunCollectives(launches_.size(), dims, launcher, communicator));
   return launcher.End(entry_, dims);
 }
 

@@ -25,9 +25,8 @@ struct LaunchTime {
 // One entry of one session; used by one thread at a time. Steps allocate nothing.
 class EntryPlan {
  public:
-  // `communicator` is null where one rank runs the program.
   EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases,
-            int rank = 0, Communicator* communicator = nullptr);
+            int rank = 0);
 
   const fb::EntryT& entry() const { return entry_; }
   InputValues& inputs() { return inputs_; }
@@ -36,21 +35,22 @@ class EntryPlan {
   absl::Status CheckStop(size_t launch, const RunOptions& options) const;
 
   // Runs the launches in order at these dims, up to the first that fails. Errors also: those of
-  // CheckStop, before each launch but the first.
-  absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher, bool profile,
-                   const RunOptions& options);
+  // CheckStop, before each launch but the first. `communicator` is null where one rank runs the
+  // program.
+  absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher, Communicator* communicator,
+                   bool profile, const RunOptions& options);
 
   const std::vector<LaunchTime>& times() const { return times_; }
   void ClearTimes() { times_.assign(launches_.size(), LaunchTime()); }
 
  private:
   // The collectives before this launch, or at the end.
-  absl::Status RunCollectives(size_t launch, const std::vector<int64_t>& dims);
+  absl::Status RunCollectives(size_t launch, const std::vector<int64_t>& dims, Launcher& launcher,
+                              Communicator* communicator);
 
   const fb::EntryT& entry_;
   InputValues inputs_;
   std::vector<PreparedLaunch> launches_;
-  Communicator* communicator_;
   std::vector<CollectiveStep> collectives_;
   size_t next_collective_ = 0;
   std::vector<LaunchTime> times_;

@@ -4,10 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "runtime/communicator/communicator.h"
 #include "runtime/program/artifact_generated.h"
 
 namespace ashlar {
@@ -67,6 +70,22 @@ class Launcher {
   // Runs the launch to its end. An error is the kernel's, or the device's, and names both the
   // kernel and the layer. Where it traces workers, their parts go to the tracer, if there is one.
   virtual absl::Status Run(PreparedLaunch& launch, Tracer* tracer) = 0;
+
+  // What moves data between the ranks' spaces, where the ranks speak to each other through
+  // `control`, in the host's memory. All ranks call this at the same time; it stays.
+  virtual absl::StatusOr<std::shared_ptr<Communicator>> Join(
+      const std::shared_ptr<Communicator>& control) {
+    return control;
+  }
+  // A collective comes next: what was run before is given to the device, on which it runs behind
+  // it.
+  virtual absl::Status BeginCollective() { return absl::OkStatus(); }
+  // Around collectives, as launches are: copies rows of bytes within the spaces, each side with a
+  // stride of its own, and writes a number there.
+  virtual absl::Status CopyRows(char* to, int64_t to_stride, const char* from, int64_t from_stride,
+                                int64_t row_bytes, int64_t rows);
+  virtual absl::Status Store(char* to, int64_t value);
+
   // The time of the last step's launches on the device, by its own clock, without copies of inputs
   // and outputs; negative where there is none.
   virtual double device_ms() const { return -1; }

@@ -51,6 +51,16 @@ Session::Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Ex
       memory_pool_(options.memory_pool) {}
 
 Session::~Session() {
+  // Devices leave each other together.
+  if (crew_ && device_communicator_ != communicator_) {
+    auto leave = [](Session& rank) {
+      rank.device_communicator_ = nullptr;
+      rank.launcher_ = nullptr;
+      return absl::OkStatus();
+    };
+    crew_->Run([&] { return leave(*this); }, [&](int peer) { return leave(*peers_[peer]); })
+        .IgnoreError();
+  }
   if (memory_pool_) memory_pool_->Return(std::move(memory_));
 }
 
@@ -68,7 +78,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
   std::unique_ptr<Session> session(new Session(std::move(program), std::move(executor), options));
   ASHLAR_RETURN_IF_ERROR(session->TakeMemory(options));
   ASHLAR_RETURN_IF_ERROR(session->JoinRanks(options));
-  ASHLAR_RETURN_IF_ERROR(session->MakePlans());
+  ASHLAR_RETURN_IF_ERROR(session->MakePlans(options.gpu));
   return session;
 }
 
@@ -97,6 +107,7 @@ absl::Status Session::AddPeers(const SessionOptions& options) {
   own.threads = ThreadsOfRank(options.threads, static_cast<int>(ends.size()));
   for (size_t i = 0; i < bound_->peers().size(); ++i) {
     own.communicator = std::move(ends[i + 1]);
+    own.gpu = static_cast<int>(i + 1);
     ASHLAR_ASSIGN_OR_RETURN(auto peer, Create(bound_->peers()[i], own));
     peers_.push_back(std::move(peer));
   }
@@ -152,7 +163,7 @@ absl::Status Session::TakeMemory(const SessionOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status Session::MakePlans() {
+absl::Status Session::MakePlans(int gpu) {
   const fb::ProgramT& metadata = program().metadata();
   SpaceBases bases;
   bases.arena = memory_.data();
@@ -163,14 +174,19 @@ absl::Status Session::MakePlans() {
     launcher_ = std::make_unique<CpuLauncher>(bound_->layout(), bound_->image(), *executor_,
                                               scratch_, scratch_stride_);
   } else if (bound_->device() == "cuda") {
-    ASHLAR_ASSIGN_OR_RETURN(launcher_,
-                            CreateCudaLauncher(program(), bases, planned_.arena, profile_));
+    auto launcher =
+        CreateCudaLauncher(program(), bases, planned_.arena, profile_, std::max(gpu, 0));
+    if (!launcher.ok() && communicator_)
+      return Annotate(launcher.status(), StrCat("rank ", bound_->rank(), " of ", everyone_.size(),
+                                                ", each of which takes a GPU of its host"));
+    ASHLAR_RETURN_IF_ERROR(launcher.status());
+    launcher_ = *std::move(launcher);
   } else {
     ASHLAR_ASSIGN_OR_RETURN(launcher_, CreateEmulatedLauncher(program(), *executor_));
   }
   for (const auto& entry : metadata.entries)
-    entries_.push_back(std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases),
-                                                   bound_->rank(), communicator_.get()));
+    entries_.push_back(
+        std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases), bound_->rank()));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
@@ -234,16 +250,26 @@ absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepare
   return absl::OkStatus();
 }
 
+// Of the ranks that are about to make their first step.
+absl::Status Session::JoinDevices() {
+  if (!communicator_ || device_communicator_) return absl::OkStatus();
+  auto joined = launcher_->Join(communicator_);
+  if (!joined.ok()) return joined.status();
+  device_communicator_ = *std::move(joined);
+  return absl::OkStatus();
+}
+
 absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
                               std::vector<Tensor>* outputs, const RunOptions& options) {
   ASHLAR_RETURN_IF_ERROR(Agree(plan.entry(), Prepare(plan, inputs, options)));
+  ASHLAR_RETURN_IF_ERROR(JoinDevices());
   dims_.swap(next_dims_);
   interrupted_ = planned_.state > 0;  // until all of the step is done
   if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
-  absl::Status status = plan.Run(dims_, *launcher_, profile_, options);
+  absl::Status status = plan.Run(dims_, *launcher_, device_communicator_.get(), profile_, options);
   if (options.tracer) options.tracer->EndStep();
   if (communicator_ && !status.ok())
-    communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
+    device_communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
   ASHLAR_RETURN_IF_ERROR(status);
   ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
   if (outputs) SetOutputs(plan.entry(), outputs);

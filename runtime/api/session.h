@@ -45,6 +45,9 @@ struct SessionOptions {
   // Of a program that is bound for one of several ranks: the others. Where all are bound, they are
   // threads of this process, which share `threads` between them.
   std::shared_ptr<Communicator> communicator;
+  // The GPU (its number for the driver) of a session on "cuda"; -1: the first. Where this process
+  // runs all ranks each has that of its number.
+  int gpu = -1;
   // How long one of such threads may show no sign of life; 0: kRankDeadline.
   std::chrono::milliseconds deadline{0};
 };
@@ -186,7 +189,8 @@ class Session {
   // Whether all ranks are about to make the same step.
   absl::Status Agree(const fb::EntryT& entry, const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
-  absl::Status MakePlans();
+  absl::Status MakePlans(int gpu);
+  absl::Status JoinDevices();
   absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
   int64_t CounterLimit(const fb::StateT& state) const;
   const std::vector<fb::Cut>* SequenceCuts(const fb::StateT& state) const;
@@ -209,7 +213,8 @@ class Session {
   uint64_t scratch_stride_ = 0;
   std::unique_ptr<Launcher> launcher_;
   std::vector<std::unique_ptr<EntryPlan>> entries_;
-  std::shared_ptr<Communicator> communicator_;  // null: one rank
+  std::shared_ptr<Communicator> communicator_;         // null: one rank
+  std::shared_ptr<Communicator> device_communicator_;  // of data, from the first step on
   std::vector<int> everyone_;
   bool has_met_ = false;
   std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads

@@ -16,9 +16,10 @@
 // deadline ends the run of all ranks with an error that names the rank, the operation and its place
 // in the model. After an error a communicator gives that error forever.
 //
-// Sums are taken in the order of the ranks' places, in f32 for f16 and bf16 with one rounding at
-// the end, so that a run gives the same bits each time, on every rank, through every
-// implementation.
+// In host memory sums are taken in the order of the ranks' places, in f32 for f16 and bf16 with one
+// rounding at the end, so that a run gives the same bits each time, on every rank, through every
+// implementation. NCCL promises the same bits on every rank, and neither the order nor the rounding
+// (nccl.h).
 #pragma once
 
 #include <chrono>
@@ -66,6 +67,9 @@ struct Collective {
   std::string_view where;  // for errors: the layer and its source
   // How long to wait for others; 0: the communicator's own.
   std::chrono::milliseconds deadline{0};
+  // The ranks come together and compare what they are about to do, and nothing is read or written:
+  // what a communicator whose data go another way does first.
+  bool compares_only = false;
 };
 
 // How long ranks wait for one that shows no sign of life, where nobody says otherwise.
@@ -81,8 +85,10 @@ class Communicator {
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  // "loopback", "mpi"
+  // "loopback", "mpi", "tcp", "nccl"
   virtual std::string_view name() const = 0;
+  // How long a rank may show no sign of life, where a call does not say otherwise.
+  virtual std::chrono::milliseconds deadline() const = 0;
 
   // Issues a call: it may proceed while the rank does something else. What `call` points to stays
   // until Wait. Errors: InvalidArgument for a call that makes no sense.

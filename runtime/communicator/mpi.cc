@@ -1,80 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/communicator/mpi.h"
 
-#include <sched.h>
-
-#include <algorithm>
-#include <cstring>
 #include <thread>
 
 #include "runtime/base/status.h"
-#include "runtime/communicator/last_words.h"
-#include "runtime/communicator/mpi_heartbeat.h"
+#include "runtime/communicator/messages.h"
 #include "runtime/communicator/mpi_library.h"
-#include "runtime/communicator/reduce.h"
 
 namespace ashlar {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using mpi::Request;
-
-constexpr int64_t kLargestMessage = int64_t{1} << 30;
 constexpr int kThreadSerialized = 2;  // MPI_THREAD_SERIALIZED
 constexpr auto kLastWords = std::chrono::milliseconds(300);
-// How much longer a rank waits for one that waits itself, and ends all when it has said its error.
-constexpr auto kGrace = std::chrono::milliseconds(600);
-// Tags: a number for the group, one for its call, one for the step of the call. Some of Open MPI's
-// transports have 23 bits for them.
-constexpr int kGroupBits = 10, kCallBits = 10;
-enum Step { kHeader, kBlocks, kResult, kSteps };
-constexpr int kHeartbeatTag = (1 << 23) - 1;
 
-// What goes before the data.
-struct Header {
-  CollectiveSignature signature;
-  char where[96];
-};
-
-struct Message {
-  Request request = nullptr;
-  int place;  // whom it goes to or comes from
-};
-
-// A call under way.
-struct Pending {
-  bool used = false;
-  Collective call;
-  int place = 0;
-  int tag = 0;
-  std::vector<Header> sent, got;  // by place
-  std::vector<Message> headers, data;
-  std::vector<Message> sends;   // that the end of the call waits for
-  std::vector<char> staging;    // others' blocks of a reduction
-  std::vector<int64_t> blocks;  // of a reduction, elements by place
-};
-
-// What is counted in one order: a group's collectives, or its messages from one sender.
-struct Channel {
-  std::vector<int> group;
-  int sender;  // a rank, or -1
-  uint32_t calls;
-};
-
-class Mpi : public Communicator {
+class MpiTransport : public Transport {
  public:
-  Mpi(std::shared_ptr<const mpi::Library> library, mpi::Handle comm, int rank, int size,
-      std::chrono::milliseconds deadline)
-      : library_(std::move(library)),
-        comm_(comm),
-        rank_(rank),
-        size_(size),
-        deadline_(deadline),
-        heartbeat_(new mpi::Heartbeat(library_, comm, rank, size, kHeartbeatTag)) {}
+  MpiTransport(std::shared_ptr<const mpi::Library> library, mpi::Handle comm, int rank, int size)
+      : library_(std::move(library)), comm_(comm), rank_(rank), size_(size) {}
 
-  ~Mpi() override {
-    heartbeat_.reset();
-    if (status_.ok()) {
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  std::string_view name() const override { return "mpi"; }
+
+  absl::Status Send(const void* data, int64_t bytes, int to, int tag, Request* request) override {
+    return library_->ToStatus(
+        library_->MPI_Isend(data, static_cast<int>(bytes), library_->byte, to, tag, comm_, request),
+        "MPI_Isend");
+  }
+  absl::Status Receive(void* data, int64_t bytes, int from, int tag, Request* request) override {
+    return library_->ToStatus(library_->MPI_Irecv(data, static_cast<int>(bytes), library_->byte,
+                                                  from, tag, comm_, request),
+                              "MPI_Irecv");
+  }
+  absl::StatusOr<bool> Test(Request* request) override {
+    int done = 0;
+    ASHLAR_RETURN_IF_ERROR(
+        library_->ToStatus(library_->MPI_Test(request, &done, nullptr), "MPI_Test"));
+    return done != 0;
+  }
+  void Cancel(Request* request) override {
+    library_->MPI_Cancel(request);
+    library_->MPI_Request_free(request);
+  }
+  void Leave(bool failed) override {
+    if (!failed) {
       library_->MPI_Finalize();
       return;
     }
@@ -82,298 +51,10 @@ class Mpi : public Communicator {
     library_->MPI_Abort(library_->world, 1);
   }
 
-  int rank() const override { return rank_; }
-  int size() const override { return size_; }
-  std::string_view name() const override { return "mpi"; }
-  void Tick() override { heartbeat_->Beat(); }
-  void Fail(const absl::Status& status) override {
-    if (status_.ok()) status_ = status;
-  }
-
-  absl::StatusOr<CollectiveTicket> Start(const Collective& call) override {
-    ASHLAR_RETURN_IF_ERROR(status_);
-    ASHLAR_RETURN_IF_ERROR(CheckCollective(call, rank_));
-    size_t ticket = 0;
-    while (ticket < pending_.size() && pending_[ticket]->used) ++ticket;
-    if (ticket == pending_.size()) pending_.emplace_back(new Pending);
-    Pending& p = *pending_[ticket];
-    p.used = true;
-    p.call = call;
-    p.place = PlaceOf(*call.group, rank_);
-    p.tag = NextTag(call);
-    p.headers.clear(), p.data.clear(), p.sends.clear();
-    SetBlocks(p);
-    absl::Status status = SendHeaders(p);
-    if (status.ok()) status = SendBlocks(p);
-    if (!status.ok()) return Failed(status);
-    return static_cast<CollectiveTicket>(ticket);
-  }
-
-  absl::Status Wait(CollectiveTicket ticket) override {
-    ASHLAR_RETURN_IF_ERROR(status_);
-    Pending& p = *pending_[ticket];
-    LastWords words(rank_, p.call);
-    absl::Status status = Finish(p);
-    p.used = false;
-    return status.ok() ? status : Failed(status);
-  }
-
  private:
-  absl::Status Failed(const absl::Status& status) {
-    Fail(status);
-    return status_;
-  }
-
-  int places(const Pending& p) const { return static_cast<int>(p.call.group->size()); }
-
-  // The same on all of a group, and another for each of the calls that may be under way at once.
-  // Messages are counted apart, by their direction.
-  int NextTag(const Collective& call) {
-    const std::vector<int>& group = *call.group;
-    const int sender = call.kind == CollectiveKind::kSend   ? rank_
-                       : call.kind == CollectiveKind::kRecv ? group[call.peer]
-                                                            : -1;
-    auto known = std::find_if(channels_.begin(), channels_.end(), [&](const Channel& each) {
-      return each.group == group && each.sender == sender;
-    });
-    if (known == channels_.end()) known = channels_.insert(channels_.end(), {group, sender, 0});
-    uint32_t hash = 2166136261u;
-    auto mix = [&](int rank) { hash = (hash ^ static_cast<uint32_t>(rank + 2)) * 16777619u; };
-    for (int rank : group) mix(rank);
-    mix(sender);
-    hash = (hash ^ hash >> 16) & ((1u << kGroupBits) - 1);
-    const uint32_t number = known->calls++ & ((1u << kCallBits) - 1);
-    return static_cast<int>((hash << kCallBits | number) * kSteps);
-  }
-
-  void SetBlocks(Pending& p) {
-    p.blocks.clear();
-    const int n = places(p);
-    if (p.call.kind == CollectiveKind::kReduceScatter) p.blocks = *p.call.counts;
-    if (p.call.kind == CollectiveKind::kAllReduce)
-      for (int place = 0; place < n; ++place)
-        p.blocks.push_back(p.call.count * (place + 1) / n - p.call.count * place / n);
-  }
-
-  // Those with whom this rank exchanges data.
-  bool Meets(const Pending& p, int place) const {
-    if (place == p.place) return false;
-    switch (p.call.kind) {
-      case CollectiveKind::kSend:
-      case CollectiveKind::kRecv:
-        return place == p.call.peer;
-      default:
-        return true;
-    }
-  }
-
-  absl::Status SendHeaders(Pending& p) {
-    const int n = places(p);
-    p.sent.resize(n), p.got.resize(n);
-    for (int place = 0; place < n; ++place) {
-      if (!Meets(p, place)) continue;
-      Header& header = p.sent[place];
-      std::memset(static_cast<void*>(&header), 0, sizeof(header));
-      header.signature = SignatureOf(p.call, place);
-      p.call.where.copy(header.where, sizeof(header.where) - 1);
-      ASHLAR_RETURN_IF_ERROR(Send(p, &header, sizeof(header), place, kHeader, &p.sends));
-      ASHLAR_RETURN_IF_ERROR(Receive(p, &p.got[place], sizeof(Header), place, kHeader, &p.headers));
-    }
-    return absl::OkStatus();
-  }
-
-  int64_t Offset(const std::vector<int64_t>& counts, int place) const {
-    int64_t offset = 0;
-    for (int i = 0; i < place; ++i) offset += counts[i];
-    return offset;
-  }
-
-  // What others need of this rank's input.
-  absl::Status SendBlocks(Pending& p) {
-    const Collective& call = p.call;
-    const char* input = static_cast<const char*>(call.input);
-    const int64_t size = DTypeSize(call.dtype);
-    for (int place = 0; place < places(p); ++place) {
-      if (!Meets(p, place)) continue;
-      int64_t begin = 0, count = 0;
-      switch (call.kind) {
-        case CollectiveKind::kAllReduce:
-        case CollectiveKind::kReduceScatter:
-          begin = Offset(p.blocks, place), count = p.blocks[place];
-          break;
-        case CollectiveKind::kAllGather:
-          count = (*call.counts)[p.place];
-          break;
-        case CollectiveKind::kAllToAll:
-          begin = Offset(*call.counts, place), count = (*call.counts)[place];
-          break;
-        case CollectiveKind::kPermute:
-          count = (*call.targets)[p.place] == place ? call.count : 0;
-          break;
-        case CollectiveKind::kBroadcast:
-          count = call.peer == p.place ? call.count : 0;
-          break;
-        case CollectiveKind::kSend:
-          count = call.count;
-          break;
-        case CollectiveKind::kRecv:
-          break;
-      }
-      ASHLAR_RETURN_IF_ERROR(Send(p, input + begin * size, count * size, place, kBlocks, &p.sends));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Finish(Pending& p) {
-    ASHLAR_RETURN_IF_ERROR(Await(p, p.headers));
-    for (const Message& header : p.headers) {
-      const Header& theirs = p.got[header.place];
-      if (!p.sent[header.place].signature.Meets(theirs.signature))
-        return DivergedError(rank_, p.call, (*p.call.group)[header.place], theirs.signature,
-                             theirs.where);
-    }
-    ASHLAR_RETURN_IF_ERROR(p.blocks.empty() ? Gather(p) : Combine(p));
-    return Await(p, p.sends);
-  }
-
-  // Everybody's data, to their places in the output; what is this rank's own is copied.
-  absl::Status Gather(Pending& p) {
-    const Collective& call = p.call;
-    const int64_t size = DTypeSize(call.dtype);
-    char* out = static_cast<char*>(call.output);
-    auto own = [&](int64_t from, int64_t count) {
-      if (count > 0 && out != static_cast<const char*>(call.input) + from * size)
-        std::memcpy(out, static_cast<const char*>(call.input) + from * size, count * size);
-      out += count * size;
-    };
-    const int source = call.kind == CollectiveKind::kPermute     ? PlaceOf(*call.targets, p.place)
-                       : call.kind == CollectiveKind::kBroadcast ? call.peer
-                       : call.kind == CollectiveKind::kRecv      ? call.peer
-                                                                 : -1;
-    if (call.kind == CollectiveKind::kPermute && source < 0 && call.count > 0)
-      std::memset(out, 0, call.count * size);
-    for (int place = 0; place < places(p); ++place) {
-      int64_t count = 0, from = 0;
-      if (call.kind == CollectiveKind::kAllGather)
-        count = (*call.counts)[place];
-      else if (call.kind == CollectiveKind::kAllToAll)
-        count = (*call.recv_counts)[place], from = Offset(*call.counts, place);
-      else if (place == source)
-        count = call.count;
-      if (place == p.place) {
-        own(from, count);
-        continue;
-      }
-      ASHLAR_RETURN_IF_ERROR(Receive(p, out, count * size, place, kBlocks, &p.data));
-      out += count * size;
-    }
-    return Await(p, p.data);
-  }
-
-  absl::Status Combine(Pending& p) {
-    const Collective& call = p.call;
-    const int64_t size = DTypeSize(call.dtype), mine = p.blocks[p.place];
-    p.staging.resize(static_cast<size_t>(mine * size * places(p)));
-    inputs_.clear();
-    for (int place = 0; place < places(p); ++place) {
-      char* into = p.staging.data() + place * mine * size;
-      if (place == p.place) {
-        inputs_.push_back(static_cast<const char*>(call.input) + Offset(p.blocks, place) * size);
-        continue;
-      }
-      inputs_.push_back(into);
-      ASHLAR_RETURN_IF_ERROR(Receive(p, into, mine * size, place, kBlocks, &p.data));
-    }
-    ASHLAR_RETURN_IF_ERROR(Await(p, p.data));
-    ASHLAR_RETURN_IF_ERROR(Await(p, p.sends));  // the input may be the output
-    char* out = static_cast<char*>(call.output);
-    const bool all = call.kind == CollectiveKind::kAllReduce;
-    char* result = out + (all ? Offset(p.blocks, p.place) * size : 0);
-    ReduceElements(call.dtype, call.reduction, inputs_, {result}, 0, mine);
-    if (!all) return absl::OkStatus();
-    p.data.clear(), p.sends.clear();
-    for (int place = 0; place < places(p); ++place) {
-      if (place == p.place) continue;
-      ASHLAR_RETURN_IF_ERROR(Send(p, result, mine * size, place, kResult, &p.sends));
-      ASHLAR_RETURN_IF_ERROR(Receive(p, out + Offset(p.blocks, place) * size,
-                                     p.blocks[place] * size, place, kResult, &p.data));
-    }
-    return Await(p, p.data);
-  }
-
-  // Nothing is sent for no bytes; what is large goes in pieces, which keep their order.
-  absl::Status Send(const Pending& p, const void* data, int64_t bytes, int place, Step step,
-                    std::vector<Message>* messages) {
-    for (int64_t done = 0; done < bytes; done += kLargestMessage) {
-      Message message{nullptr, place};
-      ASHLAR_RETURN_IF_ERROR(library_->ToStatus(
-          library_->MPI_Isend(static_cast<const char*>(data) + done,
-                              static_cast<int>(std::min(kLargestMessage, bytes - done)),
-                              library_->byte, (*p.call.group)[place], p.tag + step, comm_,
-                              &message.request),
-          "MPI_Isend"));
-      messages->push_back(message);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Receive(const Pending& p, void* data, int64_t bytes, int place, Step step,
-                       std::vector<Message>* messages) {
-    for (int64_t done = 0; done < bytes; done += kLargestMessage) {
-      Message message{nullptr, place};
-      ASHLAR_RETURN_IF_ERROR(library_->ToStatus(
-          library_->MPI_Irecv(static_cast<char*>(data) + done,
-                              static_cast<int>(std::min(kLargestMessage, bytes - done)),
-                              library_->byte, (*p.call.group)[place], p.tag + step, comm_,
-                              &message.request),
-          "MPI_Irecv"));
-      messages->push_back(message);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Await(const Pending& p, std::vector<Message>& messages) {
-    const auto deadline = p.call.deadline.count() > 0 ? p.call.deadline : deadline_;
-    Clock::time_point since = Clock::now();
-    for (size_t at = 0; at < messages.size();) {
-      Message& message = messages[at];
-      int done = 0;
-      ASHLAR_RETURN_IF_ERROR(
-          library_->ToStatus(library_->MPI_Test(&message.request, &done, nullptr), "MPI_Test"));
-      if (done) {
-        ++at;
-        since = Clock::now();  // a sign of life
-        continue;
-      }
-      ASHLAR_RETURN_IF_ERROR(CheckLife(p.call, message.place, since, deadline));
-      sched_yield();
-    }
-    return absl::OkStatus();
-  }
-
-  // Late is who has given neither data nor, by itself or through those that it waits for, a sign of
-  // life. Who waits for a dead rank itself is the first to say so.
-  absl::Status CheckLife(const Collective& call, int place, Clock::time_point since,
-                         std::chrono::milliseconds deadline) {
-    auto silence = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since);
-    if (silence < mpi::Heartbeat::kInterval) return absl::OkStatus();
-    const mpi::Heartbeat::Life life = heartbeat_->LifeOf((*call.group)[place]);
-    silence = std::min(silence, life.silence);
-    if (silence > (life.waits ? deadline + kGrace : deadline))
-      return LateError(rank_, (*call.group)[place], call, deadline);
-    heartbeat_->Pass(silence);
-    return absl::OkStatus();
-  }
-
   std::shared_ptr<const mpi::Library> library_;
   mpi::Handle comm_;
   int rank_, size_;
-  std::chrono::milliseconds deadline_;
-  std::unique_ptr<mpi::Heartbeat> heartbeat_;
-  absl::Status status_;
-  std::vector<std::unique_ptr<Pending>> pending_;
-  std::vector<Channel> channels_;
-  std::vector<const void*> inputs_;
 };
 
 }  // namespace
@@ -394,7 +75,7 @@ absl::StatusOr<std::unique_ptr<Communicator>> JoinMpi(std::chrono::milliseconds 
   library->MPI_Comm_set_errhandler(comm, library->errors_return);
   library->MPI_Comm_rank(comm, &rank);
   library->MPI_Comm_size(comm, &size);
-  return std::unique_ptr<Communicator>(new Mpi(library, comm, rank, size, deadline));
+  return MakeMessages(std::make_unique<MpiTransport>(library, comm, rank, size), deadline);
 }
 
 }  // namespace ashlar

@@ -2,11 +2,8 @@
 //
 // Ranks as processes under mpirun, on one host or several, in host memory.
 //
-// Collectives are made of messages here, not by MPI's own: those wait without end for a rank that
-// does not come, and may sum in any order. Before data move, every pair that exchanges some
-// compares what it is about to do (48 bytes and a name each way). A reduction sends every rank its
-// block of all inputs, sums it in the order of the places, and gathers the blocks: 2 (n - 1) / n of
-// the bytes, in two steps.
+// Collectives are made of messages (messages.h), not by MPI's own: those wait without end for a
+// rank that does not come, and may sum in any order.
 #pragma once
 
 #include <chrono>

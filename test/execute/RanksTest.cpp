@@ -81,7 +81,10 @@ protected:
   }
 
   std::unique_ptr<CompiledModule> compile(ModuleOp module) {
-    return CompiledModule::create(module, getCpuBackends().back(), {"", 1}, /*threads=*/2);
+    return compile(module, getCpuBackends().back());
+  }
+  std::unique_ptr<CompiledModule> compile(ModuleOp module, const Backend &backend) {
+    return CompiledModule::create(module, backend, {"", 1}, /*threads=*/2);
   }
 
   NamedArray makeIds(int64_t batch, int64_t seq, int64_t seed) {
@@ -164,12 +167,42 @@ std::vector<RanksCase> getCases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Ranks, testing::ValuesIn(getCases()), [](const auto &info) {
+std::string getName(const testing::TestParamInfo<RanksCase> &info) {
   std::string name = info.param.golden + "_" + info.param.mesh + "_" + std::to_string(info.index);
   for (char &c : name)
     c = llvm::isAlnum(c) ? c : '_';
   return name;
-});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Ranks, testing::ValuesIn(getCases()), getName);
+
+/// Each rank an emulated GPU, against one CPU. Few and small: a thread's step takes some 100 ns.
+class EmulatedRanks : public Ranks {};
+
+TEST_P(EmulatedRanks, AgreeWithOneDevice) {
+  std::vector<Backend> backends = getBackends();
+  auto emulator = llvm::find_if(backends, [](const Backend &each) { return each.isEmulated(); });
+  if (emulator == backends.end())
+    GTEST_SKIP() << "no emulator in this build";
+  auto module = import();
+  ASSERT_TRUE(module);
+  auto one = compile(*module), many = compile(*distribute(*module), *emulator);
+  ASSERT_TRUE(one && many);
+  EXPECT_GT(RankCount(many->getSession().program().metadata()), 1);
+  compare(*one, *many, "forward", 2, 5);
+  if (!module->lookupSymbol("decode"))
+    return;
+  compare(*one, *many, "prefill", 3, 4);
+  compare(*one, *many, "decode", 3, 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EmulatedRanks,
+                         testing::Values(RanksCase{"llama", "tp=2", "", false},
+                                         RanksCase{"llama", "dp=2,pp=2", "", false},
+                                         RanksCase{"gpt2", "pp=2", "", false},
+                                         RanksCase{"bert-masked-lm-untied", "dp=3", "", false},
+                                         RanksCase{"bert-masked-lm-untied", "sp=2", "", false}),
+                         getName);
 
 /// Generating on ranks that share a sequence: beams copy caches, which are saved and restored.
 class GenerateOnRanks : public Ranks {

@@ -11,6 +11,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/nccl_library.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
 #include "runtime/device/cuda/cublaslt.h"
@@ -132,7 +133,11 @@ void SayGpu() {
       : *products    ? StrCat("found, ", (*products)->name())
                      : "libcublasLt.so.13 or .12 is not here (or ASHLAR_CUBLASLT is empty): plain "
                        "products on GPUs are the programs' own kernels'");
-  library("NCCL", {"libnccl.so.2", "libnccl.so"}, "several GPUs");
+  auto nccl = nccl::Library::Open();
+  const int version = nccl.ok() ? (*nccl)->version : 0;
+  Say(nccl.ok() ? State::kThere : State::kMissing, "NCCL",
+      nccl.ok() ? StrCat(version / 10000, ".", version / 100 % 100, ".", version % 100)
+                : StrCat(Message(nccl.status()), "; for several GPUs"));
   library("MPI", {"libmpi.so.40", "libmpi.so.12", "libmpi.so"}, "several hosts (Open MPI)");
 }
 

@@ -10,6 +10,7 @@
 #include "runtime/base/status.h"
 #include "runtime/communicator/mpi.h"
 #include "runtime/communicator/mpi_library.h"
+#include "runtime/communicator/tcp.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/cut.h"
@@ -35,8 +36,8 @@ void SessionRequest::AddCacheTo(Options& options) {
 
 void SessionRequest::AddDeviceTo(Options& options) {
   options.Add("--device", "cpu|cuda|cuda-emulator",
-              "what runs the kernels: the CPU, the first GPU, or the CUDA emulator, which checks\n"
-              "every access (default: cpu)",
+              "what runs the kernels: the CPU, the first GPU (of several ranks each has one, and\n"
+              "NCCL), or the CUDA emulator, which checks every access (default: cpu)",
               &device);
 }
 
@@ -62,7 +63,7 @@ void SessionRequest::AddRanksTo(Options& options) {
       "--devices", "N",
       "the ranks of an artifact that was compiled for several (--mesh): an error where it\n"
       "is for another number (default: as many as it is for). They run in this process, or\n"
-      "under `mpirun -n N` one in each",
+      "one in each of those that `mpirun -n N` or `torchrun --no-python` has started",
       &devices);
   options.Add("--deadline", "SECONDS",
               "how long a rank may show no sign of life before all end (default: 4)", &deadline,
@@ -76,18 +77,23 @@ std::shared_ptr<Communicator>& Processes() {
   return processes;
 }
 
-// Joins mpirun's processes, where there are some and the program is for several ranks.
+// Joins the processes that mpirun or another launcher has started, where the program is for several
+// ranks.
 absl::Status JoinRanks(int ranks, SessionOptions* options, BindOptions* bind) {
-  if (ranks == 1 || !mpi::IsUnderMpirun()) return absl::OkStatus();
+  const bool mpi = mpi::IsUnderMpirun();
+  if (ranks == 1 || (!mpi && !IsUnderLauncher())) return absl::OkStatus();
   const auto deadline = options->deadline.count() > 0 ? options->deadline : kRankDeadline;
-  ASHLAR_ASSIGN_OR_RETURN(Processes(), JoinMpi(deadline));
+  ASHLAR_ASSIGN_OR_RETURN(Processes(), mpi ? JoinMpi(deadline) : JoinTcp(deadline));
   if (Processes()->size() != ranks)
-    return InvalidArgument("mpirun has started ", Processes()->size(),
+    return InvalidArgument(mpi ? "mpirun" : "the launcher", " has started ", Processes()->size(),
                            " processes, and the artifact is for ", ranks, " ranks");
   ReportTermination();
   options->communicator = Processes();
   bind->rank = Processes()->rank();
-  if (const char* local = std::getenv("OMPI_COMM_WORLD_LOCAL_SIZE"); local && options->threads == 0)
+  if (const char* local = std::getenv(mpi ? "OMPI_COMM_WORLD_LOCAL_RANK" : "LOCAL_RANK"))
+    options->gpu = std::atoi(local);
+  if (const char* local = std::getenv(mpi ? "OMPI_COMM_WORLD_LOCAL_SIZE" : "LOCAL_WORLD_SIZE");
+      local && options->threads == 0)
     options->threads = std::max(1, AvailableCores() / std::max(1, std::atoi(local)));
   if (IsFollower() && !std::freopen("/dev/null", "w", stdout))
     return absl::InternalError("cannot write to /dev/null");

@@ -40,12 +40,13 @@ struct SessionRequest {
 
 // Loads the artifact and makes a session; says on stderr when packing its weights may take a while,
 // and what came of the cache. Of an artifact for several ranks all run in this process, or, where
-// mpirun has started as many, each in its own: then rank 0 alone goes on to print.
+// mpirun or another launcher has started as many, each in its own: then rank 0 alone goes on to
+// print.
 absl::StatusOr<std::unique_ptr<Session>> OpenSession(const SessionRequest& request);
 
 // Whether what the process has to say is said by another: it is a rank other than 0.
 bool IsFollower();
-// Ends what OpenSession began with mpirun's other processes; at the end of main.
+// Ends what OpenSession began with the other processes; at the end of main.
 void LeaveRanks();
 
 // Extents by name; dims that are not named take 1 for "batch", 128 for "seq", else their minimum,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// mpirun -n 4 communicator_test: the conformance suite, each process a rank.
+// mpirun -n 4 communicator_test (nccl_communicator_test): the conformance suite, each process a
+// rank.
 #include "gtest/gtest.h"
 #include "runtime/communicator/testing/ranks.h"
 

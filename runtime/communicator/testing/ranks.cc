@@ -8,6 +8,7 @@
 #include "runtime/communicator/loopback.h"
 #include "runtime/communicator/mpi.h"
 #include "runtime/communicator/mpi_library.h"
+#include "runtime/communicator/tcp.h"
 
 namespace ashlar {
 namespace {
@@ -19,9 +20,9 @@ std::unique_ptr<Communicator>& Process() {
 
 }  // namespace
 
-bool JoinRanks() {
-  if (!mpi::IsUnderMpirun()) return true;
-  auto joined = JoinMpi();
+bool JoinRanks(std::chrono::milliseconds deadline) {
+  if (!mpi::IsUnderMpirun() && !IsUnderLauncher()) return true;
+  auto joined = mpi::IsUnderMpirun() ? JoinMpi(deadline) : JoinTcp(deadline);
   if (!joined.ok()) {
     std::fprintf(stderr, "%s\n", Message(joined.status()).c_str());
     return false;
@@ -32,6 +33,7 @@ bool JoinRanks() {
 
 void LeaveRanks() { Process().reset(); }
 bool AreProcesses() { return Process() != nullptr; }
+bool SumsInOrder() { return true; }
 
 std::vector<int> RankCounts() {
   if (AreProcesses()) return {Process()->size()};
@@ -45,5 +47,8 @@ void OnRanks(int count, const std::function<void(Communicator&)>& body) {
     threads.emplace_back([&body, end = std::move(end)] { body(*end); });
   for (std::thread& thread : threads) thread.join();
 }
+
+RankMemory::RankMemory(std::vector<char> bytes) : bytes_(std::move(bytes)), data_(bytes_.data()) {}
+std::vector<char> RankMemory::Read() const { return bytes_; }
 
 }  // namespace ashlar

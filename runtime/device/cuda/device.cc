@@ -194,6 +194,28 @@ absl::Status Device::Clear(DevicePointer to, size_t bytes) {
   return Check(driver_->cuMemsetD8Async(to, 0, bytes, stream_), "cuMemsetD8Async");
 }
 
+absl::Status Device::CopyRows(DevicePointer to, size_t to_stride, DevicePointer from,
+                              size_t from_stride, size_t row_bytes, size_t rows) {
+  if (row_bytes == 0 || rows == 0) return absl::OkStatus();
+  // Strides may be 2 GiB at most.
+  if (rows == 1 || (to_stride == row_bytes && from_stride == row_bytes))
+    return Copy(to, from, row_bytes * rows);
+  RowsCopy copy;
+  copy.from.device = from, copy.from.stride = from_stride;
+  copy.to.device = to, copy.to.stride = to_stride;
+  copy.row_bytes = row_bytes, copy.rows = rows;
+  return Check(driver_->cuMemcpy2DAsync_v2(&copy, stream_), "cuMemcpy2DAsync");
+}
+
+absl::Status Device::Store(DevicePointer to, uint64_t value) {
+  for (int half = 0; half < 2; ++half)
+    ASHLAR_RETURN_IF_ERROR(
+        Check(driver_->cuMemsetD32Async(to + 4 * half, static_cast<unsigned>(value >> 32 * half), 1,
+                                        stream_),
+              "cuMemsetD32Async"));
+  return absl::OkStatus();
+}
+
 absl::Status Device::Encode(const Matrix& matrix, TensorMap* map, std::string_view what) {
   const unsigned long long sizes[] = {matrix.columns, matrix.rows}, strides[] = {matrix.row_bytes};
   const unsigned box[] = {matrix.box_columns, matrix.box_rows}, steps[] = {1, 1};

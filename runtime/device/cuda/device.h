@@ -64,6 +64,11 @@ class Device {
   absl::Status CopyOut(void* to, DevicePointer from, size_t bytes);
   absl::Status Copy(DevicePointer to, DevicePointer from, size_t bytes);
   absl::Status Clear(DevicePointer to, size_t bytes);
+  // The same, and these may be recorded (BeginCapture): rows of bytes, each side with a stride of
+  // its own, and one number.
+  absl::Status CopyRows(DevicePointer to, size_t to_stride, DevicePointer from, size_t from_stride,
+                        size_t row_bytes, size_t rows);
+  absl::Status Store(DevicePointer to, uint64_t value);
   absl::Status Encode(const Matrix& matrix, TensorMap* map, std::string_view what);
   absl::Status Launch(size_t kernel, const unsigned (&grid)[3], void* parameters,
                       std::string_view what);
@@ -83,6 +88,10 @@ class Device {
   // The error that ended this context, which every call returns from then on; OK where there is
   // none.
   const absl::Status& failure() const { return sticky_; }
+
+  // For what works on the device beside this class (NCCL).
+  const std::shared_ptr<const Driver>& driver() const { return driver_; }
+  CUstream_st* stream() const { return stream_; }
 
  private:
   explicit Device(std::shared_ptr<const Driver> driver) : driver_(std::move(driver)) {}

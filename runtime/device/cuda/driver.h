@@ -25,6 +25,19 @@ namespace ashlar::cuda {
 
 using DevicePointer = unsigned long long;
 
+// CUDA_MEMCPY2D: rows of bytes from one place to another, each with a stride of its own.
+struct RowsCopy {
+  struct Side {
+    size_t x = 0, y = 0;
+    int memory = 2;  // CU_MEMORYTYPE_DEVICE
+    const void* host = nullptr;
+    DevicePointer device = 0;
+    void* array = nullptr;
+    size_t stride = 0;
+  } from, to;
+  size_t row_bytes = 0, rows = 0;
+};
+
 // Every function that is used: its name in the library (of CUDA 12.0 and later), and its
 // parameters.
 #define ASHLAR_CUDA_DRIVER_FUNCTIONS(F)                                                            \
@@ -49,7 +62,9 @@ using DevicePointer = unsigned long long;
   F(cuMemcpyHtoDAsync_v2, DevicePointer to, const void* from, size_t bytes, CUstream_st* stream)   \
   F(cuMemcpyDtoHAsync_v2, void* to, DevicePointer from, size_t bytes, CUstream_st* stream)         \
   F(cuMemcpyDtoDAsync_v2, DevicePointer to, DevicePointer from, size_t bytes, CUstream_st* stream) \
+  F(cuMemcpy2DAsync_v2, const ashlar::cuda::RowsCopy* copy, CUstream_st* stream)                   \
   F(cuMemsetD8Async, DevicePointer to, unsigned char value, size_t count, CUstream_st* stream)     \
+  F(cuMemsetD32Async, DevicePointer to, unsigned value, size_t count, CUstream_st* stream)         \
   F(cuStreamCreate, CUstream_st** stream, unsigned flags)                                          \
   F(cuStreamDestroy_v2, CUstream_st* stream)                                                       \
   F(cuStreamSynchronize, CUstream_st* stream)                                                      \
@@ -58,6 +73,7 @@ using DevicePointer = unsigned long long;
   F(cuEventCreate, CUevent_st** event, unsigned flags)                                             \
   F(cuEventDestroy_v2, CUevent_st* event)                                                          \
   F(cuEventRecord, CUevent_st* event, CUstream_st* stream)                                         \
+  F(cuEventQuery, CUevent_st* event)                                                               \
   F(cuEventSynchronize, CUevent_st* event)                                                         \
   F(cuEventElapsedTime, float* milliseconds, CUevent_st* begin, CUevent_st* end)                   \
   F(cuGraphInstantiateWithFlags, CUgraphExec_st** exec, CUgraph_st* graph,                         \
@@ -73,6 +89,7 @@ using DevicePointer = unsigned long long;
     CUstream_st* stream, void** parameters, void** extra)
 
 // Values of cuda.h's enumerations.
+inline constexpr int kNotReady = 600;
 inline constexpr int kComputeCapabilityMajor = 75, kComputeCapabilityMinor = 76;  // of a device
 inline constexpr int kMaxDynamicSharedBytes = 8;                                  // of a function
 inline constexpr int kCaptureThreadLocal = 1;

@@ -7,6 +7,8 @@
 #include <cuda.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+
 #include "runtime/device/cuda/testing/same_function.h"
 
 namespace ashlar::cuda {
@@ -16,6 +18,18 @@ namespace {
 #define ASHLAR_CUDA_COMPARE(name, ...) \
   static_assert(SameFunction<int (*)(__VA_ARGS__), decltype(&::name)>::value, #name);
 ASHLAR_CUDA_DRIVER_FUNCTIONS(ASHLAR_CUDA_COMPARE)
+
+static_assert(sizeof(RowsCopy) == sizeof(CUDA_MEMCPY2D));
+static_assert(offsetof(RowsCopy, from.memory) == offsetof(CUDA_MEMCPY2D, srcMemoryType));
+static_assert(offsetof(RowsCopy, from.device) == offsetof(CUDA_MEMCPY2D, srcDevice));
+static_assert(offsetof(RowsCopy, from.stride) == offsetof(CUDA_MEMCPY2D, srcPitch));
+static_assert(offsetof(RowsCopy, to.memory) == offsetof(CUDA_MEMCPY2D, dstMemoryType));
+static_assert(offsetof(RowsCopy, to.device) == offsetof(CUDA_MEMCPY2D, dstDevice));
+static_assert(offsetof(RowsCopy, to.stride) == offsetof(CUDA_MEMCPY2D, dstPitch));
+static_assert(offsetof(RowsCopy, row_bytes) == offsetof(CUDA_MEMCPY2D, WidthInBytes));
+static_assert(offsetof(RowsCopy, rows) == offsetof(CUDA_MEMCPY2D, Height));
+static_assert(kNotReady == CUDA_ERROR_NOT_READY);
+static_assert(RowsCopy::Side().memory == CU_MEMORYTYPE_DEVICE);
 
 static_assert(kComputeCapabilityMajor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
 static_assert(kComputeCapabilityMinor == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);

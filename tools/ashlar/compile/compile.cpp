@@ -348,8 +348,6 @@ int CompileMain(const Arguments& args) {
   if ((ranks.isDistributed() || options.devices > 1) && options.embedWeights)
     return parser.UsageError(
         "--embed-weights stores one rank's weights; several read the checkpoint");
-  if ((ranks.isDistributed() || options.devices > 1) && options.isCuda)
-    return parser.UsageError("several ranks run on CPUs so far, not with --target cuda");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);

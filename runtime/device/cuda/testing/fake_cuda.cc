@@ -2,15 +2,24 @@
 //
 // A stand-in for libcuda.so.1 that needs no GPU: it keeps the book that a driver keeps (what was
 // allocated, loaded, captured) and refuses what contradicts it. Device memory is host memory at
-// addresses that a host cannot use. Of kernels it knows two by name; it knows nothing of cubins, of
-// concurrency or of time, so a test on it says that the calls are made in a right order with right
-// arguments, and no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
+// addresses that a host cannot use. Of kernels it knows two by name; it knows nothing of cubins or
+// of time, so a test on it says that the calls are made in a right order with right arguments, and
+// no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
+//
+// A stream does its work at once, unless what it has been given by fakeEnqueue (fake_nccl.cc) is
+// not over: then it keeps the rest, and goes on whenever somebody asks how far it is. Streams and
+// their events are used by one thread each.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +31,28 @@ struct CUmod_st {};
 struct CUfunc_st {
   std::string name;
 };
-struct CUstream_st {};
-struct CUevent_st {};
 using Work = std::vector<std::function<void()>>;
+struct CUstream_st {
+  std::optional<Work> capture;
+  std::deque<std::function<bool()>> queue;  // each until it returns true
+  int64_t enqueued = 0, done = 0;
+  void Progress() {
+    for (; !queue.empty() && queue.front()(); ++done) queue.pop_front();
+  }
+  void Enqueue(std::function<bool()> work) {
+    queue.push_back(std::move(work));
+    ++enqueued;
+    Progress();
+  }
+};
+struct CUevent_st {  // once the stream has done so much
+  CUstream_st* stream = nullptr;
+  int64_t place = 0;
+  bool IsOver() {
+    if (stream) stream->Progress();
+    return !stream || stream->done >= place;
+  }
+};
 struct CUgraph_st {
   Work work;
 };
@@ -35,10 +63,10 @@ struct CUgraphExec_st {
 namespace {
 
 constexpr DevicePointer kOffset = DevicePointer{1} << 60;
-constexpr int kInvalidValue = 1, kNotFound = 500, kNotReady = 201;
+constexpr int kInvalidValue = 1, kNotFound = 500, kNoContext = 201;
 
+std::mutex g_mutex;  // of all that is not a stream's
 std::map<DevicePointer, size_t> g_memory;
-Work* g_capture = nullptr;
 int g_contexts = 0;                      // that are retained
 thread_local bool g_is_current = false;  // as the driver has it: by thread
 int g_instantiated = 0;
@@ -52,6 +80,7 @@ int Injected(const char* call) {
 
 // The bytes behind a range of device memory, or null where it is not all in one allocation.
 char* Find(DevicePointer memory, size_t bytes) {
+  std::lock_guard<std::mutex> lock(g_mutex);
   auto it = g_memory.upper_bound(memory);
   if (it == g_memory.begin()) return nullptr;
   --it;
@@ -59,11 +88,11 @@ char* Find(DevicePointer memory, size_t bytes) {
   return reinterpret_cast<char*>(memory - kOffset);
 }
 
-int Submit(std::function<void()> work) {
-  if (g_capture)
-    g_capture->push_back(std::move(work));
+int Submit(CUstream_st* stream, std::function<void()> work) {
+  if (stream->capture)
+    stream->capture->push_back(std::move(work));
   else
-    work();
+    stream->Enqueue([work = std::move(work)] { return work(), true; });
   return 0;
 }
 
@@ -74,7 +103,7 @@ int Submit(std::function<void()> work) {
   if (int error = Injected(#name)) return error
 #define BEGIN_IN_CONTEXT(name) \
   BEGIN(name);                 \
-  if (!g_is_current) return kNotReady
+  if (!g_is_current) return kNoContext
 
 extern "C" {
 
@@ -110,11 +139,13 @@ int cuDeviceGetAttribute(int* value, int attribute, int) {
   return 0;
 }
 int cuDevicePrimaryCtxRetain(CUctx_st** context, int) {
+  std::lock_guard<std::mutex> lock(g_mutex);
   *context = reinterpret_cast<CUctx_st*>(&g_contexts);
   ++g_contexts;
   return 0;
 }
 int cuDevicePrimaryCtxRelease_v2(int) {
+  std::lock_guard<std::mutex> lock(g_mutex);
   return --g_contexts > 0 || g_memory.empty() ? 0 : kInvalidValue;  // somebody has forgotten memory
 }
 int cuCtxSetCurrent(CUctx_st*) {
@@ -147,10 +178,12 @@ int cuMemAlloc_v2(DevicePointer* memory, size_t bytes) {
   void* host = std::malloc(bytes);
   std::memset(host, 0xff, bytes);
   *memory = reinterpret_cast<DevicePointer>(host) + kOffset;
+  std::lock_guard<std::mutex> lock(g_mutex);
   g_memory[*memory] = bytes;
   return 0;
 }
 int cuMemFree_v2(DevicePointer memory) {
+  std::lock_guard<std::mutex> lock(g_mutex);
   if (g_memory.erase(memory) == 0) return kInvalidValue;
   std::free(reinterpret_cast<void*>(memory - kOffset));
   return 0;
@@ -163,58 +196,81 @@ int cuMemFreeHost(void* memory) {
   std::free(memory);
   return 0;
 }
-int cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t bytes, CUstream_st*) {
+int cuMemcpyHtoDAsync_v2(DevicePointer to, const void* from, size_t bytes, CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuMemcpyHtoDAsync_v2);
   char* place = Find(to, bytes);
-  if (!place || g_capture) return kInvalidValue;
-  std::memcpy(place, from, bytes);
-  return 0;
+  if (!place || stream->capture) return kInvalidValue;
+  const char* source = static_cast<const char*>(from);  // of memory that is not pinned, a copy
+  auto copy = std::make_shared<std::vector<char>>(source, source + bytes);
+  return Submit(stream, [=] { std::copy(copy->begin(), copy->end(), place); });
 }
-int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st*) {
+int cuMemcpyDtoHAsync_v2(void* to, DevicePointer from, size_t bytes, CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuMemcpyDtoHAsync_v2);
   const char* place = Find(from, bytes);
-  if (!place || g_capture) return kInvalidValue;
-  std::memcpy(to, place, bytes);
-  return 0;
+  if (!place || stream->capture) return kInvalidValue;
+  return Submit(stream, [=] { std::memcpy(to, place, bytes); });
 }
-int cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, CUstream_st*) {
+int cuMemcpyDtoDAsync_v2(DevicePointer to, DevicePointer from, size_t bytes, CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuMemcpyDtoDAsync_v2);
   const char* source = Find(from, bytes);
   char* place = Find(to, bytes);
-  if (!source || !place || g_capture) return kInvalidValue;
-  std::memcpy(place, source, bytes);
-  return 0;
+  if (!source || !place) return kInvalidValue;
+  return Submit(stream, [=] { std::memcpy(place, source, bytes); });
 }
-int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st*) {
+int cuMemcpy2DAsync_v2(const ashlar::cuda::RowsCopy* copy, CUstream_st* stream) {
+  BEGIN_IN_CONTEXT(cuMemcpy2DAsync_v2);
+  auto [from, to, row_bytes, rows] = *copy;
+  if (from.stride < row_bytes || to.stride < row_bytes || from.x || from.y || to.x || to.y ||
+      from.memory != 2 || to.memory != 2)
+    return kInvalidValue;
+  if (rows == 0 || row_bytes == 0) return 0;
+  const char* source = Find(from.device, (rows - 1) * from.stride + row_bytes);
+  char* place = Find(to.device, (rows - 1) * to.stride + row_bytes);
+  if (!source || !place) return kInvalidValue;
+  return Submit(stream, [=, copied = *copy] {
+    for (size_t row = 0; row < copied.rows; ++row)
+      std::memcpy(place + row * copied.to.stride, source + row * copied.from.stride,
+                  copied.row_bytes);
+  });
+}
+int cuMemsetD8Async(DevicePointer to, unsigned char value, size_t count, CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuMemsetD8Async);
   char* place = Find(to, count);
-  if (!place || g_capture) return kInvalidValue;
-  std::memset(place, value, count);
-  return 0;
+  if (!place) return kInvalidValue;
+  return Submit(stream, [=] { std::memset(place, value, count); });
+}
+int cuMemsetD32Async(DevicePointer to, unsigned value, size_t count, CUstream_st* stream) {
+  BEGIN_IN_CONTEXT(cuMemsetD32Async);
+  auto* place = reinterpret_cast<unsigned*>(Find(to, 4 * count));
+  if (!place || to % 4 != 0) return kInvalidValue;
+  return Submit(stream, [=] { std::fill_n(place, count, value); });
 }
 int cuStreamCreate(CUstream_st** stream, unsigned) {
   *stream = new CUstream_st;
   return 0;
 }
 int cuStreamDestroy_v2(CUstream_st* stream) {
+  stream->Progress();
+  if (!stream->queue.empty()) return kInvalidValue;  // somebody has forgotten its work
   delete stream;
   return 0;
 }
-int cuStreamSynchronize(CUstream_st*) {
+int cuStreamSynchronize(CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuStreamSynchronize);
-  return g_capture ? kInvalidValue : 0;
-}
-int cuStreamBeginCapture_v2(CUstream_st*, int) {
-  BEGIN_IN_CONTEXT(cuStreamBeginCapture_v2);
-  if (g_capture) return kInvalidValue;
-  g_capture = new Work;
+  if (stream->capture) return kInvalidValue;
+  while (!stream->queue.empty()) stream->Progress();
   return 0;
 }
-int cuStreamEndCapture(CUstream_st*, CUgraph_st** graph) {
-  if (!g_capture) return kInvalidValue;
-  *graph = new CUgraph_st{std::move(*g_capture)};
-  delete g_capture;
-  g_capture = nullptr;
+int cuStreamBeginCapture_v2(CUstream_st* stream, int) {
+  BEGIN_IN_CONTEXT(cuStreamBeginCapture_v2);
+  if (stream->capture) return kInvalidValue;
+  stream->capture.emplace();
+  return 0;
+}
+int cuStreamEndCapture(CUstream_st* stream, CUgraph_st** graph) {
+  if (!stream->capture) return kInvalidValue;
+  *graph = new CUgraph_st{std::move(*stream->capture)};
+  stream->capture.reset();
   return 0;
 }
 int cuEventCreate(CUevent_st** event, unsigned) {
@@ -225,8 +281,19 @@ int cuEventDestroy_v2(CUevent_st* event) {
   delete event;
   return 0;
 }
-int cuEventRecord(CUevent_st*, CUstream_st*) { return g_capture ? kInvalidValue : 0; }
-int cuEventSynchronize(CUevent_st*) { return 0; }
+int cuEventRecord(CUevent_st* event, CUstream_st* stream) {
+  if (stream->capture) return kInvalidValue;
+  *event = {stream, stream->enqueued};
+  return 0;
+}
+int cuEventQuery(CUevent_st* event) {
+  BEGIN_IN_CONTEXT(cuEventQuery);
+  return event->IsOver() ? 0 : ashlar::cuda::kNotReady;
+}
+int cuEventSynchronize(CUevent_st* event) {
+  while (!event->IsOver()) continue;
+  return 0;
+}
 int cuEventElapsedTime(float* milliseconds, CUevent_st* begin, CUevent_st* end) {
   BEGIN_IN_CONTEXT(cuEventElapsedTime);
   *milliseconds = 0.25f;
@@ -235,6 +302,7 @@ int cuEventElapsedTime(float* milliseconds, CUevent_st* begin, CUevent_st* end) 
 int cuGraphInstantiateWithFlags(CUgraphExec_st** exec, CUgraph_st* graph, unsigned long long) {
   BEGIN_IN_CONTEXT(cuGraphInstantiateWithFlags);
   *exec = new CUgraphExec_st{graph->work};
+  std::lock_guard<std::mutex> lock(g_mutex);
   ++g_instantiated;
   return 0;
 }
@@ -246,10 +314,10 @@ int cuGraphExecDestroy(CUgraphExec_st* exec) {
   delete exec;
   return 0;
 }
-int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st*) {
+int cuGraphLaunch(CUgraphExec_st* exec, CUstream_st* stream) {
   BEGIN_IN_CONTEXT(cuGraphLaunch);
-  if (g_capture) return kInvalidValue;
-  for (const auto& work : exec->work) work();
+  if (stream->capture) return kInvalidValue;
+  for (const auto& work : exec->work) Submit(stream, work);
   return 0;
 }
 
@@ -267,6 +335,15 @@ int cuTensorMapEncodeTiled(void* map, int type, unsigned rank, void* address,
   return 0;
 }
 
+// Host memory behind device memory; null where it is not all in one allocation.
+void* fakeHostMemory(DevicePointer memory, size_t bytes) { return Find(memory, bytes); }
+// The stream's next work, which is over once `poll` returns true; then `forget` is called.
+int fakeEnqueue(CUstream_st* stream, bool (*poll)(void*), void (*forget)(void*), void* state) {
+  if (stream->capture) return kInvalidValue;
+  std::shared_ptr<void> kept(state, forget);
+  stream->Enqueue([poll, kept] { return poll(kept.get()); });
+  return 0;
+}
 int fakeInstantiatedGraphs() { return g_instantiated; }
 
 // For fake_cublaslt.cc: where bytes of the device's memory lie, and work for the stream.
@@ -280,8 +357,8 @@ int fakeSubmit(std::function<void()> work) {
 // add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
 // map in front. count(state): ++*state.
 int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned, CUstream_st*,
-                   void** parameters, void** extra) {
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned,
+                   CUstream_st* stream, void** parameters, void** extra) {
   BEGIN_IN_CONTEXT(cuLaunchKernel);
   if (grid_x == 0 || grid_y != 1 || grid_z != 1 || block_x != 32 || block_y != 1 || block_z != 1 ||
       extra)
@@ -289,7 +366,7 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   const auto* block = static_cast<const uint64_t*>(parameters[0]);
   if (function->name == "count") {
     auto* counter = reinterpret_cast<int64_t*>(Find(block[0], 8));
-    return counter ? Submit([counter] { ++*counter; }) : kInvalidValue;
+    return counter ? Submit(stream, [counter] { ++*counter; }) : kInvalidValue;
   }
   if (function->name == "mapped") {  // as add, behind a map of x
     if (std::strncmp(static_cast<const char*>(parameters[0]), "9: ", 3) != 0) return kInvalidValue;
@@ -300,7 +377,7 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   auto* w = reinterpret_cast<const float*>(Find(block[1], n * 4));
   auto* y = reinterpret_cast<float*>(Find(block[2], n * 4));
   if (!x || !w || !y || (n + 31) / 32 != grid_x) return kInvalidValue;
-  return Submit([=] {
+  return Submit(stream, [=] {
     for (uint64_t i = 0; i < n; ++i) y[i] = x[i] + w[i];
   });
 }

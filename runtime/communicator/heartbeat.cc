@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Errors of these messages are none of the run: it fails where data do not come.
-#include "runtime/communicator/mpi_heartbeat.h"
+#include "runtime/communicator/heartbeat.h"
 
-namespace ashlar::mpi {
+namespace ashlar {
 
-Heartbeat::Heartbeat(std::shared_ptr<const Library> library, Handle comm, int rank, int size,
-                     int tag)
-    : library_(std::move(library)), comm_(comm), rank_(rank), tag_(tag), peers_(size) {
+Heartbeat::Heartbeat(Transport& transport, int tag)
+    : transport_(transport), tag_(tag), peers_(transport.size()) {
   last_ = Clock::now();
   for (Peer& peer : peers_) peer.lived = last_;
 }
 
 Heartbeat::~Heartbeat() {
   for (Peer& peer : peers_)
-    for (Request* request : {&peer.sending, &peer.receiving}) {
-      if (!*request) continue;
-      library_->MPI_Cancel(request);
-      library_->MPI_Request_free(request);
-    }
+    for (Transport::Request* request : {&peer.sending, &peer.receiving})
+      if (*request) transport_.Cancel(request);
 }
 
 void Heartbeat::Send(std::chrono::milliseconds silence, bool waits) {
@@ -26,15 +22,13 @@ void Heartbeat::Send(std::chrono::milliseconds silence, bool waits) {
   if (now - last_ < kInterval) return;
   last_ = now;
   for (int rank = 0; rank < static_cast<int>(peers_.size()); ++rank) {
-    if (rank == rank_) continue;
+    if (rank == transport_.rank()) continue;
     Receive(rank);
     Peer& peer = peers_[rank];
-    int done = 1;
-    if (peer.sending) library_->MPI_Test(&peer.sending, &done, nullptr);
-    if (!done) continue;  // it takes nothing at the moment
+    if (peer.sending && !transport_.Test(&peer.sending).value_or(true))
+      continue;  // it takes nothing at the moment
     peer.sent = {silence.count(), waits};
-    if (library_->MPI_Isend(&peer.sent, sizeof(peer.sent), library_->byte, rank, tag_, comm_,
-                            &peer.sending) != 0)
+    if (!transport_.Send(&peer.sent, sizeof(peer.sent), rank, tag_, &peer.sending).ok())
       peer.sending = nullptr;
   }
 }
@@ -43,14 +37,13 @@ void Heartbeat::Receive(int rank) {
   Peer& peer = peers_[rank];
   while (true) {
     if (peer.receiving) {
-      int done = 0;
-      if (library_->MPI_Test(&peer.receiving, &done, nullptr) != 0 || !done) return;
+      if (!transport_.Test(&peer.receiving).value_or(false)) return;
       peer.lived = Clock::now() - std::chrono::milliseconds(peer.received.silence_ms);
       peer.waits = peer.received.waits != 0;
     }
     peer.receiving = nullptr;
-    if (library_->MPI_Irecv(&peer.received, sizeof(peer.received), library_->byte, rank, tag_,
-                            comm_, &peer.receiving) != 0) {
+    if (!transport_.Receive(&peer.received, sizeof(peer.received), rank, tag_, &peer.receiving)
+             .ok()) {
       peer.receiving = nullptr;
       return;
     }
@@ -64,4 +57,4 @@ Heartbeat::Life Heartbeat::LifeOf(int rank) {
           peer.waits};
 }
 
-}  // namespace ashlar::mpi
+}  // namespace ashlar

@@ -7,22 +7,21 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <vector>
 
-#include "runtime/communicator/mpi_library.h"
+#include "runtime/communicator/transport.h"
 
-namespace ashlar::mpi {
+namespace ashlar {
 
-// Used by the thread that uses MPI. Sends at most one message of 16 bytes to each rank per
-// kInterval.
+// Used by the thread that uses the transport. Sends at most one message of 16 bytes to each rank
+// per kInterval.
 class Heartbeat {
  public:
   static constexpr std::chrono::milliseconds kInterval{200};
 
   // `tag` is of these messages alone.
-  Heartbeat(std::shared_ptr<const Library> library, Handle comm, int rank, int size, int tag);
-  // Takes back what is under way; before MPI_Finalize.
+  Heartbeat(Transport& transport, int tag);
+  // Takes back what is under way.
   ~Heartbeat();
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
@@ -45,7 +44,7 @@ class Heartbeat {
     int64_t silence_ms, waits;
   };
   struct Peer {
-    Request sending = nullptr, receiving = nullptr;
+    Transport::Request sending = nullptr, receiving = nullptr;
     Message sent = {}, received = {};
     Clock::time_point lived;  // as last heard
     bool waits = false;
@@ -54,11 +53,10 @@ class Heartbeat {
   void Send(std::chrono::milliseconds silence, bool waits);
   void Receive(int rank);
 
-  std::shared_ptr<const Library> library_;
-  Handle comm_;
-  int rank_, tag_;
+  Transport& transport_;
+  int tag_;
   std::vector<Peer> peers_;
   Clock::time_point last_;
 };
 
-}  // namespace ashlar::mpi
+}  // namespace ashlar
