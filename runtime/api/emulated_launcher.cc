@@ -50,7 +50,7 @@ class OperandMemory : public emulator::LibraryMemory {
                     ", which no operand has that may be accessed so");
     return nullptr;
   }
-  int Submit(std::function<void()> work) override {
+  int Submit(CUstream_st*, std::function<void()> work) override {
     work();
     return 0;
   }

@@ -91,7 +91,6 @@ class Device {
 
   // For what works on the device beside this class (NCCL).
   const std::shared_ptr<const Driver>& driver() const { return driver_; }
-  CUstream_st* stream() const { return stream_; }
 
  private:
   explicit Device(std::shared_ptr<const Driver> driver) : driver_(std::move(driver)) {}

@@ -306,7 +306,7 @@ int cublasLtMatmul(cublasLtContext* handle, MatmulDescriptor* descriptor, const 
                    const void* a, MatrixLayout* a_layout, const void* b, MatrixLayout* b_layout,
                    const void* beta, const void* c, MatrixLayout* c_layout, void* d,
                    MatrixLayout* d_layout, const MatmulAlgorithm* algorithm, void* workspace,
-                   size_t workspace_bytes, CUstream_st*) {
+                   size_t workspace_bytes, CUstream_st* stream) {
   if (int error = Injected("cublasLtMatmul")) return error;
   LibraryMemory* memory = GetLibraryMemory();
   if (!memory) return kNotInitialized;
@@ -336,7 +336,7 @@ int cublasLtMatmul(cublasLtContext* handle, MatmulDescriptor* descriptor, const 
         memory->Resolve(descriptor->bias, d_layout->rows * d_layout->element_bytes(), false);
     if (!product.bias) return kExecutionFailed;
   }
-  return memory->Submit([product, scratch] {
+  return memory->Submit(stream, [product, scratch] {
     std::memset(scratch, 0xff, kWorkspaceBytes);
     product.Compute();
   });

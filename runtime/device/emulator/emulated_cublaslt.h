@@ -21,14 +21,14 @@
 
 namespace ashlar::emulator {
 
-// The memory and the stream that products work on.
+// The memory and the streams that products work on.
 class LibraryMemory {
  public:
   virtual ~LibraryMemory() = default;
   // Where these bytes lie on the host, or null where a product may not read or write them.
   virtual char* Resolve(const void* address, size_t bytes, bool is_written) = 0;
   // Does the work in the stream's order; returns 0 or an error.
-  virtual int Submit(std::function<void()> work) = 0;
+  virtual int Submit(CUstream_st* stream, std::function<void()> work) = 0;
   // An error that the call is to return; 0: none.
   virtual int GetFailure(const char* call) { return 0; }
 };

@@ -83,7 +83,7 @@ class EmulatedCublasLtTest : public ::testing::Test, public LibraryMemory {
                ? const_cast<char*>(static_cast<const char*>(address))
                : nullptr;
   }
-  int Submit(std::function<void()> work) override {
+  int Submit(CUstream_st*, std::function<void()> work) override {
     work();
     return 0;
   }

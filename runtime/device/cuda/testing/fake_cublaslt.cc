@@ -18,8 +18,9 @@ class FakeMemory : public LibraryMemory {
   char* Resolve(const void* address, size_t bytes, bool) override {
     return Driver<char* (*)(const void*, size_t)>("fakeFind")(address, bytes);
   }
-  int Submit(std::function<void()> work) override {
-    return Driver<int (*)(std::function<void()>)>("fakeSubmit")(std::move(work));
+  int Submit(CUstream_st* stream, std::function<void()> work) override {
+    return Driver<int (*)(CUstream_st*, std::function<void()>)>("fakeSubmit")(stream,
+                                                                              std::move(work));
   }
   int GetFailure(const char* call) override {
     const char* fail = std::getenv("FAKE_CUDA_FAIL");

@@ -346,12 +346,12 @@ int fakeEnqueue(CUstream_st* stream, bool (*poll)(void*), void (*forget)(void*),
 }
 int fakeInstantiatedGraphs() { return g_instantiated; }
 
-// For fake_cublaslt.cc: where bytes of the device's memory lie, and work for the stream.
+// For fake_cublaslt.cc: where bytes of the device's memory lie, and work for a stream.
 char* fakeFind(const void* memory, size_t bytes) {
   return Find(reinterpret_cast<DevicePointer>(memory), bytes);
 }
-int fakeSubmit(std::function<void()> work) {
-  return g_is_current ? Submit(std::move(work)) : kNotReady;
+int fakeSubmit(CUstream_st* stream, std::function<void()> work) {
+  return g_is_current ? Submit(stream, std::move(work)) : kNoContext;
 }
 
 // add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
