@@ -51,13 +51,13 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
 
 absl::StatusOr<std::string> Weights::VerifyCache(const Program& program,
                                                  const std::string& directory,
-                                                 const std::string& cache_directory) {
+                                                 const std::string& cache_directory, int rank) {
   const fb::ProgramT& metadata = program.metadata();
   if ((directory.empty() && metadata.weight_source == fb::WeightSource::Embedded) ||
       metadata.weights_bytes == 0)
     return NotFound(program.path(), " needs no packed weights beside it");
-  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(program, directory, 0));
-  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get(), 0);
+  ASHLAR_ASSIGN_OR_RETURN(Source source, MakeSource(program, directory, rank));
+  CacheIdentity identity = CacheIdentity::Of(metadata, source.checkpoint.get(), rank);
   std::string path = cache_directory + "/" + identity.FileName();
   ASHLAR_RETURN_IF_ERROR(
       MapCachedWeights(path, identity, metadata.weights_bytes, /*verify=*/true).status());

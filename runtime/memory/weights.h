@@ -32,11 +32,12 @@ class Weights {
                                                              const CacheOptions& cache = {},
                                                              int rank = 0);
 
-  // Reads the packed weights that a cache holds for this program, and compares them with their
-  // hash; returns their file. Errors: NotFound where there are none, DataLoss that names the file.
+  // Reads the packed weights that a cache holds for this program, which is the rank's
+  // (Program::ForRank), and compares them with their hash; returns their file. Errors: NotFound
+  // where there are none, DataLoss that names the file.
   static absl::StatusOr<std::string> VerifyCache(const Program& program,
                                                  const std::string& directory,
-                                                 const std::string& cache_directory);
+                                                 const std::string& cache_directory, int rank = 0);
 
   // The weights region, program.weights_bytes bytes; page-aligned.
   const char* data() const { return data_; }

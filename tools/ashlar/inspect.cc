@@ -8,6 +8,7 @@
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/cpu_features.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/program/cut.h"
 #include "runtime/program/describe.h"
 #include "runtime/program/work.h"
 #include "tools/ashlar/command.h"
@@ -165,16 +166,21 @@ absl::Status Profile(const SessionRequest& request, const MachineRequest& machin
   return absl::OkStatus();
 }
 
-// Compares the checksums of the artifact and, with --cache, of the packed weights kept for it;
-// returns lines that say so.
-absl::StatusOr<std::string> Verify(const Program& program, const SessionRequest& request) {
-  ASHLAR_RETURN_IF_ERROR(program.VerifyWeights());
+// Compares the checksums of the artifact and, with --cache, of the packed weights kept for it, for
+// each of its ranks; returns lines that say so.
+absl::StatusOr<std::string> Verify(const std::shared_ptr<const Program>& program,
+                                   const SessionRequest& request) {
+  ASHLAR_RETURN_IF_ERROR(program->VerifyWeights());
   std::string lines = "  verified             all checksums are right\n";
   if (request.cache.empty()) return lines;
   ASHLAR_ASSIGN_OR_RETURN(std::string directory, request.CacheDirectory());
-  ASHLAR_ASSIGN_OR_RETURN(std::string path,
-                          Weights::VerifyCache(program, request.weights_directory, directory));
-  return lines + StrCat("                       ", path, ", too\n");
+  for (int rank = 0; rank < RankCount(program->metadata()); ++rank) {
+    ASHLAR_ASSIGN_OR_RETURN(std::string path,
+                            Weights::VerifyCache(*Program::ForRank(program, rank),
+                                                 request.weights_directory, directory, rank));
+    lines += StrCat("                       ", path, ", too\n");
+  }
+  return lines;
 }
 
 absl::Status Inspect(const SessionRequest& request, const MachineRequest& machine,
@@ -185,7 +191,7 @@ absl::Status Inspect(const SessionRequest& request, const MachineRequest& machin
   ASHLAR_ASSIGN_OR_RETURN(std::vector<int64_t> dims, ChooseDims(metadata, chosen));
   std::string verified;
   if (verify) {
-    ASHLAR_ASSIGN_OR_RETURN(verified, Verify(*program, request));
+    ASHLAR_ASSIGN_OR_RETURN(verified, Verify(program, request));
   }
   const int threads =
       request.threads > 0 ? static_cast<int>(request.threads) : ThreadPool(0).size();
