@@ -274,8 +274,9 @@ class Loopback : public Communicator {
     const int64_t size = DTypeSize(mine.dtype);
     char* out = static_cast<char*>(mine.output);
     auto copy = [&](const Collective& from, int64_t begin, int64_t count) {
-      if (count > 0)
-        std::memcpy(out, static_cast<const char*>(from.input) + begin * size, count * size);
+      const char* in = static_cast<const char*>(from.input) + begin * size;
+      if (count > 0 && in != out)  // a root's own buffer is read by others meanwhile
+        std::memcpy(out, in, count * size);
       out += count * size;
     };
     auto sum = [](const std::vector<int64_t>& counts, int end) {

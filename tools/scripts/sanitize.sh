@@ -18,4 +18,5 @@ cmake --build "$build"
 export ASAN_OPTIONS=allow_user_poisoning=0
 export LSAN_OPTIONS=suppressions=$root/tools/cmake/sanitize-leaks.txt
 export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=suppressions=$root/tools/cmake/sanitize-races.txt
 "$root/tools/scripts/run_tests.sh" "$build" "${suites[@]}"
