@@ -300,7 +300,7 @@ class CudaLauncher : public Launcher {
   // Counters are few bytes, and both sides look at them: the host before a step, kernels in it.
   absl::Status CopyCounters(bool in) {
     for (const auto& state : program_.metadata().states) {
-      if (state->dtype != fb::DType::I64 || state->bytes == 0) continue;
+      if (!IsCounter(*state) || state->bytes == 0) continue;
       char* host = host_.state + state->offset;
       DevicePointer device = state_ + state->offset;
       ASHLAR_RETURN_IF_ERROR(in ? device_->CopyIn(device, host, state->bytes)

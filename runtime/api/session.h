@@ -144,7 +144,7 @@ class Session {
   // Makes the state what it was when the file was written, by a session of the same program with
   // the same weights, and returns the note. Errors: those of reading; DataLoss for a file that is
   // damaged, FailedPrecondition for one of another program or other weights, or whose counters are
-  // beyond their limits. The state is then as it was.
+  // beyond their limits. The state is then as it was; a device's error leaves none to go on with.
   absl::StatusOr<std::string> LoadState(const std::string& path);
 
   // Whether a pointer leads into the session's memory, where its outputs are.

@@ -124,7 +124,9 @@ absl::Status Session::CopySequence(int64_t from, int64_t to) {
     const uint64_t source = state->offset + static_cast<uint64_t>(from) * bytes;
     const uint64_t target = state->offset + static_cast<uint64_t>(to) * bytes;
     if (launcher_->has_state() && state->dtype != fb::DType::I64) {
-      ASHLAR_RETURN_IF_ERROR(launcher_->CopyState(target, source, bytes));
+      absl::Status status = launcher_->CopyState(target, source, bytes);
+      interrupted_ |= !status.ok();  // a part of the sequence may be the other's
+      ASHLAR_RETURN_IF_ERROR(status);
     } else {
       std::memcpy(state_ + target, state_ + source, bytes);
     }
@@ -195,7 +197,7 @@ absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
         if (absl::Status status = ranks[i]->CheckCounter(*state, value); !status.ok())
           return Annotate(status, path);
     }
-  // A device that fails from here on has failed for good.
+  interrupted_ = true;  // until all of it is there
   for (size_t i = 0; i < ranks.size(); ++i) {
     file.Read(0, bytes[i], ranks[i]->state_, i);
     ASHLAR_RETURN_IF_ERROR(ranks[i]->launcher_->WriteState());

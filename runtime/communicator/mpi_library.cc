@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/base/status.h"
+#include "runtime/communicator/symbols.h"
 
 namespace ashlar::mpi {
 
@@ -25,20 +26,15 @@ absl::StatusOr<std::shared_ptr<const Library>> Library::Open() {
                     "): install Open MPI (Debian: openmpi-bin), or name its "
                     "library in ASHLAR_MPI");
   auto found = std::make_shared<Library>();
-  const char* missing = nullptr;
-  auto find = [&](const char* name) {
-    void* symbol = dlsym(library, name);
-    if (!symbol) missing = name;
-    return symbol;
-  };
-#define ASHLAR_MPI_LOAD(name, ...) \
-  found->name = reinterpret_cast<decltype(found->name)>(find(#name));
+  Symbols symbols(library);
+#define ASHLAR_MPI_LOAD(name, ...) symbols.Find(#name, found->name);
   ASHLAR_MPI_FUNCTIONS(ASHLAR_MPI_LOAD)
 #undef ASHLAR_MPI_LOAD
-  found->world = find("ompi_mpi_comm_world");
-  found->byte = find("ompi_mpi_byte");
-  found->errors_return = find("ompi_mpi_errors_return");
-  if (missing) return FailedPrecondition(path, " has no ", missing, ": Open MPI 4 or 5 is needed");
+  symbols.Find("ompi_mpi_comm_world", found->world);
+  symbols.Find("ompi_mpi_byte", found->byte);
+  symbols.Find("ompi_mpi_errors_return", found->errors_return);
+  if (symbols.missing())
+    return FailedPrecondition(path, " has no ", symbols.missing(), ": Open MPI 4 or 5 is needed");
   return std::shared_ptr<const Library>(std::move(found));
 }
 

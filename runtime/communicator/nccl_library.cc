@@ -8,6 +8,7 @@
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
+#include "runtime/communicator/symbols.h"
 
 namespace ashlar::nccl {
 
@@ -21,22 +22,15 @@ absl::StatusOr<std::shared_ptr<const Library>> Library::Open() {
                     "): install it (Debian: libnccl2, pip: nvidia-nccl-cu12), or name its library "
                     "in ASHLAR_NCCL");
   auto found = std::make_shared<Library>();
-  const char* missing = nullptr;
-  auto find = [&](const char* name) {
-    void* symbol = dlsym(library, name);
-    if (!symbol) missing = name;
-    return symbol;
-  };
-#define ASHLAR_NCCL_LOAD(name, ...) \
-  found->name = reinterpret_cast<decltype(found->name)>(find(#name));
+  Symbols symbols(library);
+#define ASHLAR_NCCL_LOAD(name, ...) symbols.Find(#name, found->name);
   ASHLAR_NCCL_FUNCTIONS(ASHLAR_NCCL_LOAD)
 #undef ASHLAR_NCCL_LOAD
-  found->ncclGetErrorString =
-      reinterpret_cast<decltype(found->ncclGetErrorString)>(find("ncclGetErrorString"));
-  found->ncclGetLastError =
-      reinterpret_cast<decltype(found->ncclGetLastError)>(find("ncclGetLastError"));
-  if (missing)
-    return FailedPrecondition(path, " has no ", missing, ": NCCL 2.14 or later is needed");
+  symbols.Find("ncclGetErrorString", found->ncclGetErrorString);
+  symbols.Find("ncclGetLastError", found->ncclGetLastError);
+  if (symbols.missing())
+    return FailedPrecondition(path, " has no ", symbols.missing(),
+                              ": NCCL 2.14 or later is needed");
   ASHLAR_RETURN_IF_ERROR(found->ToStatus(found->ncclGetVersion(&found->version), "ncclGetVersion"));
   if (found->version < kOldest)
     return FailedPrecondition(path, " is NCCL 2.", found->version / 100 % 100,

@@ -7,35 +7,16 @@
 #include <gtest/gtest.h>
 #include <nccl.h>
 
-#include <type_traits>
+#include <cstddef>
 
 #include "runtime/base/status.h"
+#include "runtime/device/cuda/testing/same_function.h"
 
 namespace ashlar::nccl {
 namespace {
 
-// Parameters that are passed alike: both addresses, both numbers of one size, or both the id.
-template <typename A, typename B>
-constexpr bool kSameParameter =
-    std::is_pointer_v<A> == std::is_pointer_v<B> && std::is_class_v<A> == std::is_class_v<B> &&
-    std::is_integral_v<A> == (std::is_integral_v<B> || std::is_enum_v<B>) &&
-    sizeof(A) == sizeof(B) && alignof(A) == alignof(B);
-
-template <typename Ours, typename Theirs>
-struct SameFunction : std::false_type {};
-template <typename... A, typename R, typename... B>
-struct SameFunction<int (*)(A...), R (*)(B...)> {
-  static constexpr bool Compare() {
-    if constexpr (sizeof...(A) != sizeof...(B))
-      return false;
-    else
-      return sizeof(R) == sizeof(int) && (kSameParameter<A, B> && ...);
-  }
-  static constexpr bool value = Compare();
-};
-
 #define ASHLAR_NCCL_COMPARE(name, ...) \
-  static_assert(SameFunction<int (*)(__VA_ARGS__), decltype(&::name)>::value, #name);
+  static_assert(cuda::SameFunction<int (*)(__VA_ARGS__), decltype(&::name)>::value, #name);
 ASHLAR_NCCL_FUNCTIONS(ASHLAR_NCCL_COMPARE)
 
 static_assert(sizeof(UniqueId) == NCCL_UNIQUE_ID_BYTES);

@@ -7,25 +7,15 @@
 #include <functional>
 
 #include "runtime/base/status.h"
-#include "runtime/program/verify_program.h"
+#include "runtime/program/verify_test_base.h"
 #include "runtime/testing/tiny_program.h"
 
 namespace ashlar {
 namespace {
 
+using testing::ErrorAfter;
 using ::testing::HasSubstr;
 using testing::MakeExtent;
-using testing::TinyProgram;
-
-// The error after `change`, "" when there is none.
-std::string ErrorAfter(const std::function<void(fb::ProgramT&)>& change) {
-  TinyProgram tiny;
-  change(tiny.program);
-  SectionSizes sizes;
-  sizes.code = tiny.code.size();
-  sizes.constants = tiny.constants.size();
-  return Message(VerifyProgram(tiny.program, sizes));
-}
 
 TEST(VerifyProgram, LibraryProducts) {
   // The first kernel (x, weight, bias, product) as a product that a library could compute.

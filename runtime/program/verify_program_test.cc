@@ -10,24 +10,16 @@
 
 #include "runtime/base/status.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/verify_test_base.h"
 #include "runtime/testing/tiny_program.h"
 
 namespace ashlar {
 namespace {
 
+using testing::ErrorAfter;
 using ::testing::HasSubstr;
 using testing::MakeExtent;
 using testing::TinyProgram;
-
-// The error after `change`, "" when there is none.
-std::string ErrorAfter(const std::function<void(fb::ProgramT&)>& change) {
-  TinyProgram tiny;
-  change(tiny.program);
-  SectionSizes sizes;
-  sizes.code = tiny.code.size();
-  sizes.constants = tiny.constants.size();
-  return Message(VerifyProgram(tiny.program, sizes));
-}
 
 TEST(VerifyProgram, AcceptsTheTinyProgram) {
   EXPECT_EQ(ErrorAfter([](fb::ProgramT&) {}), "");

@@ -54,8 +54,10 @@ protected:
   static std::string withLayers(const std::string &directory) {
     std::ifstream file(directory + "/config.json");
     std::string config((std::istreambuf_iterator<char>(file)), {});
+    const std::string before = config;
     config = std::regex_replace(config, std::regex("\"num_hidden_layers\": \\d+"),
                                 "\"num_hidden_layers\": " + std::to_string(GetParam().layers));
+    EXPECT_NE(config, before) << directory << " has so many layers, or does not say how many";
     const std::string made = testing::TempDir() + "/ranks-model-" + std::to_string(getpid());
     llvm::sys::fs::create_directory(made);
     std::ofstream(made + "/config.json") << config;

@@ -39,10 +39,9 @@ PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
       makers(shardings.tensors.size(), {-1, 0}) {
   // Stages share the tensors; how evenly is not known before they are cut.
   const MeshAxis *stages = shardings.getMesh().find(kStageAxis);
-  int64_t limit = INT64_MAX / 4;
-  if (memory > 0 && !llvm::MulOverflow(memory, stages ? stages->size : 1, limit))
-    limit = std::min(limit, INT64_MAX / 4);
-  problem.limits = {memory > 0 ? limit : INT64_MAX / 4};
+  constexpr int64_t kUnlimited = INT64_MAX / 4;
+  const int64_t share = stages ? stages->size : 1;
+  problem.limits = {memory > 0 && memory < kUnlimited / share ? memory * share : kUnlimited};
   findLifetimes();
   for (auto [i, relation] : llvm::enumerate(shardings.relations))
     if (relation.op)

@@ -17,7 +17,7 @@ namespace ashlar::distribution {
 struct CollectiveLine {
   std::string op, axes; // `all_reduce`, `tp`
   double bytes = 0;     // of one, on a rank, at the bounds of dimensions
-  double seconds = 0;   // of one
+  double seconds = 0;   // of one; a message's is its send's, and a recv has none
   int64_t count = 0;
   std::string path; // of the first
 };

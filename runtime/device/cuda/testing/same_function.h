@@ -8,11 +8,12 @@
 
 namespace ashlar::cuda {
 
-// Both addresses, or both numbers of one size (enumerations are ints).
+// Both addresses, both numbers of one size (enumerations are ints), or both structs of one size.
 template <typename A, typename B>
 constexpr bool kPassedAlike =
-    std::is_pointer_v<A> == std::is_pointer_v<B> &&
-    std::is_integral_v<A> == (std::is_integral_v<B> || std::is_enum_v<B>) && sizeof(A) == sizeof(B);
+    std::is_pointer_v<A> == std::is_pointer_v<B> && std::is_class_v<A> == std::is_class_v<B> &&
+    std::is_integral_v<A> == (std::is_integral_v<B> || std::is_enum_v<B>) &&
+    sizeof(A) == sizeof(B) && alignof(A) == alignof(B);
 
 template <typename Ours, typename Theirs>
 struct SameFunction : std::false_type {};
