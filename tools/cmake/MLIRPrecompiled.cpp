@@ -1,1 +1,0 @@
-// Compiled only to make the precompiled header; see MLIRPrecompiled.h.
