@@ -10,8 +10,17 @@ using namespace ashlar::dist;
 namespace ashlar::distribution {
 
 int64_t Costs::getBound(StringAttr name) {
+  if (auto found = extents.find(name); found != extents.end())
+    return found->second;
   auto dim = module.lookupSymbol<graph::DimOp>(name);
-  return dim ? static_cast<int64_t>(dim.getMaximum()) : 1;
+  if (!dim)
+    return 1;
+  auto local = dim->getAttrOfType<LocalDimAttr>(kLocalAttr);
+  auto whole = local ? dyn_cast<FlatSymbolRefAttr>(local.getWhole()) : FlatSymbolRefAttr();
+  if (whole && extents.count(whole.getAttr()))
+    return llvm::divideCeil(extents.lookup(whole.getAttr()),
+                            getParts(getAxes(local.getAxes(), mesh)));
+  return static_cast<int64_t>(dim.getMaximum());
 }
 
 int64_t Costs::getExtent(Type type, unsigned dim) {
@@ -92,7 +101,7 @@ double Costs::getFlops(Operation *op) {
 }
 
 double Costs::getOpSeconds(Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes) {
-  double seconds = 0, part = 1;
+  double seconds = 0;
   for (const graph::ShardingRule::Combined &combined : rule.combined) {
     if (axes[combined.factor].empty())
       continue;
@@ -103,12 +112,65 @@ double Costs::getOpSeconds(Operation *op, const graph::ShardingRule &rule, const
                  getLargestPart(getSize(rule.factors[factor].size), axes[factor]);
     seconds += getSeconds(CollectiveKind::AllReduce, bytes, axes[combined.factor]);
   }
-  if (mesh.flops <= 0)
-    return seconds;
-  for (auto [factor, each] : llvm::zip(rule.factors, axes))
-    if (!each.empty())
-      part *= getLargestPart(getSize(factor.size), each);
-  return seconds + getFlops(op) * part / mesh.flops;
+  return seconds + getComputeSeconds(op, rule, axes);
+}
+
+double Costs::getOpSeconds(Operation *op) {
+  auto ruled = dyn_cast<graph::ShardingRuleOpInterface>(op);
+  if (!ruled)
+    return mesh.flops > 0 ? getFlops(op) / mesh.flops : 0;
+  graph::ShardingRule rule = ruled.getShardingRule();
+  return getComputeSeconds(op, rule, FactorAxes(rule.factors.size()));
+}
+
+/// Whether a value is a parameter, follows from parameters alone, or is a cache.
+static bool isStored(Value value) {
+  if (isa<graph::CacheType>(value.getType()))
+    return true;
+  Operation *maker = value.getDefiningOp();
+  if (auto read = dyn_cast_or_null<graph::ReadOp>(maker))
+    return SymbolTable::lookupNearestSymbolFrom<graph::StateOp>(read, read.getStateAttr())
+               .getRole() == graph::StateRole::Parameter;
+  return maker && maker->getNumOperands() > 0 && llvm::all_of(maker->getOperands(), isStored);
+}
+
+double Costs::getStoredBytes(Operation *op, const graph::ShardingRule &rule,
+                             const FactorAxes &axes) {
+  auto cost = dyn_cast<graph::CostOpInterface>(op);
+  if (!cost)
+    return 0;
+  double sum = 0;
+  for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+    if (!isStored(operand))
+      continue;
+    double bytes = cost.getBytesRead(i).evaluate([&](StringAttr name) { return getBound(name); });
+    // A cache has room for more sequences than a step may have.
+    if (auto cache = dyn_cast<graph::CacheType>(operand.getType()))
+      for (unsigned factor : rule.operands[i][0])
+        bytes *= std::min(1.0, getSize(rule.factors[factor].size) /
+                                   static_cast<double>(cache.getShape()[0]));
+    for (const auto &dim : rule.operands[i])
+      for (unsigned factor : dim)
+        if (!axes[factor].empty())
+          bytes *= getLargestPart(getSize(rule.factors[factor].size), axes[factor]);
+    sum += bytes;
+  }
+  return sum;
+}
+
+double Costs::getComputeSeconds(Operation *op, const graph::ShardingRule &rule,
+                                const FactorAxes &axes) {
+  double arithmetic = 0, reading = 0;
+  if (mesh.flops > 0) {
+    double part = 1;
+    for (auto [factor, each] : llvm::zip(rule.factors, axes))
+      if (!each.empty())
+        part *= getLargestPart(getSize(factor.size), each);
+    arithmetic = getFlops(op) * part / mesh.flops;
+  }
+  if (mesh.memory > 0)
+    reading = getStoredBytes(op, rule, axes) / mesh.memory;
+  return std::max(arithmetic, reading);
 }
 
 } // namespace ashlar::distribution

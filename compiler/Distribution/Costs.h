@@ -24,10 +24,13 @@ public:
   StepCost getStep(mlir::Type whole, const dist::Sharding &before, const dist::ReshardStep &step);
   /// All steps from one sharding to another.
   double getReshardSeconds(mlir::Type whole, const dist::Sharding &from, const dist::Sharding &to);
-  /// The op itself when its factors are cut so, on the rank with most of it: its arithmetic, and
+  /// The op itself when its factors are cut so, on the rank with most of it: what it computes, and
   /// what it combines on the way.
   double getOpSeconds(mlir::Operation *op, const graph::ShardingRule &rule, const FactorAxes &axes);
-  /// The arithmetic of an op on the tensors that it has; 0 where nothing is known of it.
+  /// What an op computes on the tensors that it has: the longer of its arithmetic and of reading
+  /// parameters and caches from memory (what ops hand each other is taken to be at hand). 0 where
+  /// nothing is known of it, or of the ranks.
+  double getOpSeconds(mlir::Operation *op);
   double getFlops(mlir::Operation *op);
   /// A collective of this many bytes along these axes.
   double getSeconds(CollectiveKind kind, double bytes, llvm::ArrayRef<dist::Axis> axes);
@@ -40,11 +43,20 @@ public:
   /// A number, or the bound of a name.
   double getSize(const graph::Dim &dim);
 
+  /// What follows is for this extent of a named dimension, in place of its bound; what ranks hold
+  /// of it follows.
+  void setExtent(mlir::StringAttr name, int64_t extent) { extents[name] = extent; }
+
 private:
+  double getStoredBytes(mlir::Operation *op, const graph::ShardingRule &rule,
+                        const FactorAxes &axes);
+  double getComputeSeconds(mlir::Operation *op, const graph::ShardingRule &rule,
+                           const FactorAxes &axes);
   int64_t getBound(mlir::StringAttr name);
 
   mlir::ModuleOp module;
   const dist::Mesh &mesh;
+  llvm::DenseMap<mlir::StringAttr, int64_t> extents; // in place of bounds
 };
 
 } // namespace ashlar::distribution

@@ -23,6 +23,7 @@ def PinShardingPass : Pass<"ashlar-pin-sharding", "::mlir::ModuleOp"> {
     Option<"plan", "plan", "std::string", "\"\"", "the plan's file; none: the mesh alone">,
     Option<"mesh", "mesh", "std::string", "\"\"", "axes in place of a plan's: dp=2,tp=4">,
     Option<"topology", "topology", "std::string", "\"host\"", "what that mesh is on">,
+    Option<"microbatches", "microbatches", "int64_t", "0", "of a pipeline's step, at the most; 0: as the plan says">,
     Option<"conventions", "conventions", "bool", "false", "pin what the names of its axes mean (Conventions.h)">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
@@ -113,7 +114,8 @@ def CutStagesPass : Pass<"ashlar-cut-stages", "::mlir::ModuleOp"> {
     between stages each rank sends its part to the one at its place in the next. StageAssignment.h says what belongs to
     which stage: the stages' modelled times are balanced by dynamic programming, and all entry points are cut alike, so that
     a stage keeps the parameters and caches of its layers. What follows from inputs and counters alone every stage computes
-    for itself. Every stage gives all results, which are sent to it last. Tests: cut-stages.mlir, cut-stages-invalid.mlir,
+    for itself. Every stage gives all results, which are sent to it last. In how many microbatches a step runs
+    (Microbatches.h) stands on the stages' functions. Tests: cut-stages.mlir, cut-stages-invalid.mlir,
     execute_partition_test.
   }];
   let options = [Option<"report", "report", "bool", "true", "report the stages and what they send as remarks">];

@@ -36,6 +36,7 @@ public:
   explicit Shardings(mlir::ModuleOp module);
 
   const dist::Mesh &getMesh() const { return mesh; }
+  mlir::ModuleOp getModule() const { return module; }
   std::vector<Tensor> tensors;
   std::vector<Relation> relations;
 

@@ -283,6 +283,9 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
   entry->name = op.getEntryName().str();
   entry->arena_bytes = op.getArena();
   entry->arena_lower_bound = op.getLowerBound();
+  entry->microbatches = static_cast<uint32_t>(op.getMicrobatches().value_or(1));
+  if (FlatSymbolRefAttr batch = op.getBatchAttr())
+    entry->batch = dims.lookup(batch.getAttr());
   for (Operation &inner : op.getBody().front()) {
     if (auto input = dyn_cast<program::InputOp>(inner))
       entry->inputs.push_back(toInput(input));
@@ -293,6 +296,7 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
     else if (auto collective = dyn_cast<program::CollectiveOp>(inner)) {
       entry->collectives.push_back(toCollective(collective));
       entry->collectives.back()->before = static_cast<uint32_t>(entry->launches.size());
+      entry->deliveries += collective.getDelivery();
     } else if (auto limit = dyn_cast<program::LimitOp>(inner)) {
       auto record = std::make_unique<fb::CounterLimitT>();
       record->state = states.lookup(limit.getState());

@@ -61,6 +61,7 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
   AxesAttr axes;
   program::ExtentAttr whole;
   IntegerAttr peer;
+  bool isDelivery = false;
   auto setReduction = [&](ReductionKind from) {
     reduction = static_cast<program::Reduction>(static_cast<int>(from) - 1);
   };
@@ -97,10 +98,12 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
     kind = CollectiveKind::Send;
     axes = send.getAxes();
     peer = send.getPeerAttr();
+    isDelivery = send.getDelivery();
   } else if (auto recv = dyn_cast<RecvOp>(op)) {
     kind = CollectiveKind::Recv;
     axes = recv.getAxes();
     peer = recv.getPeerAttr();
+    isDelivery = recv.getDelivery();
   } else {
     return op->emitOpError()
            << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
@@ -122,7 +125,8 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
       builder.getDenseI64ArrayAttr(getCuts(getAxes(axes, mesh), mesh)),
       builder.getI64IntegerAttr(axis), builder.getI64IntegerAttr(join), input, output, workspace,
       input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
-      output ? getShape(result) : builder.getArrayAttr({}), whole, peer);
+      output ? getShape(result) : builder.getArrayAttr({}), whole, peer,
+      isDelivery ? builder.getUnitAttr() : UnitAttr());
   return success();
 }
 

@@ -358,7 +358,9 @@ LogicalResult EntryLowering::lower() {
   auto entry =
       program::EntryOp::create(builder, function.getLoc(), "entry", arena.getPeak(),
                                arena.getLowerBound(), stage ? stage.getEntry() : StringAttr(),
-                               stage ? builder.getI64IntegerAttr(stage.getIndex()) : IntegerAttr());
+                               stage ? builder.getI64IntegerAttr(stage.getIndex()) : IntegerAttr(),
+                               function->getAttrOfType<IntegerAttr>(dist::kMicrobatchesAttr),
+                               function->getAttrOfType<FlatSymbolRefAttr>(dist::kBatchAttr));
   builder.createBlock(&entry.getBody());
   for (BlockArgument argument : function.getArguments())
     createInput(argument);

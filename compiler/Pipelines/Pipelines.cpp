@@ -43,7 +43,7 @@ void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &op
   // Plans speak of values by their paths.
   manager.addNestedPass<func::FuncOp>(createNameValuesPass());
   manager.addPass(
-      createPinShardingPass({options.plan, options.mesh, options.topology,
+      createPinShardingPass({options.plan, options.mesh, options.topology, options.microbatches,
                              /*conventions=*/options.plan.empty() && !options.isAutomatic}));
   if (options.isAutomatic) {
     PlanShardingPassOptions planning;

@@ -24,6 +24,7 @@ void addTargetPipeline(mlir::OpPassManager &manager, const Target &target);
 struct DistributionOptions {
   std::string plan;                    // a file (compiler/Distribution/Plan/PlanFile.h), or nothing
   std::string mesh, topology = "host"; // `dp=2,tp=4`, in place of a plan's
+  int64_t microbatches = 0; // of a pipeline's step, at the most; 0: as many as are fastest
   bool isAutomatic = false; // the solver chooses what is not pinned; else it is propagated
   int64_t memory = 0;       // bytes per rank that an automatic plan may take; 0: any
   bool report = false;      // each collective as a remark

@@ -48,6 +48,10 @@ inline constexpr llvm::StringLiteral kLocalAttr = "dist.local";
 inline constexpr llvm::StringLiteral kGlobalTypeAttr = "dist.global_type";
 inline constexpr llvm::StringLiteral kRanksAttr = "dist.ranks";
 inline constexpr llvm::StringLiteral kStageAttr = "dist.stage";
+// In how many microbatches a step of a stage's function runs, an I64, and the symbol of the
+// dimension that is split. On a mesh: in how many at the most, where someone has said so.
+inline constexpr llvm::StringLiteral kMicrobatchesAttr = "dist.microbatches";
+inline constexpr llvm::StringLiteral kBatchAttr = "dist.batch";
 
 /// `[dp, tp:(1)2]`
 mlir::ParseResult parseAxes(mlir::AsmParser &parser, AxesAttr &axes);

@@ -147,6 +147,20 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
                                << kRanksAttr << "'";
     return success();
   }
+  if (name == kMicrobatchesAttr) {
+    auto count = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!count || !count.getType().isInteger(64) || count.getInt() < 1 ||
+        !(isa<MeshOp>(op) || op->hasAttr(kBatchAttr)))
+      return op->emitOpError() << "'" << name << "' is an I64 from 1 on, of a mesh or beside '"
+                               << kBatchAttr << "'";
+    return success();
+  }
+  if (name == kBatchAttr) {
+    auto batch = dyn_cast<FlatSymbolRefAttr>(attribute.getValue());
+    if (!batch || !SymbolTable::lookupNearestSymbolFrom<graph::DimOp>(op, batch))
+      return op->emitOpError() << "'" << name << "' is no graph.dim of this module";
+    return success();
+  }
   if (name == kPinnedAttr)
     return verifyPriority(op, attribute.getValue());
   return op->emitOpError() << "attribute '" << name << "' is unknown to the dist dialect";

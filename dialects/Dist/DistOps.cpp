@@ -49,6 +49,8 @@ static void printAxesList(OpAsmPrinter &printer, Operation *, AxesAttr axes) {
 Mesh MeshOp::getMesh() {
   Mesh mesh;
   mesh.flops = getFlops().convertToDouble();
+  if (auto memory = getMemory())
+    mesh.memory = memory->convertToDouble();
   for (auto [i, name] : llvm::enumerate(getNames().getAsRange<StringAttr>()))
     mesh.axes.push_back({name.str(), getSizes()[i], getBandwidth()[i], getLatency()[i]});
   return mesh;

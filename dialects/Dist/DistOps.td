@@ -16,13 +16,15 @@ def Dist_MeshOp : Dist_Op<"mesh", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let description = [{
     `dist.mesh @mesh [dp = 2, tp = 4] bandwidth [5.0e10, 4.5e11] latency [8.0e-6, 3.0e-6] flops 4.0e14`. The last axis is
     the fastest: rank = dp * 4 + tp. Bandwidth is in bytes per second that a rank sends along the axis, latency in
-    seconds, `flops` the operations per second of one rank. `makeMesh` (Sharding.h) fills these in for known topologies.
+    seconds, `flops` the operations per second of one rank, `memory` the bytes that it reads per second. `makeMesh` (Sharding.h) fills these in for known topologies.
     Upstream's `shard.grid`, with names.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$names, DenseI64ArrayAttr:$sizes,
-                       DenseF64ArrayAttr:$bandwidth, DenseF64ArrayAttr:$latency, F64Attr:$flops);
+                       DenseF64ArrayAttr:$bandwidth, DenseF64ArrayAttr:$latency, F64Attr:$flops,
+                       OptionalAttr<F64Attr>:$memory);
   let assemblyFormat = [{
-    $sym_name custom<MeshAxes>($names, $sizes) `bandwidth` $bandwidth `latency` $latency `flops` $flops attr-dict
+    $sym_name custom<MeshAxes>($names, $sizes) `bandwidth` $bandwidth `latency` $latency `flops` $flops
+    (`memory` $memory^)? attr-dict
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = "::ashlar::dist::Mesh getMesh();";
@@ -108,18 +110,21 @@ def Dist_WaitOp : Dist_Op<"wait"> {
 def Dist_SendOp : Dist_Collective<"send"> {
   let summary = "gives a tensor to the rank at another place along the axes";
   let description = [{
-    `dist.send %x to 1 over @mesh [pp] : T`. Sends and receives between two ranks match in their order.
+    `dist.send %x to 1 over @mesh [pp] : T`. Sends and receives between two ranks match in their order. With `delivery` it
+    brings a result of the function to a stage that does not make it; where a step runs in microbatches that happens
+    once, with all of them.
   }];
-  let arguments = (ins AnyRankedTensor:$x, I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes);
+  let arguments = (ins AnyRankedTensor:$x, I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes,
+                       UnitAttr:$delivery);
   let results = (outs);
-  let assemblyFormat = "$x `to` $peer `over` $mesh custom<AxesList>($axes) attr-dict `:` type($x)";
+  let assemblyFormat = "$x `to` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($x)";
 }
 
 def Dist_RecvOp : Dist_Collective<"recv"> {
   let summary = "takes a tensor from the rank at another place along the axes";
   let description = "`%x = dist.recv from 0 over @mesh [pp] : T`." # start;
-  let arguments = (ins I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes);
-  let assemblyFormat = "`from` $peer `over` $mesh custom<AxesList>($axes) attr-dict `:` type($result)";
+  let arguments = (ins I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes, UnitAttr:$delivery);
+  let assemblyFormat = "`from` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($result)";
 }
 
 //===----------------------------------------------------------------------===//

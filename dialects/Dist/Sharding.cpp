@@ -121,16 +121,16 @@ struct Tier {
 };
 struct Topology {
   llvm::StringRef name;
-  double flops;
+  double flops, memory;
   std::vector<Tier> tiers; // from the inside out
 };
 constexpr int64_t kEverywhere = INT64_MAX;
 
 const std::vector<Topology> &getTopologies() {
   static const std::vector<Topology> topologies = {
-      {"host", 5e10, {{kEverywhere, 8e9, 1e-6}}},
-      {"nvlink", 4e14, {{8, 4.5e11, 3e-6}}},
-      {"nvlink-ib", 4e14, {{8, 4.5e11, 3e-6}, {kEverywhere, 5e10, 8e-6}}}};
+      {"host", 5e10, 1e10, {{kEverywhere, 8e9, 1e-6}}},
+      {"nvlink", 4e14, 3e12, {{8, 4.5e11, 3e-6}}},
+      {"nvlink-ib", 4e14, 3e12, {{8, 4.5e11, 3e-6}, {kEverywhere, 5e10, 8e-6}}}};
   return topologies;
 }
 
@@ -147,6 +147,7 @@ llvm::Expected<Mesh> makeMesh(llvm::ArrayRef<std::pair<std::string, int64_t>> ax
                    ", "));
   Mesh mesh;
   mesh.flops = found->flops;
+  mesh.memory = found->memory;
   int64_t span = 1;
   for (auto [name, size] : llvm::reverse(axes)) {
     span *= size; // an axis spans its own ranks and those of the axes after it

@@ -68,14 +68,16 @@ struct MeshAxis {
 
 struct Mesh {
   std::vector<MeshAxis> axes;
-  double flops = 0; // operations per second of one rank, for what is weighed against communication
+  // Of one rank, for what is weighed against communication; 0: not known.
+  double flops = 0;  // operations per second
+  double memory = 0; // bytes per second that it reads
 
   const MeshAxis *find(llvm::StringRef name) const;
   Axis getWhole(llvm::StringRef name) const;
   bool isWhole(const Axis &axis) const;
   int64_t getRankCount() const;
-  /// How far apart in number neighbours along an axis, or a part of one, are: a rank's index along it
-  /// is rank / stride % size.
+  /// How far apart in number neighbours along an axis, or a part of one, are: a rank's index along
+  /// it is rank / stride % size.
   int64_t getStride(const Axis &axis) const;
   /// The rank's place along a list of axes, the first one major.
   int64_t getIndex(int64_t rank, llvm::ArrayRef<Axis> axes) const;
@@ -91,8 +93,9 @@ struct Mesh {
 
 /// A mesh of these axes on a known topology. Ranks are placed in order, so that the last axes lie
 /// within a host. Fails with the presets' names on another one.
-///   host          the memory of one host: 8e9 bytes/s, 1 us, 5e10 flops
-///   nvlink        one host of 8 GPUs (H100, NVLink 4): 4.5e11 bytes/s, 3 us, 4e14 flops
+///   host          the memory of one host: 8e9 bytes/s, 1 us, 5e10 flops, 1e10 bytes/s read
+///   nvlink        one host of 8 GPUs (H100, NVLink 4): 4.5e11 bytes/s, 3 us, 4e14 flops, 3e12
+///                 bytes/s read
 ///   nvlink-ib     hosts of 8 such GPUs on 400 Gb/s InfiniBand each: 5e10 bytes/s, 8 us between
 ///   hosts
 llvm::Expected<Mesh> makeMesh(llvm::ArrayRef<std::pair<std::string, int64_t>> axes,

@@ -202,12 +202,17 @@ def Program_KernelOp : Program_Op<"kernel", [Symbol]> {
 
 def Program_EntryOp : Program_Op<"entry", [Symbol, IsolatedFromAbove, NoTerminator, SingleBlock]> {
   let summary = "a step that callers run: inputs, launches in order, outputs";
-  let description = "`of \"forward\" stage 1`: what the ranks of a stage run of an entry.";
+  let description = [{
+    `of "forward" stage 1`: what the ranks of a stage run of an entry. `microbatches 4 of @batch`: steps run in up to four
+    parts, each of some of the sequences that the dimension counts.
+  }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$arena, I64Attr:$lower_bound, OptionalAttr<StrAttr>:$of,
-                       OptionalAttr<I64Attr>:$stage);
+                       OptionalAttr<I64Attr>:$stage, OptionalAttr<I64Attr>:$microbatches,
+                       OptionalAttr<FlatSymbolRefAttr>:$batch);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name (`of` $of^ `stage` $stage)? `arena` $arena `lower_bound` $lower_bound attr-dict-with-keyword $body
+    $sym_name (`of` $of^ `stage` $stage)? `arena` $arena `lower_bound` $lower_bound
+    (`microbatches` $microbatches^ `of` $batch)? attr-dict-with-keyword $body
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{
@@ -244,17 +249,19 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
     The group are the ranks that differ in the indices along `cuts` only. `axis` is cut or joined, by all_to_all `axis` is
     cut and `join` joined; shapes are this rank's, `whole` the extent of which `origin` writes where the rank's part
     begins. send and recv are between this rank and the one at the place `peer` of the group. Parts that are no run of
-    bytes are packed in `workspace`. The location is the value and where it comes from.
+    bytes are packed in `workspace`. A `delivery` brings an output to a stage that does not make it. The location is the
+    value and where it comes from.
   }];
   let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
                        DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,
                        OptionalAttr<Program_OperandAttr>:$input, OptionalAttr<Program_OperandAttr>:$output,
                        OptionalAttr<Program_OperandAttr>:$workspace,
                        Program_Extents:$input_shape, Program_Extents:$output_shape,
-                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer);
+                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer, UnitAttr:$delivery);
   let assemblyFormat = [{
     $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? (`to` $output^)?
-    (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? (`peer` $peer^)? attr-dict
+    (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? (`peer` $peer^)?
+    (`delivery` $delivery^)? attr-dict
   }];
 }
 

@@ -66,7 +66,7 @@ absl::Status CollectiveStep::Unpack(const Rows& rows, int64_t begin, int64_t siz
                              size * rows.inner, size * rows.inner, rows.outer);
 }
 
-absl::Status CollectiveStep::Issue(CollectiveKind kind, const char* from, char* to) {
+Collective CollectiveStep::Describe(CollectiveKind kind, const char* from, char* to) const {
   Collective call;
   call.kind = kind;
   call.dtype = static_cast<DType>(schema_.dtype);
@@ -81,8 +81,21 @@ absl::Status CollectiveStep::Issue(CollectiveKind kind, const char* from, char* 
   if (kind == CollectiveKind::kRecv) call.count = Product(output_shape_);
   if (kind == CollectiveKind::kSend) call.peer = 1;
   call.where = schema_.where;
+  return call;
+}
+
+absl::Status CollectiveStep::Issue(CollectiveKind kind, const char* from, char* to) {
   ASHLAR_RETURN_IF_ERROR(launcher_->BeginCollective());
-  return communicator_->Run(call);
+  return communicator_->Run(Describe(kind, from, to));
+}
+
+absl::Status CollectiveStep::Deliver(const std::vector<int64_t>& dims, char* whole,
+                                     Communicator& communicator) {
+  EvaluateShape(schema_.input_shape, dims, &input_shape_);
+  EvaluateShape(schema_.output_shape, dims, &output_shape_);
+  return communicator.Run(schema_.op == fb::CollectiveOp::Send
+                              ? Describe(CollectiveKind::kSend, whole, nullptr)
+                              : Describe(CollectiveKind::kRecv, nullptr, whole));
 }
 
 absl::Status CollectiveStep::Gather() {

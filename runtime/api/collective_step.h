@@ -26,6 +26,10 @@ class CollectiveStep {
   absl::Status Run(const std::vector<int64_t>& dims, Launcher& launcher,
                    Communicator* communicator);
 
+  // For a send or a recv: does it at these extents from or to `whole`, in the host's memory, in
+  // place of its own operand.
+  absl::Status Deliver(const std::vector<int64_t>& dims, char* whole, Communicator& communicator);
+
  private:
   // A dimension seen as [outer][extent][inner]; inner in bytes.
   struct Rows {
@@ -41,6 +45,7 @@ class CollectiveStep {
   absl::Status Scatter();
   absl::Status Exchange();
   absl::Status Issue(CollectiveKind kind, const char* from, char* to);
+  Collective Describe(CollectiveKind kind, const char* from, char* to) const;
 
   const fb::CollectiveT& schema_;
   const int place_;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "runtime/api/device_parameters.h"
@@ -121,7 +122,8 @@ class CudaLauncher : public Launcher {
     return device_->Copy(state_ + to, state_ + from, bytes);
   }
 
-  absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) override {
+  absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                     int64_t first_row) override {
     ASHLAR_RETURN_IF_ERROR(BeginState());
     ASHLAR_RETURN_IF_ERROR(CopyCounters(/*in=*/true));
     for (const auto& input : entry.inputs)
@@ -129,7 +131,7 @@ class CudaLauncher : public Launcher {
         ASHLAR_RETURN_IF_ERROR(
             device_->CopyIn(arena_ + input->offset, host_.arena + input->offset, bytes));
     if (wait_for_each_) return device_->Mark(/*end=*/false);
-    key_ = {&entry, dims};
+    key_ = {&entry, dims, first_row};
     auto known = graphs_.find(key_);
     replayed_ = known != graphs_.end() ? &known->second : nullptr;
     part_ = 0;
@@ -320,7 +322,7 @@ class CudaLauncher : public Launcher {
   void* workspace_ = nullptr;
   std::string library_;
 
-  using Key = std::pair<const fb::EntryT*, std::vector<int64_t>>;
+  using Key = std::tuple<const fb::EntryT*, std::vector<int64_t>, int64_t>;
   std::map<Key, Graph> graphs_;
   int64_t step_ = 0;
   // Of the step that runs.

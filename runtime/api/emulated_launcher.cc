@@ -43,8 +43,7 @@ class OperandMemory : public emulator::LibraryMemory {
     for (size_t i = 0; i < prepared_.buffers.size(); ++i) {
       const fb::Access access = prepared_.kernel->operands[i];
       if (access != fb::Access::ReadWrite && is_written != (access == fb::Access::Write)) continue;
-      if (lies_in(prepared_.buffers[i], prepared_.schema->operands[i]->bytes))
-        return reinterpret_cast<char*>(begin);
+      if (lies_in(prepared_.buffers[i], prepared_.bytes[i])) return reinterpret_cast<char*>(begin);
     }
     fault_ = StrCat(is_written ? "writes " : "reads ", bytes, " bytes at ", address,
                     ", which no operand has that may be accessed so");
@@ -117,7 +116,7 @@ class EmulatedLauncher : public Launcher {
       operand.name =
           access == fb::Access::Write ? StrCat("out", outputs++) : StrCat("in", inputs++);
       operand.data = prepared.buffers[i];
-      operand.bytes = prepared.schema->operands[i]->bytes;
+      operand.bytes = prepared.bytes[i];
       operand.access = ToAccess(access);
       operand.parameter_offset = AddressOffset(code, i);
       launch->operands.push_back(std::move(operand));

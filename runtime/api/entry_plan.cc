@@ -6,8 +6,11 @@
 
 #include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
+#include "runtime/base/math.h"
 #include "runtime/base/status.h"
+#include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/states.h"
 
 namespace ashlar {
 namespace {
@@ -27,11 +30,28 @@ void* Address(const fb::OperandT& operand, const SpaceBases& bases) {
   return nullptr;
 }
 
+// How many bytes each sequence has of an operand that is a state; 0 for others.
+uint64_t RowBytes(const fb::ProgramT& program, const fb::OperandT& operand) {
+  if (operand.space != fb::Space::State) return 0;
+  const auto rows = static_cast<uint64_t>(SequenceRoom(program));
+  for (const auto& state : program.states)
+    if (state->offset == operand.offset && rows > 0) return state->bytes / rows;
+  return 0;
+}
+
+// The output that a delivery sends or receives.
+size_t DeliveredOutput(const fb::EntryT& entry, const fb::CollectiveT& delivery) {
+  const fb::OperandT& operand = delivery.input ? *delivery.input : *delivery.output;
+  size_t output = 0;
+  while (entry.outputs[output]->offset != operand.offset) ++output;
+  return output;
+}
+
 }  // namespace
 
 EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const SpaceBases& bases,
                      int rank)
-    : entry_(entry), inputs_(program, entry, rank) {
+    : entry_(entry), inputs_(program, entry, rank), microbatches_(program, entry, rank) {
   for (const auto& collective : entry.collectives)
     collectives_.emplace_back(*collective, rank, bases.arena);
   for (const auto& schema : entry.launches) {
@@ -39,17 +59,58 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
     launch.index = static_cast<int>(launches_.size());
     launch.schema = schema.get();
     launch.kernel = program.kernels[schema->kernel].get();
-    for (const auto& operand : schema->operands) launch.buffers.push_back(Address(*operand, bases));
+    for (const auto& operand : schema->operands) {
+      if (const uint64_t row = RowBytes(program, *operand); row > 0 && entry.microbatches > 1)
+        state_operands_.push_back({launches_.size(), launch.buffers.size(), row});
+      launch.buffers.push_back(Address(*operand, bases));
+      launch.bytes.push_back(operand->bytes);
+    }
     launch.extents.resize(schema->extents.size() + 1);
     launches_.push_back(std::move(launch));
+  }
+  uint64_t offset = 0;
+  for (const auto& output : entry.outputs) {
+    outputs_.push_back({offset});
+    offset += RoundUp(output->bytes, kBufferAlignment);
+  }
+  for (size_t i = entry.collectives.size() - entry.deliveries; i < entry.collectives.size(); ++i) {
+    delivered_.push_back(DeliveredOutput(entry, *entry.collectives[i]));
+    if (entry.collectives[i]->op == fb::CollectiveOp::Recv)
+      outputs_[delivered_.back()].is_made = false;
   }
   ClearTimes();
 }
 
+void EntryPlan::SetFirstRow(int64_t first_row) {
+  for (const StateOperand& at : state_operands_) {
+    PreparedLaunch& launch = launches_[at.launch];
+    char*& buffer = reinterpret_cast<char*&>(launch.buffers[at.operand]);
+    const int64_t bytes = (first_row - first_row_) * static_cast<int64_t>(at.row_bytes);
+    buffer += bytes;
+    launch.bytes[at.operand] -= bytes;
+  }
+  first_row_ = first_row;
+}
+
+void EntryPlan::CollectOutputs(size_t microbatch, const std::vector<int64_t>& dims,
+                               const char* arena, char* block) const {
+  for (size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i].is_made)
+      microbatches_.Collect(microbatch, i, dims, arena + entry_.outputs[i]->offset,
+                            block + outputs_[i].offset);
+}
+
+absl::Status EntryPlan::DeliverOutputs(const std::vector<int64_t>& dims, char* block,
+                                       Communicator* communicator) {
+  for (size_t i = 0; i < delivered_.size(); ++i)
+    ASHLAR_RETURN_IF_ERROR(collectives_[collectives_.size() - delivered_.size() + i].Deliver(
+        dims, block + outputs_[delivered_[i]].offset, *communicator));
+  return absl::OkStatus();
+}
+
 absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>& dims,
                                        Launcher& launcher, Communicator* communicator) {
-  for (;
-       next_collective_ < collectives_.size() && collectives_[next_collective_].before() <= launch;
+  for (; next_collective_ < end_collective_ && collectives_[next_collective_].before() <= launch;
        ++next_collective_)
     ASHLAR_RETURN_IF_ERROR(collectives_[next_collective_].Run(dims, launcher, communicator));
   if (communicator) communicator->Tick();
@@ -70,11 +131,13 @@ absl::Status EntryPlan::CheckStop(size_t launch, const RunOptions& options) cons
   return absl::OkStatus();
 }
 
-absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, Launcher& launcher,
+absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, int64_t first_row, Launcher& launcher,
                             Communicator* communicator, bool profile, const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
-  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims));
+  SetFirstRow(first_row);
+  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims, first_row));
   next_collective_ = 0;
+  end_collective_ = collectives_.size() - (microbatches_.size() > 1 ? delivered_.size() : 0);
   for (size_t i = 0; i < launches_.size(); ++i) {
     if (i > 0) ASHLAR_RETURN_IF_ERROR(CheckStop(i, options));
     ASHLAR_RETURN_IF_ERROR(RunCollectives(i, dims, launcher, communicator));

@@ -23,6 +23,7 @@ struct PreparedLaunch {
   const fb::LaunchT* schema = nullptr;
   const fb::KernelT* kernel = nullptr;
   std::vector<void*> buffers;
+  std::vector<uint64_t> bytes;   // of each operand, at the bound
   std::vector<int64_t> extents;  // the kernel's, and one place behind them for the launcher's use
 };
 
@@ -58,9 +59,11 @@ class Launcher {
     return absl::OkStatus();
   }
 
-  // Around the launches of a step, whose inputs lie in the session's arena, as its outputs do
-  // afterwards, with the counters in its state.
-  virtual absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims) {
+  // Around the launches of a step, or of one of its microbatches, whose inputs lie in the session's
+  // arena, as its outputs do afterwards, with the counters in its state. Launches with the same
+  // extents and the same first row (of the sequences in the states) have the same addresses.
+  virtual absl::Status Begin(const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                             int64_t first_row) {
     return absl::OkStatus();
   }
   virtual absl::Status End(const fb::EntryT& entry, const std::vector<int64_t>& dims) {

@@ -29,14 +29,31 @@ int ThreadsOfRank(int threads, int ranks) {
   return std::max(1, (threads > 0 ? threads : AvailableCores()) / ranks);
 }
 
+// Of the largest entry.
+uint64_t ArenaBytes(const fb::ProgramT& program) {
+  uint64_t bytes = 0;
+  for (const auto& entry : program.entries) bytes = std::max(bytes, entry->arena_bytes);
+  return RoundUp(bytes, kBufferAlignment);
+}
+
+// What the outputs of a step in several microbatches take behind the arena.
+uint64_t JoinedOutputBytes(const fb::ProgramT& program) {
+  uint64_t most = 0;
+  for (const auto& entry : program.entries) {
+    uint64_t bytes = 0;
+    for (const auto& output : entry->outputs) bytes += RoundUp(output->bytes, kBufferAlignment);
+    if (entry->microbatches > 1) most = std::max(most, bytes);
+  }
+  return most;
+}
+
 }  // namespace
 
 MemoryUse PlanMemory(const fb::ProgramT& program, int threads) {
   MemoryUse use;
   uint64_t scratch = 0;
-  for (const auto& entry : program.entries) use.arena = std::max(use.arena, entry->arena_bytes);
   for (const auto& kernel : program.kernels) scratch = std::max(scratch, kernel->scratch_bytes);
-  use.arena = RoundUp(use.arena, kBufferAlignment);
+  use.arena = ArenaBytes(program) + JoinedOutputBytes(program);
   use.scratch = RoundUp(scratch, kBufferAlignment) * threads;
   use.state = program.state_bytes;
   use.weights = program.weights_bytes;
@@ -152,6 +169,7 @@ absl::Status Session::TakeMemory(const SessionOptions& options) {
   } else {
     ASHLAR_ASSIGN_OR_RETURN(memory_, MemoryRegion::Allocate(bytes, "arena, scratch and state"));
   }
+  joined_outputs_ = memory_.data() + ArenaBytes(program().metadata());
   scratch_ = memory_.data() + planned_.arena;
   scratch_stride_ = planned_.scratch / workers;
   state_ = scratch_ + planned_.scratch;
@@ -175,7 +193,7 @@ absl::Status Session::MakePlans(int gpu) {
                                               scratch_, scratch_stride_);
   } else if (bound_->device() == "cuda") {
     auto launcher =
-        CreateCudaLauncher(program(), bases, planned_.arena, profile_, std::max(gpu, 0));
+        CreateCudaLauncher(program(), bases, ArenaBytes(metadata), profile_, std::max(gpu, 0));
     if (!launcher.ok() && communicator_)
       return Annotate(launcher.status(), StrCat("rank ", bound_->rank(), " of ", everyone_.size(),
                                                 ", each of which takes a GPU of its host"));
@@ -189,6 +207,7 @@ absl::Status Session::MakePlans(int gpu) {
         std::make_unique<EntryPlan>(metadata, *entry, launcher_->Bases(bases), bound_->rank()));
   dims_.resize(metadata.dims.size());
   next_dims_.resize(metadata.dims.size());
+  part_dims_.resize(metadata.dims.size());
   return absl::OkStatus();
 }
 
@@ -214,9 +233,24 @@ absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inpu
 absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
                               const RunOptions& options) {
   ASHLAR_RETURN_IF_ERROR(plan.inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
-  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan.entry(), next_dims_));
-  ASHLAR_RETURN_IF_ERROR(plan.inputs().Fill(inputs, next_dims_, memory_.data()));
+  const size_t parts = plan.microbatches().Split(next_dims_);
+  for (size_t part = 0; part < parts; ++part)
+    ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
   return plan.CheckStop(0, options);
+}
+
+// Afterwards the inputs of the microbatch are in the arena, and its extents in part_dims_.
+absl::Status Session::PreparePart(EntryPlan& plan, const std::vector<Tensor>& whole, size_t part) {
+  Microbatches& parts = plan.microbatches();
+  const bool is_whole = parts.size() == 1;
+  const std::vector<Tensor>& inputs = is_whole ? whole : parts.Inputs(part, whole);
+  if (is_whole)
+    part_dims_ = next_dims_;
+  else
+    ASHLAR_RETURN_IF_ERROR(
+        plan.inputs().Solve(inputs, memory_.data(), memory_.bytes(), &part_dims_));
+  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan.entry(), part_dims_, parts.first_row(part)));
+  return plan.inputs().Fill(inputs, part_dims_, memory_.data());
 }
 
 absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepared) {
@@ -265,22 +299,40 @@ absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs
   ASHLAR_RETURN_IF_ERROR(JoinDevices());
   dims_.swap(next_dims_);
   interrupted_ = planned_.state > 0;  // until all of the step is done
-  if (options.tracer) options.tracer->BeginStep(plan.entry(), dims_);
-  absl::Status status = plan.Run(dims_, *launcher_, device_communicator_.get(), profile_, options);
-  if (options.tracer) options.tracer->EndStep();
+  absl::Status status = RunParts(plan, inputs, options);
   if (communicator_ && !status.ok())
     device_communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
   ASHLAR_RETURN_IF_ERROR(status);
   ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
-  if (outputs) SetOutputs(plan.entry(), outputs);
+  if (outputs) SetOutputs(plan, outputs);
   interrupted_ = false;
   return absl::OkStatus();
 }
 
-absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const {
+absl::Status Session::RunParts(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                               const RunOptions& options) {
+  const size_t parts = plan.microbatches().size();
+  last_parts_ = parts;
+  device_ms_ = 0;
+  for (size_t part = 0; part < parts; ++part) {
+    if (parts > 1) ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
+    if (options.tracer) options.tracer->BeginStep(plan.entry(), part_dims_);
+    absl::Status status = plan.Run(part_dims_, plan.microbatches().first_row(part), *launcher_,
+                                   device_communicator_.get(), profile_, options);
+    if (options.tracer) options.tracer->EndStep();
+    ASHLAR_RETURN_IF_ERROR(status);
+    device_ms_ += launcher_->device_ms();
+    if (parts > 1) plan.CollectOutputs(part, dims_, memory_.data(), joined_outputs_);
+  }
+  return parts > 1 ? plan.DeliverOutputs(dims_, joined_outputs_, communicator_.get())
+                   : absl::OkStatus();
+}
+
+absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                                  int64_t first_row) const {
   for (const auto& limit : entry.limits) {
     const fb::StateT& state = *program().metadata().states[limit->state];
-    const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset);
+    const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset) + first_row;
     int64_t rows = Evaluate(*limit->rows, dims.data()), add = Evaluate(*limit->add, dims.data());
     int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
     int64_t sum;
@@ -293,7 +345,8 @@ absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int
   return absl::OkStatus();
 }
 
-void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const {
+void Session::SetOutputs(const EntryPlan& plan, std::vector<Tensor>* outputs) const {
+  const fb::EntryT& entry = plan.entry();
   outputs->resize(entry.outputs.size());
   for (size_t i = 0; i < outputs->size(); ++i) {
     const fb::ValueT& value = *entry.outputs[i];
@@ -303,7 +356,8 @@ void Session::SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) 
     tensor.shape.resize(value.shape.size());
     for (size_t d = 0; d < value.shape.size(); ++d)
       tensor.shape[d] = Evaluate(*value.shape[d], dims_.data());
-    tensor.data = memory_.data() + value.offset;
+    tensor.data =
+        last_parts_ > 1 ? joined_outputs_ + plan.output_offset(i) : memory_.data() + value.offset;
   }
 }
 

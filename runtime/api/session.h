@@ -55,7 +55,8 @@ struct SessionOptions {
 // Bytes that a session takes, or will take. Weights are listed apart: they are shared, or mapped
 // from a file.
 struct MemoryUse {
-  uint64_t arena = 0;    // the largest of the entries', which use it in turn
+  uint64_t arena = 0;    // the largest of the entries', which use it in turn, and behind it the
+                         // outputs that microbatches are joined to
   uint64_t scratch = 0;  // threads times the largest kernel's
   uint64_t state = 0;
   uint64_t weights = 0;
@@ -168,14 +169,19 @@ class Session {
 
   // How long the kernels of the last step took by the device's clock, without the copies of inputs
   // and outputs; negative on the CPU and the emulator.
-  double last_device_ms() const { return launcher_->device_ms(); }
+  double last_device_ms() const { return device_ms_; }
   // What computes the products that a vendor's library could, and what memory that takes beside
   // memory(), in words: "cuBLASLt 13.0.2, 5 of 5 plain products, a workspace of 0 bytes", "the
   // program's own kernels"; empty: there are none.
   std::string library() const { return launcher_->library(); }
 
-  // The extents of the last step that ran, one per dim of the program.
+  // The extents of the last step that ran, one per dim of the program, and how many microbatches
+  // it ran in.
   const std::vector<int64_t>& last_dims() const { return dims_; }
+  size_t last_microbatches() const { return last_parts_; }
+  // Those of its last microbatch, to whose launches times() are close: others may have a sequence
+  // more.
+  const std::vector<int64_t>& last_microbatch_dims() const { return part_dims_; }
 
  private:
   Session(std::shared_ptr<const BoundProgram> program, std::shared_ptr<Executor> executor,
@@ -186,12 +192,16 @@ class Session {
                        std::vector<Tensor>* outputs, const RunOptions& options);
   absl::Status Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
                        const RunOptions& options);
+  absl::Status PreparePart(EntryPlan& plan, const std::vector<Tensor>& whole, size_t part);
+  absl::Status RunParts(EntryPlan& plan, const std::vector<Tensor>& inputs,
+                        const RunOptions& options);
   // Whether all ranks are about to make the same step.
   absl::Status Agree(const fb::EntryT& entry, const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
   absl::Status MakePlans(int gpu);
   absl::Status JoinDevices();
-  absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims) const;
+  absl::Status CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims,
+                           int64_t first_row) const;
   int64_t CounterLimit(const fb::StateT& state) const;
   const std::vector<fb::Cut>* SequenceCuts(const fb::StateT& state) const;
   absl::StatusOr<const fb::StateT*> FindCounter(std::string_view name) const;
@@ -199,7 +209,7 @@ class Session {
   std::vector<const Session*> Ranks() const;
   absl::Status CheckStateIsHere(const char* what) const;
   uint64_t StateIdentity() const;
-  void SetOutputs(const fb::EntryT& entry, std::vector<Tensor>* outputs) const;
+  void SetOutputs(const EntryPlan& plan, std::vector<Tensor>* outputs) const;
 
   std::shared_ptr<const BoundProgram> bound_;
   std::shared_ptr<Executor> executor_;
@@ -207,7 +217,8 @@ class Session {
   bool interrupted_ = false;  // the last step was stopped halfway, and there is state
   MemoryUse planned_;
   std::shared_ptr<MemoryPool> memory_pool_;
-  MemoryRegion memory_;  // arena, scratch, state, in this order
+  MemoryRegion memory_;  // arena, joined outputs, scratch, state, in this order
+  char* joined_outputs_ = nullptr;
   char* scratch_ = nullptr;
   char* state_ = nullptr;
   uint64_t scratch_stride_ = 0;
@@ -220,6 +231,9 @@ class Session {
   std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads
   std::unique_ptr<Crew> crew_;
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
+  std::vector<int64_t> part_dims_;         // of the microbatch at hand
+  size_t last_parts_ = 1;                  // how many microbatches the last step had
+  double device_ms_ = -1;
 };
 
 }  // namespace ashlar

@@ -11,6 +11,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/status.h"
 #include "runtime/program/cut.h"
+#include "runtime/program/states.h"
 
 namespace ashlar {
 namespace {
@@ -100,14 +101,7 @@ absl::StatusOr<std::vector<int64_t>> Session::Counters(std::string_view name) co
   return std::vector<int64_t>(data, data + Elements(*state));
 }
 
-int64_t Session::sequences() const {
-  int64_t sequences = 0;
-  for (const auto& state : program().metadata().states)
-    if (state->dtype == fb::DType::I64) sequences = std::max(sequences, Elements(*state));
-  for (const auto& state : program().metadata().states)
-    if (sequences > 0 && state->bytes % static_cast<uint64_t>(sequences) != 0) return 0;
-  return sequences;
-}
+int64_t Session::sequences() const { return SequenceRoom(program().metadata()); }
 
 absl::Status Session::CopySequence(int64_t from, int64_t to) {
   if (shares_sequences())

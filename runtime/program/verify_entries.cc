@@ -6,6 +6,7 @@
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/verify_microbatches.h"
 #include "runtime/program/verify_program.h"
 #include "runtime/program/verify_ranks.h"
 
@@ -32,6 +33,7 @@ class EntryVerifier {
     }
     for (const auto& limit : entry_.limits) ASHLAR_RETURN_IF_ERROR(Limit(*limit));
     ASHLAR_RETURN_IF_ERROR(VerifyCollectives(program_, bounds_, entry_));
+    ASHLAR_RETURN_IF_ERROR(VerifyMicrobatches(program_, entry_));
     for (const auto& collective : entry_.collectives)
       for (const auto* shape : {&collective->input_shape, &collective->output_shape})
         for (const auto& extent : *shape) used_.insert(extent->dims.begin(), extent->dims.end());

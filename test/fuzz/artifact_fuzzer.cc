@@ -91,9 +91,9 @@ std::vector<std::string> Seeds() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   using namespace ashlar;
   static const fuzz::ScratchFolder folder, weights;
-  static const testing::TinyProgram tiny;
+  static const ashlar::testing::TinyProgram tiny;
   static const bool written =
-      !weights.Write("model.safetensors", testing::TinyCheckpoint()).empty();
+      !weights.Write("model.safetensors", ashlar::testing::TinyCheckpoint()).empty();
   fuzz::Require(written, "the checkpoint is written");
   std::string_view input(reinterpret_cast<const char *>(data), size);
   bool whole = input.substr(0, sizeof(kArtifactMagic)) ==

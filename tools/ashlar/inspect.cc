@@ -134,6 +134,9 @@ std::string At(const fb::ProgramT& program, const std::vector<int64_t>& dims) {
 void PrintEntry(const fb::ProgramT& program, const fb::EntryT& entry,
                 const std::vector<int64_t>& dims) {
   std::printf("entry %s, at %s\n", entry.name.c_str(), At(program, dims).c_str());
+  if (entry.microbatches > 1)
+    std::printf("  in up to %u microbatches of %s\n", entry.microbatches,
+                program.dims[entry.batch]->name.c_str());
   std::printf("%s", DescribeInputs(program, entry).c_str());
   for (const auto& output : entry.outputs)
     std::printf("  -> %s: %s\n", output->name.c_str(), Describe(program, *output).c_str());

@@ -109,7 +109,7 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
   EntryProfile profile;
   double arena = 0;
   for (const auto& launch : entry.launches) {
-    works.push_back(WorkOf(program, *launch, session.last_dims().data(), share));
+    works.push_back(WorkOf(program, *launch, session.last_microbatch_dims().data(), share));
     profile.sum.work += works.back();
     arena = std::max(arena, works.back().arena_read + works.back().arena_write);
   }

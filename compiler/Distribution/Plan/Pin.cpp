@@ -37,6 +37,8 @@ struct PinSharding : ashlar::impl::PinShardingPassBase<PinSharding> {
       getOperation().emitError() << name << ": " << llvm::toString(parsed.takeError());
       return signalPassFailure();
     }
+    if (microbatches > 0)
+      parsed->microbatches = microbatches;
     if (conventions)
       if (llvm::Error error = ashlar::distribution::addConventions(*parsed)) {
         getOperation().emitError() << name << ": " << llvm::toString(std::move(error));

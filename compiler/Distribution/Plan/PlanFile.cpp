@@ -2,6 +2,7 @@
 
 #include "compiler/Distribution/Plan/PlanFile.h"
 
+#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Shardings.h"
 #include "dialects/Graph/GraphPaths.h"
 #include "llvm/ADT/StringExtras.h"
@@ -14,6 +15,7 @@ namespace ashlar::distribution {
 namespace {
 
 constexpr int64_t kMostRanks = 1 << 20;
+constexpr int64_t kMostMicrobatches = 1 << 16;
 
 llvm::Error errorAt(unsigned line, const Twine &what) {
   return llvm::createStringError("line " + Twine(line) + ": " + what);
@@ -66,6 +68,13 @@ llvm::Expected<Plan> parsePlan(StringRef text) {
     }
     if (line.starts_with("mesh "))
       return errorAt(number, "a plan has one mesh, in its first line");
+    if (line.consume_front("microbatches ")) {
+      if (line.trim().getAsInteger(10, plan.microbatches) || plan.microbatches < 1 ||
+          plan.microbatches > kMostMicrobatches)
+        return errorAt(number, "microbatches are a number from 1 to " + Twine(kMostMicrobatches) +
+                                   ", found '" + line.trim() + "'");
+      continue;
+    }
     size_t end = line.find_first_of(" \t");
     if (end == StringRef::npos)
       return errorAt(number, "expected a sharding behind '" + line + "'");
@@ -114,7 +123,8 @@ LogicalResult ensureMesh(const Mesh &mesh, ModuleOp module) {
   MeshOp::create(builder, module.getLoc(), builder.getStringAttr("mesh"),
                  builder.getStrArrayAttr(names), builder.getDenseI64ArrayAttr(sizes),
                  builder.getDenseF64ArrayAttr(bandwidth), builder.getDenseF64ArrayAttr(latency),
-                 builder.getF64FloatAttr(mesh.flops));
+                 builder.getF64FloatAttr(mesh.flops),
+                 mesh.memory > 0 ? builder.getF64FloatAttr(mesh.memory) : FloatAttr());
   return success();
 }
 
@@ -239,6 +249,14 @@ LogicalResult pinFunction(func::FuncOp function, Pins &pins) {
 LogicalResult applyPlan(const Plan &plan, StringRef file, ModuleOp module) {
   if (failed(ensureMesh(plan.mesh, module)))
     return failure();
+  if (plan.microbatches > 0) {
+    if (!plan.mesh.find(kStageAxis))
+      return module.emitError() << file
+                                << ": microbatches are of a pipeline, and the mesh has no axis '"
+                                << kStageAxis << "'";
+    findMesh(module)->setAttr(kMicrobatchesAttr,
+                              Builder(module.getContext()).getI64IntegerAttr(plan.microbatches));
+  }
   Pins pins(plan, file, module);
   if (failed(pins.compile()))
     return failure();
@@ -259,12 +277,18 @@ std::string writePlan(ModuleOp module, StringRef topology) {
   return writePlan(Shardings(module), topology);
 }
 
+static std::string writeMicrobatches(const Shardings &shardings) {
+  MeshOp mesh = findMesh(shardings.getModule());
+  auto count = mesh ? mesh->getAttrOfType<IntegerAttr>(kMicrobatchesAttr) : IntegerAttr();
+  return count ? "microbatches " + std::to_string(count.getInt()) + "\n" : "";
+}
+
 std::string writePlan(const Shardings &shardings, StringRef topology,
                       const std::optional<PlanReasons> &reasons) {
   std::string text = "mesh";
   for (const MeshAxis &axis : shardings.getMesh().axes)
     text += " " + axis.name + "=" + std::to_string(axis.size);
-  text += " on " + topology.str() + "\n";
+  text += " on " + topology.str() + "\n" + writeMicrobatches(shardings);
   auto isSaid = [](const Sharding &sharding) {
     return sharding != Sharding(sharding.dims.size(), /*isOpen=*/true);
   };

@@ -3,6 +3,7 @@
 // The plan: which tensor lies how, as text that people write, compare and load again.
 //
 //   mesh dp=2 tp=4 on nvlink
+//   microbatches 8    of a step, at the most, where the mesh has an axis pp; may be left out
 //   # the first line whose pattern matches a path says how that tensor lies
 //   input_ids                       [{dp}, {}]
 //   layers.*.self_attn.?_proj.weight [{tp}, {}]
@@ -33,6 +34,7 @@ struct PlanLine {
 struct Plan {
   std::string topology;
   dist::Mesh mesh;
+  int64_t microbatches = 0; // 0: as many as are fastest
   std::vector<PlanLine> lines;
 };
 

@@ -36,8 +36,8 @@ public:
     for (Operation &op : function.getBody().front()) {
       if (auto collective = dyn_cast<CollectiveOpInterface>(op))
         add(collective, entry);
-      else if (double flops = costs.getFlops(&op); flops > 0 && mesh.flops > 0)
-        addArithmetic(op, flops / mesh.flops, entry);
+      else if (double seconds = costs.getOpSeconds(&op); seconds > 0)
+        addCompute(op, seconds, entry);
     }
     return entry;
   }
@@ -48,11 +48,11 @@ private:
     return tensor ? costs.getBytes(tensor, Sharding(tensor.getRank())) : 0;
   }
 
-  void addArithmetic(Operation &op, double seconds, EntryReport &entry) {
-    constexpr llvm::StringLiteral kArithmetic = "arithmetic";
-    if (entry.timeline.empty() || entry.timeline.back().what != kArithmetic)
+  void addCompute(Operation &op, double seconds, EntryReport &entry) {
+    constexpr llvm::StringLiteral kCompute = "compute";
+    if (entry.timeline.empty() || entry.timeline.back().what != kCompute)
       entry.timeline.push_back(
-          {kArithmetic.str(), "", graph::getPath(op.getLoc()).str(), 0, 0, entry.getSeconds(), 0});
+          {kCompute.str(), "", graph::getPath(op.getLoc()).str(), 0, 0, entry.getSeconds(), 0});
     ++entry.timeline.back().ops;
     entry.timeline.back().seconds += seconds;
     entry.computeSeconds += seconds;

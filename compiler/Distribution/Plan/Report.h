@@ -22,9 +22,9 @@ struct CollectiveLine {
   std::string path; // of the first
 };
 
-/// A part of a step's time: a collective, or the arithmetic up to the next one.
+/// A part of a step's time: a collective, or what is computed up to the next one.
 struct TimelineStep {
-  std::string what; // the collective's op, or `arithmetic`
+  std::string what; // the collective's op, or `compute`
   std::string axes; // of a collective
   std::string path; // of the first op
   int64_t ops = 1;

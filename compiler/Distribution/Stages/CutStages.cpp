@@ -4,7 +4,7 @@
 
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Plan/Conventions.h"
-#include "compiler/Distribution/Stages/StageAssignment.h"
+#include "compiler/Distribution/Stages/Microbatches.h"
 #include "dialects/Graph/GraphPaths.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -32,8 +32,10 @@ public:
         meshName(meshOp.getSymName()), axes(getAttr(entry.getContext(), {axis}, mesh)),
         builder(entry) {}
 
-  void run(bool report) {
+  void run(bool report, int64_t mostMicrobatches) {
     collectMessages();
+    auto messageSeconds = [&] { return getMessageSeconds(); };
+    plan = planMicrobatches(entry, assignment, axis.size, messageSeconds, mostMicrobatches);
     for (int64_t stage = 0; stage < axis.size; ++stage)
       build(stage);
     if (report)
@@ -77,14 +79,23 @@ private:
           deliveries.push_back({value, assignment.getStage(value), to});
   }
 
-  void send(const Message &message) {
-    SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value), message.to,
-                   meshName, axes);
+  /// What the busiest stage's messages to others take, results aside.
+  double getMessageSeconds() {
+    SmallVector<double> sent(static_cast<size_t>(axis.size));
+    for (const Message &message : messages)
+      sent[static_cast<size_t>(message.from)] += assignment.getTransferSeconds(message.value);
+    return *llvm::max_element(sent);
   }
-  void receive(const Message &message) {
-    mapping.map(message.value, RecvOp::create(builder, message.value.getLoc(),
-                                              message.value.getType(), message.from, meshName, axes)
-                                   .getResult());
+
+  void send(const Message &message, bool isDelivery) {
+    SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value), message.to,
+                   meshName, axes, isDelivery);
+  }
+  void receive(const Message &message, bool isDelivery) {
+    mapping.map(message.value,
+                RecvOp::create(builder, message.value.getLoc(), message.value.getType(),
+                               message.from, meshName, axes, isDelivery)
+                    .getResult());
   }
 
   /// Whether an op is the stage's own, or a write that all do.
@@ -127,6 +138,10 @@ private:
     function->setAttr(kRanksAttr, builder.getDenseI64ArrayAttr(ranks));
     function->setAttr(kStageAttr,
                       StageAttr::get(builder.getContext(), entry.getSymNameAttr(), stage));
+    if (plan.count > 1) {
+      function->setAttr(kMicrobatchesAttr, builder.getI64IntegerAttr(plan.count));
+      function->setAttr(kBatchAttr, FlatSymbolRefAttr::get(plan.batch));
+    }
     Block *block = function.addEntryBlock();
     builder.setInsertionPointToStart(block);
     mapping.clear();
@@ -138,18 +153,18 @@ private:
     llvm::DenseSet<Operation *> mine = collect(stage);
     for (const Message &message : messages)
       if (message.to == stage)
-        receive(message);
+        receive(message, /*isDelivery=*/false);
     for (Operation &op : entry.getBody().front().without_terminator())
       if (mine.contains(&op))
         builder.clone(op, mapping);
     for (const Message &message : messages)
       if (message.from == stage)
-        send(message);
+        send(message, /*isDelivery=*/false);
     for (const Message &message : deliveries) {
       if (message.from == stage)
-        send(message);
+        send(message, /*isDelivery=*/true);
       if (message.to == stage)
-        receive(message);
+        receive(message, /*isDelivery=*/true);
     }
     builder.clone(*entry.getBody().front().getTerminator(), mapping);
   }
@@ -167,6 +182,13 @@ private:
             << "': " << static_cast<int64_t>(assignment.getBytes(message.value)) << " bytes, "
             << llvm::formatv("{0:F2}", assignment.getTransferSeconds(message.value) * 1e6).str()
             << " us" << what;
+    entry.emitRemark() << "a step of @" << entry.getSymName() << " in " << plan.count
+                       << (plan.count == 1 ? " microbatch" : " microbatches")
+                       << llvm::formatv(": {0:F2} us, stages idle for {1:F0} % of it",
+                                        plan.seconds * 1e6, plan.bubble * 100)
+                              .str()
+                       << (plan.obstacle.empty() ? "" : "; it is not split, because ")
+                       << plan.obstacle;
   }
 
   func::FuncOp entry;
@@ -176,6 +198,7 @@ private:
   StringRef meshName;
   AxesAttr axes;
   OpBuilder builder;
+  MicrobatchPlan plan;
   std::vector<Message> messages, deliveries; // deliveries: results, at the end, for all stages
   IRMapping mapping;
 };
@@ -215,10 +238,11 @@ struct CutStages : ashlar::impl::CutStagesPassBase<CutStages> {
     if (entries.empty())
       return;
     StageAssignment assignment(module, mesh, axis);
+    auto most = meshOp->getAttrOfType<IntegerAttr>(kMicrobatchesAttr);
     if (failed(verifyAxisIsFree(module, mesh, axis)) || failed(assignment.run(entries)))
       return signalPassFailure();
     for (func::FuncOp entry : entries)
-      StageBuilder(entry, assignment, meshOp, axis).run(report);
+      StageBuilder(entry, assignment, meshOp, axis).run(report, most ? most.getInt() : 0);
   }
 };
 

@@ -84,9 +84,8 @@ double StageAssignment::getSeconds(Operation *op) {
                                            : CollectiveKind::AllToAll;
     return costs.getSeconds(kind, bytes, getAxes(collective.getAxes(), mesh));
   }
-  auto cost = dyn_cast<graph::CostOpInterface>(op);
   // Without a rate the stages' operations are still shared evenly.
-  return cost ? costs.getFlops(op) / (mesh.flops > 0 ? mesh.flops : 1e12) : 0;
+  return mesh.flops > 0 ? costs.getOpSeconds(op) : costs.getFlops(op) / 1e12;
 }
 
 double StageAssignment::getSeconds(func::FuncOp entry, int64_t stage) {

@@ -44,6 +44,8 @@ public:
   double getBytes(mlir::Value value);
   /// Modelled seconds of a stage's staged ops in an entry point.
   double getSeconds(mlir::func::FuncOp entry, int64_t stage);
+  /// For steps with another extent of a named dimension than its bound.
+  void setExtent(mlir::StringAttr name, int64_t extent) { costs.setExtent(name, extent); }
 
 private:
   mlir::LogicalResult classify(mlir::func::FuncOp entry);

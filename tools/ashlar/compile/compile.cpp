@@ -298,6 +298,11 @@ int CompileMain(const Arguments& args) {
              &options.distribution.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
              &options.distribution.plan);
+  parser.Add("--microbatches", "N",
+             "of a pipeline's step, at the most: one stage works on a\n"
+             "microbatch while another works on the next (default: as the plan says, or as many as\n"
+             "are fastest)",
+             &options.distribution.microbatches);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
   parser.Add("--auto", "choose how tensors lie, and with --devices the mesh",
              &options.distribution.isAutomatic);
@@ -345,6 +350,8 @@ int CompileMain(const Arguments& args) {
     return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
   if (ranks.isAutomatic && !ranks.isDistributed() && options.devices == 0)
     return parser.UsageError("--auto wants --devices N, --mesh or --plan");
+  if (ranks.microbatches < 0 || (ranks.microbatches > 0 && !ranks.isDistributed()))
+    return parser.UsageError("--microbatches takes a number from 1 on, with --mesh or --plan");
   if ((ranks.isDistributed() || options.devices > 1) && options.embedWeights)
     return parser.UsageError(
         "--embed-weights stores one rank's weights; several read the checkpoint");

@@ -52,7 +52,8 @@ LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& pla
   PassManager pins(module.getContext());
   pins.addNestedPass<func::FuncOp>(createNameValuesPass());
   pins.addPass(
-      createPinShardingPass({ranks.plan, ranks.mesh, ranks.topology, follows_conventions}));
+      createPinShardingPass(
+      {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
   if (failed(pins.run(module))) return failure();
   if (ranks.isAutomatic) {
     auto chosen = distribution::planSharding(module, room);
@@ -156,7 +157,7 @@ void print(const Planned& planned) {
       mebibytes(static_cast<double>(memory.arenaLowerBound)),
       mebibytes(static_cast<double>(memory.scratch)));
   for (const distribution::EntryReport& entry : planned.entries)
-    llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of arithmetic and %.1f of collectives\n",
+    llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of computing and %.1f of collectives\n",
                                  entry.name.c_str(), entry.getSeconds() * 1e6,
                                  entry.computeSeconds * 1e6, entry.collectiveSeconds * 1e6);
 }
@@ -217,6 +218,11 @@ int PlanMain(const Arguments& args) {
              "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages",
              &ranks.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
+  parser.Add("--microbatches", "N",
+             "of a pipeline's step, at the most: one stage works on a\n"
+             "microbatch while another works on the next (default: as the plan says, or as many as\n"
+             "are fastest)",
+             &ranks.microbatches);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
   parser.Add("--auto", "choose how tensors lie, and with --devices the mesh", &ranks.isAutomatic);
@@ -236,6 +242,8 @@ int PlanMain(const Arguments& args) {
     return parser.UsageError("one of --mesh, --plan and --devices says what the mesh is");
   if (options.devices > 0 && !ranks.isAutomatic)
     return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
+  if (ranks.microbatches < 0)
+    return parser.UsageError("--microbatches: expected a number from 1 on");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);

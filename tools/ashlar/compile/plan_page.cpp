@@ -20,7 +20,7 @@ std::string LaneOf(const EntryReport& entry, const TimelineStep& step) {
   return entry.stage ? StrCat("stage ", *entry.stage, ", ", what) : what;
 }
 
-// Time goes right, a row each for arithmetic and for what goes over the same axes. The stages of a
+// Time goes right, a row each for computing and for what goes over the same axes. The stages of a
 // pipeline follow each other.
 std::string TimelineDrawing(const std::vector<const EntryReport*>& stages) {
   constexpr double kWidth = 1000, kNames = 170, kRow = 26;
@@ -127,7 +127,7 @@ std::string PlanPage(const Planned& planned, const PlanOptions& options) {
     }
     body += StrCat("<h2>", Escape(name), "</h2>\n<p>", Microseconds(compute + collectives),
                    " a step at the bounds of dimensions, ", Microseconds(compute),
-                   " of arithmetic and ", Microseconds(collectives),
+                   " of computing and ", Microseconds(collectives),
                    " of collectives</p>\n<h3>Timeline</h3>\n", TimelineDrawing(stages),
                    "<h3>Collectives</h3>\n", Collectives(stages), "<h3>Memory map</h3>\n",
                    MemoryMaps(planned.program, name));

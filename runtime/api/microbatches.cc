@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#include "runtime/api/microbatches.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/base/dtype.h"
+#include "runtime/program/cut.h"
+#include "runtime/program/extent.h"
+
+namespace ashlar {
+namespace {
+
+int BatchAxis(const fb::ValueT& value, uint16_t batch) {
+  for (size_t axis = 0; axis < value.shape.size(); ++axis)
+    if (IsPlainDim(*value.shape[axis]) && value.shape[axis]->dims[0] == batch)
+      return static_cast<int>(axis);
+  return -1;
+}
+
+// A tensor seen as [outer][rows][inner], inner in bytes.
+struct Rows {
+  explicit Rows(int64_t element_bytes) : inner(element_bytes) {}
+  void Add(int dimension, int axis, int64_t extent) {
+    if (dimension < axis) outer *= extent;
+    if (dimension > axis) inner *= extent;
+  }
+  int64_t outer = 1, inner;
+};
+
+}  // namespace
+
+Microbatches::Microbatches(const fb::ProgramT& program, const fb::EntryT& entry, int rank)
+    : entry_(entry) {
+  for (const auto& input : entry.inputs) input_axes_.push_back(BatchAxis(*input, entry.batch));
+  for (const auto& output : entry.outputs) output_axes_.push_back(BatchAxis(*output, entry.batch));
+  for (const auto& limit : entry.limits)
+    for (uint16_t dim : limit->rows->dims)
+      if (program.dims[dim]->whole) cuts_ = &program.dims[dim]->cuts;
+  if (cuts_) place_ = PartOf(*cuts_, rank);
+  copies_.resize(entry.inputs.size());
+  parts_.resize(1);
+}
+
+bool Microbatches::TrySplit(int64_t rows, int parts) {
+  const std::vector<fb::Cut> alone, split = {fb::Cut(1, static_cast<uint32_t>(parts))};
+  const std::vector<fb::Cut>& cuts = cuts_ ? *cuts_ : alone;
+  const int ranks = PartCount(cuts);
+  parts_.clear();
+  parts_.resize(parts);
+  for (int i = 0; i < parts; ++i) {
+    Part& part = parts_[i];
+    for (int rank = 0; rank < ranks; ++rank) {
+      const CutRange held = GetPart(rows, cuts, rank), mine = GetPart(held.size, split, i);
+      if (rank == place_) part.first_row = mine.begin;
+      part.rows += mine.size;
+      if (!part.runs.empty() &&
+          part.runs.back().begin + part.runs.back().size == held.begin + mine.begin)
+        part.runs.back().size += mine.size;
+      else
+        part.runs.push_back({held.begin + mine.begin, mine.size});
+    }
+    for (int rank = 0; rank < ranks; ++rank)
+      if (GetPart(part.rows, cuts, rank).size !=
+          GetPart(GetPart(rows, cuts, rank).size, split, i).size)
+        return false;
+  }
+  return true;
+}
+
+size_t Microbatches::Split(const std::vector<int64_t>& dims) {
+  int64_t parts = entry_.microbatches;
+  if (parts > 1) {
+    const int64_t rows = dims[entry_.batch];
+    parts = std::min(parts, cuts_ ? GetPart(rows, *cuts_, 0).size : rows);
+    while (parts > 1 && !TrySplit(rows, static_cast<int>(parts))) --parts;
+  }
+  if (parts <= 1) parts_.assign(1, Part());
+  return parts_.size();
+}
+
+const std::vector<Tensor>& Microbatches::Inputs(size_t index, const std::vector<Tensor>& whole) {
+  const Part& part = parts_[index];
+  inputs_.resize(whole.size());
+  for (size_t t = 0; t < whole.size(); ++t) {
+    Tensor& tensor = inputs_[t];
+    tensor = whole[t];
+    size_t i = 0;
+    while (entry_.inputs[i]->name != tensor.name) ++i;
+    const int axis = input_axes_[i];
+    if (axis < 0) continue;
+    Rows rows(DTypeSize(tensor.dtype));
+    for (size_t d = 0; d < tensor.shape.size(); ++d)
+      rows.Add(static_cast<int>(d), axis, tensor.shape[d]);
+    const int64_t stride = tensor.shape[axis] * rows.inner;
+    const char* from = tensor.as<char>();
+    tensor.shape[axis] = part.rows;
+    if (rows.outer == 1 && part.runs.size() == 1) {
+      tensor.data = const_cast<char*>(from) + part.runs[0].begin * rows.inner;
+      continue;
+    }
+    copies_[i].resize(rows.outer * part.rows * rows.inner);
+    char* to = copies_[i].data();
+    tensor.data = to;
+    for (int64_t outer = 0; outer < rows.outer; ++outer, from += stride)
+      for (const Run& run : part.runs) {
+        if (run.size > 0) std::memcpy(to, from + run.begin * rows.inner, run.size * rows.inner);
+        to += run.size * rows.inner;
+      }
+  }
+  return inputs_;
+}
+
+void Microbatches::Collect(size_t index, size_t output, const std::vector<int64_t>& dims,
+                           const char* from, char* to) const {
+  const fb::ValueT& value = *entry_.outputs[output];
+  const int axis = output_axes_[output];
+  Rows rows(DTypeSize(static_cast<DType>(value.dtype)));
+  for (size_t d = 0; d < value.shape.size(); ++d)
+    rows.Add(static_cast<int>(d), axis, Evaluate(*value.shape[d], dims.data()));
+  const int64_t stride = dims[entry_.batch] * rows.inner;
+  for (int64_t outer = 0; outer < rows.outer; ++outer, to += stride)
+    for (const Run& run : parts_[index].runs) {
+      if (run.size > 0) std::memcpy(to + run.begin * rows.inner, from, run.size * rows.inner);
+      from += run.size * rows.inner;
+    }
+}
+
+}  // namespace ashlar

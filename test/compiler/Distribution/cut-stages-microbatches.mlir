@@ -1,0 +1,74 @@
+// RUN: ashlar-opt %s --split-input-file --ashlar-cut-stages 2>/dev/null | FileCheck %s
+// RUN: ashlar-opt %s --split-input-file --ashlar-cut-stages 2>&1 >/dev/null | FileCheck %s --check-prefix=REPORT
+// In how many parts a step of several sequences runs: as many as there are sequences where arithmetic is all that it
+// takes; fewer where messages or weights cost more; as many as someone says; none where an op needs the whole batch.
+
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [1.0e-9] flops 1.0e9
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %b = graph.matmul %a, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+// CHECK: func.func @f.stage0({{.*}}dist.batch = @batch, dist.microbatches = 8 : i64
+// CHECK: func.func @f.stage1({{.*}}dist.batch = @batch, dist.microbatches = 8 : i64
+// Nine turns of 0.128 us, and a message in each of eight.
+// REPORT: a step of @f in 8 microbatches: 1.1{{[0-9]}} us, stages idle for 1{{[0-9]}} % of it
+
+// -----
+
+// A message takes as long as the arithmetic of four sequences.
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [5.0e-7] flops 1.0e9
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %b = graph.matmul %a, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+
+// -----
+
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [1.0e-9] flops 1.0e9 {dist.microbatches = 3 : i64}
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %b = graph.matmul %a, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+// CHECK: func.func @f.stage0({{.*}}dist.microbatches = 3 : i64
+// REPORT: a step of @f in 3 microbatches
+
+// -----
+
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [1.0e-9] flops 1.0e9
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %mean = graph.reduce sum %a axis 0 keep_dims : tensor<?x8xf32, #graph.dims<[batch, _]>>
+  %c = graph.add %a, %mean : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<1x8xf32>
+  %b = graph.matmul %c, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+// CHECK: func.func @f.stage0(
+// CHECK-NOT: dist.microbatches
+// REPORT: a step of @f in 1 microbatch: {{.*}} it is not split, because graph.reduce does not compute each element of 'batch' by itself
