@@ -39,6 +39,7 @@ LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& pla
   DistributionOptions ranks = options.distribution;
   distribution::AutoPlanOptions room;
   room.memory = ranks.memory;
+  room.workLimit = options.work_limit;
   if (options.devices > 0) {
     auto meshes = distribution::searchMesh(module, options.devices, ranks.topology, room);
     if (failed(meshes)) return failure();
