@@ -42,7 +42,8 @@ TEST(Parameters, DrawsTheRuntimesBits) {
     graph.state parameter model @a init normal stddev 0.02 : tensor<33x17xf32>
     graph.state parameter model @b tensor "other.name" init normal stddev 0.5 : tensor<300xbf16>
     graph.state parameter model @c init ones : tensor<5xf32>
-    graph.state parameter model @e tensor "a" at [2, 5] of [33, 17] init normal stddev 0.02 : tensor<7x11xf32>
+    graph.state parameter model @e tensor "a" at [2, 5] of [33, 17] init normal
+      stddev 0.02 : tensor<7x11xf32>
     graph.state parameter model @d init zeros : tensor<5xf32>)",
                                                              &context);
   ASSERT_TRUE(module);
