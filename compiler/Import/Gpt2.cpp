@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// GPT-2 (Radford et al., 2019): learned positions, a norm before each sublayer, one product for q,
-// k and v, and weights stored [in, out].
+// GPT-2 (Radford et al., 2019): learned positions, a norm before each sublayer, one tensor for the
+// projections of queries, keys and values, and weights stored [in, out].
 
 #include "compiler/Import/Decoder.h"
 
@@ -73,13 +73,13 @@ Value Gpt2Model::layers(const DecoderStep &step) {
 
 Value Gpt2Model::attention(const Path &path, const DecoderStep &step, int64_t layer, Value x) {
   int64_t width = m.hidden / m.heads;
-  Value merged = b.linearTransposed(path / "c_attn", x, m.hidden, 3 * m.hidden);
-  auto part = [&](int64_t i) {
-    return b.splitHeads(path / "c_attn",
-                        b.slice(path / "c_attn", merged, 2, i * m.hidden, m.hidden), m.heads,
-                        width);
+  auto part = [&](StringRef name, int64_t i) {
+    return b.splitHeads(path / "c_attn" / name,
+                        b.mergedLinearTransposed(path / "c_attn", name, x, m.hidden,
+                                                 {i * m.hidden, m.hidden, 3 * m.hidden}),
+                        m.heads, width);
   };
-  Value q = part(0), k = part(1), v = part(2);
+  Value q = part("query", 0), k = part("key", 1), v = part("value", 2);
   AttentionShape shape{m.heads, m.heads, width,
                        m.scales ? 1.0 / std::sqrt(static_cast<double>(width)) : 1.0, std::nullopt};
   if (m.scalesByLayer)

@@ -38,7 +38,8 @@ void ModelBuilder::declareState(StateRole role, StringRef name, Type type) {
   setInsertionPointForStates(b, module);
   StateOp::create(b, configLoc, StateRoleAttr::get(getContext(), role),
                   StateScopeAttr::get(getContext(), StateScope::Session), b.getStringAttr(name),
-                  TypeAttr::get(type), StringAttr(), InitKindAttr(), FloatAttr());
+                  TypeAttr::get(type), StringAttr(), DenseI64ArrayAttr(), DenseI64ArrayAttr(),
+                  InitKindAttr(), FloatAttr());
 }
 
 //===----------------------------------------------------------------------===//
@@ -148,6 +149,18 @@ Value ModelBuilder::linearTransposed(const Path &path, Value x, int64_t in, int6
   Value y = make<MatmulOp>(path, x, parameter(path, "weight", {in, out}, InitKind::Normal),
                            /*transpose_b=*/false);
   return addBias(path, "bias", y, out);
+}
+
+Value ModelBuilder::mergedLinearTransposed(const Path &path, StringRef part, Value x, int64_t in,
+                                           const ColumnRange &columns) {
+  Path own = path / part;
+  auto parameter = [&](StringRef leaf, ArrayRef<int64_t> rows, InitKind init) {
+    StateOp state = weights.getColumns(path, part, leaf, rows, columns, init, getLoc(own));
+    return read(state.getSymName(), state.getType());
+  };
+  Value y = make<MatmulOp>(own, x, parameter("weight", {in}, InitKind::Normal),
+                           /*transpose_b=*/false);
+  return make<AddOp>(own, y, parameter("bias", {}, InitKind::Zeros));
 }
 
 Value ModelBuilder::tiedLinear(const Path &path, const Path &table, Value x, int64_t rows,

@@ -65,6 +65,10 @@ public:
   mlir::Value linear(const Path &path, mlir::Value x, int64_t in, int64_t out, bool bias);
   /// y = x W + b, W [in, out].
   mlir::Value linearTransposed(const Path &path, mlir::Value x, int64_t in, int64_t out);
+  /// The same for some columns of W and b, which the checkpoint holds under `path`, side by side
+  /// with others; here they are parameters of their own, `path.part`.
+  mlir::Value mergedLinearTransposed(const Path &path, llvm::StringRef part, mlir::Value x,
+                                     int64_t in, const ColumnRange &columns);
   /// y = x T^T, T the table [rows, width] of an embedding (tied output weights).
   mlir::Value tiedLinear(const Path &path, const Path &table, mlir::Value x, int64_t rows,
                          int64_t width);

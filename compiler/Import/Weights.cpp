@@ -82,25 +82,64 @@ void ImportedWeights::check(const TensorInfo *tensor, const std::string &name,
     emitRemark(loc) << "further tensors are not checked";
 }
 
+static std::string getName(const Path &path, StringRef leaf) {
+  return path.prefix + path.name + "." + leaf.str();
+}
+
+const TensorInfo *ImportedWeights::findChecked(const Path &path, StringRef leaf,
+                                               ArrayRef<int64_t> shape, Location loc) {
+  const TensorInfo *tensor = checkpoint ? find(path, leaf) : nullptr;
+  check(tensor, getName(path, leaf), shape, loc);
+  return tensor;
+}
+
+StateOp ImportedWeights::declare(StringRef name, const TensorInfo *tensor, ArrayRef<int64_t> shape,
+                                 InitKind init, Location loc) {
+  OpBuilder b(module.getContext());
+  setInsertionPointForStates(b, module);
+  Type stateType = RankedTensorType::get(shape, getElementType(tensor, shape.size()));
+  MLIRContext *context = b.getContext();
+  return StateOp::create(b, loc, StateRoleAttr::get(context, StateRole::Parameter),
+                         StateScopeAttr::get(context, StateScope::Model), b.getStringAttr(name),
+                         TypeAttr::get(stateType), /*tensor=*/StringAttr(),
+                         /*begin=*/DenseI64ArrayAttr(), /*whole=*/DenseI64ArrayAttr(),
+                         InitKindAttr::get(context, init),
+                         init == InitKind::Normal ? b.getF32FloatAttr(static_cast<float>(stddev))
+                                                  : FloatAttr());
+}
+
 StateOp ImportedWeights::get(const Path &path, StringRef leaf, ArrayRef<int64_t> shape,
                              InitKind init, Location loc) {
-  std::string name = path.prefix + path.name + "." + leaf.str();
+  std::string name = getName(path, leaf);
   StateOp &state = declared[name];
   if (state)
     return state;
-  const TensorInfo *tensor = checkpoint ? find(path, leaf) : nullptr;
-  check(tensor, name, shape, loc);
-  OpBuilder b(module.getContext());
-  setInsertionPointForStates(b, module);
-  StringAttr tensorName =
-      tensor && tensor->name != name ? b.getStringAttr(tensor->name) : StringAttr();
-  Type stateType = RankedTensorType::get(shape, getElementType(tensor, shape.size()));
-  MLIRContext *context = b.getContext();
-  state = StateOp::create(b, loc, StateRoleAttr::get(context, StateRole::Parameter),
-                          StateScopeAttr::get(context, StateScope::Model), b.getStringAttr(name),
-                          TypeAttr::get(stateType), tensorName, InitKindAttr::get(context, init),
-                          init == InitKind::Normal ? b.getF32FloatAttr(static_cast<float>(stddev))
-                                                   : FloatAttr());
+  const TensorInfo *tensor = findChecked(path, leaf, shape, loc);
+  state = declare(name, tensor, shape, init, loc);
+  if (tensor && tensor->name != name)
+    state.setTensor(tensor->name);
+  return state;
+}
+
+StateOp ImportedWeights::getColumns(const Path &path, StringRef part, StringRef leaf,
+                                    ArrayRef<int64_t> rows, const ColumnRange &columns,
+                                    InitKind init, Location loc) {
+  StateOp &state = declared[getName(path / part, leaf)];
+  if (state)
+    return state;
+  std::string stored = getName(path, leaf);
+  SmallVector<int64_t> shape(rows), whole(rows), begin(rows.size(), 0);
+  shape.push_back(columns.size);
+  whole.push_back(columns.whole);
+  begin.push_back(columns.begin);
+  auto [found, isNew] = merged.try_emplace(stored);
+  if (isNew)
+    found->second = findChecked(path, leaf, whole, loc);
+  const TensorInfo *tensor = found->second;
+  state = declare(getName(path / part, leaf), tensor, shape, init, loc);
+  state.setTensor(tensor ? StringRef(tensor->name) : StringRef(stored));
+  state.setBegin(begin);
+  state.setWhole(whole);
   return state;
 }
 

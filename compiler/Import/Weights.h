@@ -26,6 +26,11 @@ struct Path {
   }
 };
 
+/// Columns [begin, begin + size) of a tensor with `whole` of them.
+struct ColumnRange {
+  int64_t begin, size, whole;
+};
+
 /// States stand before the functions that use them.
 void setInsertionPointForStates(mlir::OpBuilder &builder, mlir::ModuleOp module);
 
@@ -46,6 +51,12 @@ public:
   graph::StateOp get(const Path &path, llvm::StringRef leaf, llvm::ArrayRef<int64_t> shape,
                      graph::InitKind init, mlir::Location loc);
 
+  /// Returns the parameter `path.part.leaf`, those columns of the checkpoint's tensor `path.leaf`,
+  /// which may have rows, too.
+  graph::StateOp getColumns(const Path &path, llvm::StringRef part, llvm::StringRef leaf,
+                            llvm::ArrayRef<int64_t> rows, const ColumnRange &columns,
+                            graph::InitKind init, mlir::Location loc);
+
   /// Whether the checkpoint has the tensor, under any of its names. True without a checkpoint.
   bool has(const Path &path, llvm::StringRef leaf) const;
 
@@ -56,6 +67,11 @@ private:
   mlir::Type getElementType(const TensorInfo *tensor, size_t rank) const;
   void check(const TensorInfo *tensor, const std::string &name, llvm::ArrayRef<int64_t> shape,
              mlir::Location loc);
+  /// The tensor, found and checked, or null.
+  const TensorInfo *findChecked(const Path &path, llvm::StringRef leaf,
+                                llvm::ArrayRef<int64_t> shape, mlir::Location loc);
+  graph::StateOp declare(llvm::StringRef name, const TensorInfo *tensor,
+                         llvm::ArrayRef<int64_t> shape, graph::InitKind init, mlir::Location loc);
 
   mlir::ModuleOp module;
   std::shared_ptr<const Checkpoint> checkpoint;
@@ -64,6 +80,7 @@ private:
   std::string basePrefix;
   double stddev;
   llvm::StringMap<graph::StateOp> declared;
+  llvm::StringMap<const TensorInfo *> merged; // those whose columns are parameters
   int errors = 0;
 };
 

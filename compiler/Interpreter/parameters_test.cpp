@@ -5,7 +5,7 @@
 #include "compiler/Interpreter/Parameters.h"
 
 #include "mlir/Parser/Parser.h"
-#include "runtime/memory/tensor_source.h"
+#include "runtime/memory/shard_source.h"
 #include "gtest/gtest.h"
 
 using namespace mlir;
@@ -22,7 +22,13 @@ std::vector<float> drawByRuntime(graph::StateOp state, uint64_t seed, DType dtyp
   part.shape = cast<RankedTensorType>(state.getType()).getShape().vec();
   part.init = init;
   part.scale = scale;
-  auto reader = RandomSource(seed)->Open(part);
+  if (state.getWhole()) {
+    part.whole = state.getWhole()->vec();
+    part.begin = state.getBegin()->vec();
+    part.range = part.shape;
+  }
+  auto whole = RandomSource(seed);
+  auto reader = ShardSource(*whole, /*rank=*/0)->Open(part);
   EXPECT_TRUE(reader.ok());
   std::vector<float> values(cast<RankedTensorType>(state.getType()).getNumElements());
   (*reader)->Read(0, static_cast<int64_t>(values.size()), DType::kF32, values.data());
@@ -36,6 +42,8 @@ TEST(Parameters, DrawsTheRuntimesBits) {
     graph.state parameter model @a init normal stddev 0.02 : tensor<33x17xf32>
     graph.state parameter model @b tensor "other.name" init normal stddev 0.5 : tensor<300xbf16>
     graph.state parameter model @c init ones : tensor<5xf32>
+    graph.state parameter model @e tensor "a" at [2, 5] of [33, 17] init normal
+      stddev 0.02 : tensor<7x11xf32>
     graph.state parameter model @d init zeros : tensor<5xf32>)",
                                                              &context);
   ASSERT_TRUE(module);
@@ -48,6 +56,7 @@ TEST(Parameters, DrawsTheRuntimesBits) {
   for (const Draw &draw :
        {Draw{"a", DType::kF32, fb::Init::Normal, 0.02f},
         Draw{"b", DType::kBF16, fb::Init::Normal, 0.5f}, Draw{"c", DType::kF32, fb::Init::Ones, 0},
+        Draw{"e", DType::kF32, fb::Init::Normal, 0.02f},
         Draw{"d", DType::kF32, fb::Init::Zeros, 0}}) {
     SCOPED_TRACE(draw.name);
     auto state = module->lookupSymbol<graph::StateOp>(draw.name);

@@ -144,6 +144,8 @@ void ArtifactBuilder::addWeights() {
         part->whole.assign(shard.getWhole().begin(), shard.getWhole().end());
         part->cut_dims.assign(shard.getDims().begin(), shard.getDims().end());
         part->cuts = toCuts(shard.getCuts());
+        part->range.assign(shard.getRange().begin(), shard.getRange().end());
+        part->begin.assign(shard.getBegin().begin(), shard.getBegin().end());
       }
       weight->parts.push_back(std::move(part));
     }

@@ -131,10 +131,18 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
 }
 
 program::ShardAttr getShard(graph::StateOp state) {
-  auto whole = state->getAttrOfType<TypeAttr>(kGlobalTypeAttr);
-  auto tensor = whole ? dyn_cast<RankedTensorType>(whole.getValue()) : RankedTensorType();
-  if (!tensor)
+  auto global = state->getAttrOfType<TypeAttr>(kGlobalTypeAttr);
+  auto tensor = dyn_cast<RankedTensorType>(global ? global.getValue() : state.getType());
+  if (!tensor || (!global && !state.getWhole()))
     return {};
+  ArrayRef<int64_t> range, begin, whole = tensor.getShape();
+  if (state.getWhole()) {
+    range = whole;
+    begin = *state.getBegin();
+    whole = *state.getWhole();
+  }
+  if (!global)
+    return program::ShardAttr::get(state.getContext(), whole, {}, {}, range, begin);
   Mesh mesh = findMesh(state->getParentOfType<ModuleOp>()).getMesh();
   Sharding sharding = getSharding(state->getAttrOfType<ShardingAttr>(kShardingAttr), mesh);
   SmallVector<int64_t> dims, cuts;
@@ -142,7 +150,7 @@ program::ShardAttr getShard(graph::StateOp state) {
     dims.append(dim.axes.size(), static_cast<int64_t>(d));
     cuts.append(getCuts(dim.axes, mesh));
   }
-  return program::ShardAttr::get(state.getContext(), tensor.getShape(), dims, cuts);
+  return program::ShardAttr::get(state.getContext(), whole, dims, cuts, range, begin);
 }
 
 void lowerMesh(ModuleOp module) {

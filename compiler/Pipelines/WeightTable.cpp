@@ -100,7 +100,7 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
         llvm::alignTo(shape[1], kPanelWidth) * (isBf16 ? llvm::alignTo(shape[0], 2) : shape[0]);
   }
   SmallVector<Attribute> partAttrs, shards;
-  bool isCut = false;
+  bool hasShards = false;
   for (StateOp part : parts) {
     auto partType = cast<RankedTensorType>(part.getType());
     auto init = part.getInit();
@@ -113,7 +113,7 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
         stored ? stored.getValue() : partType.getElementType(), partType.getShape(), transposed,
         start, builder.getF64FloatAttr(stddev)));
     program::ShardAttr shard = getShard(part);
-    isCut |= bool(shard);
+    hasShards |= bool(shard);
     shards.push_back(shard ? Attribute(shard) : builder.getUnitAttr());
   }
   OperandAttr operand = place(Space::Weights, getRegions().weightBytes, elements * elementBytes);
@@ -124,7 +124,7 @@ FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, Blo
   program::WeightOp::create(builder, parts.front().getLoc(), getUnusedName(module, name),
                             type.getElementType(), kind, shape, operand.getOffset(),
                             operand.getBytes(), builder.getArrayAttr(partAttrs),
-                            isCut ? builder.getArrayAttr(shards) : ArrayAttr(), getStageAttr());
+                            hasShards ? builder.getArrayAttr(shards) : ArrayAttr(), getStageAttr());
   getRegions().weights[key] = operand;
   return operand;
 }

@@ -56,6 +56,18 @@ LogicalResult StateOp::verify() {
     return emitOpError() << "of type " << type << " takes more than 2^48 bytes";
   if (getRole() == StateRole::Parameter && getScope() != StateScope::Model)
     return emitOpError() << "is a parameter, which belongs to the model and not to a session";
+  if (getBegin() || getWhole()) {
+    if (!getBegin() || !getWhole() || !getTensor() || getRole() != StateRole::Parameter)
+      return emitOpError() << "is a range where it begins `at` an element `of` a shape; ranges are "
+                              "parameters that name their `tensor`";
+    ArrayRef<int64_t> begin = *getBegin(), whole = *getWhole(), shape = tensor.getShape();
+    bool fits = begin.size() == shape.size() && whole.size() == shape.size();
+    for (size_t d = 0; fits && d < shape.size(); ++d)
+      fits = begin[d] >= 0 && begin[d] <= whole[d] && shape[d] <= whole[d] - begin[d];
+    if (!fits)
+      return emitOpError() << "of " << type << " at [" << begin << "] lies outside of '"
+                           << *getTensor() << "' of [" << whole << "]";
+  }
   if (getStddev() && getInit() != InitKind::Normal)
     return emitOpError() << "gives a standard deviation without `init normal`";
   return success();

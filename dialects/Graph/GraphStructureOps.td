@@ -35,14 +35,23 @@ def Graph_StateOp : Graph_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     ```
 
     The symbol is the logical name, which plans, checkpoints and errors use. `tensor` names the checkpoint's tensor where
-    that differs. `init` (and `stddev`) say how a parameter starts when there is no checkpoint; session states start as
+    that differs; a parameter may be a range of it, beginning `at` an element `of` its whole shape, as queries are of the
+    columns of a merged projection:
+
+    ```mlir
+    graph.state parameter model @h.0.attn.c_attn.key.weight tensor "h.0.attn.c_attn.weight" at [0, 768] of [768, 2304] : tensor<768x768xf32>
+    ```
+
+    `init` (and `stddev`) say how a parameter starts when there is no checkpoint; session states start as
     zero. An entry point reads a state at most once and writes it at most once.
   }];
   let arguments = (ins Graph_StateRole:$role, Graph_StateScope:$scope, SymbolNameAttr:$sym_name,
-                       TypeAttr:$type, OptionalAttr<StrAttr>:$tensor, OptionalAttr<Graph_InitKind>:$init,
+                       TypeAttr:$type, OptionalAttr<StrAttr>:$tensor, OptionalAttr<DenseI64ArrayAttr>:$begin,
+                       OptionalAttr<DenseI64ArrayAttr>:$whole, OptionalAttr<Graph_InitKind>:$init,
                        OptionalAttr<F32Attr>:$stddev);
   let assemblyFormat = [{
-    $role $scope $sym_name (`tensor` $tensor^)? (`init` $init^)? (`stddev` $stddev^)? attr-dict `:` $type
+    $role $scope $sym_name (`tensor` $tensor^)? (`at` $begin^ `of` $whole)? (`init` $init^)? (`stddev` $stddev^)? attr-dict
+    `:` $type
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

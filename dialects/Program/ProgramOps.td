@@ -114,14 +114,21 @@ def Program_PartAttr : Program_Attr<"Part", "part"> {
 }
 
 def Program_ShardAttr : Program_Attr<"Shard", "shard"> {
-  let summary = "the tensor of which a weight's part holds a rank's part";
+  let summary = "the tensor of which a weight's part holds a range, a rank's part, or a rank's part of a range";
   let description = [{
     `#program.shard<whole = [61, 64], dims = [0], cuts = [1, 4]>`: dimension dims[i] is cut by the pair i of `cuts`
     (stride, size), one after the other; a part of a dimension that does not divide is padded with zeros.
+
+    `#program.shard<whole = [64, 192], dims = [1], cuts = [1, 4] range = [64, 64] begin = [0, 128]>`: what is cut are the last 64
+    columns.
   }];
-  let parameters = (ins ArrayRefParameter<"int64_t">:$whole, ArrayRefParameter<"int64_t">:$dims,
-                        ArrayRefParameter<"int64_t">:$cuts);
-  let assemblyFormat = "`<` `whole` `=` `[` $whole `]` `,` `dims` `=` `[` $dims `]` `,` `cuts` `=` `[` $cuts `]` `>`";
+  let parameters = (ins ArrayRefParameter<"int64_t">:$whole, OptionalArrayRefParameter<"int64_t">:$dims,
+                        OptionalArrayRefParameter<"int64_t">:$cuts, OptionalArrayRefParameter<"int64_t">:$range,
+                        OptionalArrayRefParameter<"int64_t">:$begin);
+  let assemblyFormat = [{
+    `<` `whole` `=` `[` $whole `]` (`,` `dims` `=` `[` $dims^ `]` `,` `cuts` `=` `[` $cuts `]`)?
+    (`range` `=` `[` $range^ `]` `begin` `=` `[` $begin `]`)? `>`
+  }];
 }
 
 def Program_Extents : TypedArrayAttrBase<Program_ExtentAttr, "extents">;

@@ -85,13 +85,14 @@ void ForEachPanel(int64_t n, int64_t count, int64_t width, F&& f) {
   }
 }
 
-// Rows [K, N] where they lie: the part begins and ends with whole panels of f32.
-void PackRowsF32(const PanelPart& part, const float* data) {
+// Rows [K, N] where they lie, `pitch` elements apart: the part begins and ends with whole panels of
+// f32.
+void PackRowsF32(const PanelPart& part, const float* data, int64_t pitch) {
   constexpr int64_t kWidth = 32;
   for (int64_t k = 0; k < part.K; ++k) {
-    const float* row = data + k * part.stride + part.first;
+    const float* row = data + k * pitch + part.first;
     if (k + kAhead < part.K)
-      Prefetch(reinterpret_cast<const char*>(row + kAhead * part.stride),
+      Prefetch(reinterpret_cast<const char*>(row + kAhead * pitch),
                part.count * static_cast<int64_t>(sizeof(float)));
     uint32_t* out = part.out + (part.place / kWidth * part.K + k) * kWidth;
     for (int64_t n = 0; n < part.count; n += kWidth, out += part.K * kWidth)
@@ -100,16 +101,16 @@ void PackRowsF32(const PanelPart& part, const float* data) {
 }
 
 // As above, pairs of rows of bf16; K is even.
-void PackRowsBF16(const PanelPart& part, const uint16_t* data) {
+void PackRowsBF16(const PanelPart& part, const uint16_t* data, int64_t pitch) {
   constexpr int64_t kWidth = 16;
   int64_t pairs = part.K / 2;
   for (int64_t p = 0; p < pairs; ++p) {
-    const uint16_t* even = data + 2 * p * part.stride + part.first;
-    const uint16_t* odd = even + part.stride;
+    const uint16_t* even = data + 2 * p * pitch + part.first;
+    const uint16_t* odd = even + pitch;
     if (2 * p + 1 + kAhead < part.K) {
       int64_t bytes = part.count * static_cast<int64_t>(sizeof(uint16_t));
-      Prefetch(reinterpret_cast<const char*>(even + kAhead * part.stride), bytes);
-      Prefetch(reinterpret_cast<const char*>(odd + kAhead * part.stride), bytes);
+      Prefetch(reinterpret_cast<const char*>(even + kAhead * pitch), bytes);
+      Prefetch(reinterpret_cast<const char*>(odd + kAhead * pitch), bytes);
     }
     uint32_t* out = part.out + (part.place / kWidth * pairs + p) * kWidth;
     for (int64_t n = 0; n < part.count; n += kWidth, out += pairs * kWidth)
@@ -138,9 +139,10 @@ void StreamCopy(const void* from, void* to, int64_t bytes) {
 void PackF32(const PanelPart& part, bool transposed) {
   constexpr int64_t kWidth = 32;
   if (transposed) return PackTransposed(part, kWidth, DType::kF32);
-  const void* data = part.reader->Data(DType::kF32);
+  int64_t pitch;
+  const void* data = part.reader->Rows(DType::kF32, part.stride, &pitch);
   if (data && HoldsWholePanels(part, kWidth))
-    return PackRowsF32(part, static_cast<const float*>(data));
+    return PackRowsF32(part, static_cast<const float*>(data), pitch);
   alignas(64) float row[kRow];
   for (int64_t k = 0; k < part.K; ++k)
     for (int64_t n = 0; n < part.count; n += kRow) {
@@ -160,9 +162,10 @@ void PackF32(const PanelPart& part, bool transposed) {
 void PackBF16(const PanelPart& part, bool transposed) {
   constexpr int64_t kWidth = 16;
   if (transposed) return PackTransposed(part, kWidth, DType::kBF16);
-  const void* data = part.reader->Data(DType::kBF16);
+  int64_t pitch;
+  const void* data = part.reader->Rows(DType::kBF16, part.stride, &pitch);
   if (data && HoldsWholePanels(part, kWidth) && part.K % 2 == 0)
-    return PackRowsBF16(part, static_cast<const uint16_t*>(data));
+    return PackRowsBF16(part, static_cast<const uint16_t*>(data), pitch);
   uint16_t even[kRow], odd[kRow];
   alignas(64) uint32_t words[kWidth];
   int64_t pairs = (part.K + 1) / 2;

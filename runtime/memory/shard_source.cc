@@ -12,11 +12,13 @@ namespace {
 // What a rank holds of each dimension of a part's tensor.
 std::vector<CutRange> RangesOf(const fb::WeightPartT& part, int rank) {
   std::vector<CutRange> ranges;
-  for (size_t dim = 0; dim < part.whole.size(); ++dim) {
+  const std::vector<int64_t>& extents = part.range.empty() ? part.whole : part.range;
+  for (size_t dim = 0; dim < extents.size(); ++dim) {
     std::vector<fb::Cut> cuts;
     for (size_t i = 0; i < part.cuts.size(); ++i)
       if (part.cut_dims[i] == dim) cuts.push_back(part.cuts[i]);
-    ranges.push_back(GetPart(part.whole[dim], cuts, PartOf(cuts, rank)));
+    ranges.push_back(GetPart(extents[dim], cuts, PartOf(cuts, rank)));
+    if (!part.begin.empty()) ranges.back().begin += part.begin[dim];
   }
   return ranges;
 }
@@ -54,6 +56,18 @@ class BoxReader : public TensorReader {
     const char* data = static_cast<const char*>(whole_->Data(to));
     if (!data || runs_ > 0 || RealLength(0) < run_) return nullptr;
     return data + Source(0) * DTypeSize(to);
+  }
+
+  const void* Rows(DType to, int64_t columns, int64_t* pitch) const override {
+    if (const void* data = Data(to)) {
+      *pitch = columns;
+      return data;
+    }
+    const char* data = static_cast<const char*>(whole_->Data(to));
+    if (!data || shape_.size() != 2 || ranges_[0].size < shape_[0] || ranges_[1].size < shape_[1])
+      return nullptr;
+    *pitch = strides_[0];
+    return data + (ranges_[0].begin * strides_[0] + ranges_[1].begin) * DTypeSize(to);
   }
 
  private:

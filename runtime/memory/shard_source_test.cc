@@ -8,10 +8,15 @@ namespace ashlar {
 namespace {
 
 // [5, 7, 6] over 2 x 3 ranks, every dimension or none of it cut by either axis, or one by both:
-// each rank's box, with zeros behind it, element by element and in pieces.
-TEST(ShardSource, GivesEveryRankItsBox) {
-  const std::vector<int64_t> shape = {5, 7, 6};
-  std::vector<float> whole(5 * 7 * 6);
+// each rank's box, with zeros behind it, element by element and in pieces. Of a whole tensor, and
+// of a range of one.
+class ShardSources : public testing::TestWithParam<std::vector<int64_t>> {};
+
+TEST_P(ShardSources, GiveEveryRankItsBox) {
+  const std::vector<int64_t> shape = {5, 7, 6}, &begin = GetParam();
+  const bool is_range = begin != std::vector<int64_t>{0, 0, 0};
+  const std::vector<int64_t> stored = is_range ? std::vector<int64_t>{7, 9, 8} : shape;
+  std::vector<float> whole(stored[0] * stored[1] * stored[2]);
   for (size_t i = 0; i < whole.size(); ++i) whole[i] = static_cast<float>(i + 1);
   auto source = MemorySource(whole.data());
   const fb::Cut axes[] = {{3, 2}, {1, 3}};  // stride, size
@@ -20,7 +25,8 @@ TEST(ShardSource, GivesEveryRankItsBox) {
     for (uint32_t second = 0; second < 4; ++second) {
       fb::WeightPartT part;
       part.dtype = fb::DType::F32;
-      part.whole = shape;
+      part.whole = stored;
+      if (is_range) part.begin = begin, part.range = shape;
       const uint32_t dims[] = {first, second};
       for (int axis : {0, 1})
         if (dims[axis] < 3) part.cut_dims.push_back(dims[axis]), part.cuts.push_back(axes[axis]);
@@ -39,7 +45,10 @@ TEST(ShardSource, GivesEveryRankItsBox) {
           for (int64_t j = 0; j < part.shape[1]; ++j)
             for (int64_t k = 0; k < part.shape[2]; ++k) {
               bool real = i < held[0].size && j < held[1].size && k < held[2].size;
-              int64_t at = ((held[0].begin + i) * 7 + held[1].begin + j) * 6 + held[2].begin + k;
+              const int64_t row = begin[0] + held[0].begin + i,
+                            column = begin[1] + held[1].begin + j;
+              const int64_t at =
+                  (row * stored[1] + column) * stored[2] + begin[2] + held[2].begin + k;
               expected.push_back(real ? whole[at] : 0.0f);
             }
         SCOPED_TRACE(testing::Message() << first << " " << second << ", rank " << rank);
@@ -58,7 +67,40 @@ TEST(ShardSource, GivesEveryRankItsBox) {
         }
       }
     }
-  EXPECT_GT(in_place, 6);  // whole tensors and rows of them
+  if (!is_range) EXPECT_GT(in_place, 6);  // whole tensors and rows of them
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ShardSources,
+                         testing::Values(std::vector<int64_t>{0, 0, 0},
+                                         std::vector<int64_t>{0, 2, 2},
+                                         std::vector<int64_t>{2, 1, 0}));
+
+// Columns of a matrix, where they lie; rows are converted, or padded, by nobody else.
+TEST(ShardSource, LendsRowsOfRanges) {
+  const std::vector<float> whole = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+  auto source = MemorySource(whole.data());
+  fb::WeightPartT part;
+  part.dtype = fb::DType::F32;
+  part.shape = part.range = {2, 2};
+  part.whole = {3, 4};
+  part.begin = {1, 2};
+  auto reader = ShardSource(*source, 0)->Open(part);
+  ASSERT_TRUE(reader.ok());
+  int64_t pitch = 0;
+  EXPECT_EQ((*reader)->Data(DType::kF32), nullptr);
+  EXPECT_EQ((*reader)->Rows(DType::kF32, 2, &pitch), whole.data() + 6);
+  EXPECT_EQ(pitch, 4);
+  EXPECT_EQ((*reader)->Rows(DType::kBF16, 2, &pitch), nullptr);
+  part.cuts.emplace_back(1, 2);  // one row each: the second rank's is the last
+  part.cut_dims = {0};
+  part.shape = {1, 2};
+  reader = ShardSource(*source, 1)->Open(part);
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ((*reader)->Rows(DType::kF32, 2, &pitch), whole.data() + 10);
+  part.range = {1, 2};  // of which it has none
+  reader = ShardSource(*source, 1)->Open(part);
+  ASSERT_TRUE(reader.ok());
+  EXPECT_EQ((*reader)->Rows(DType::kF32, 2, &pitch), nullptr);
 }
 
 // The compiler's rule: nested cuts, the first parts one longer.

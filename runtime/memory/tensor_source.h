@@ -22,6 +22,12 @@ class TensorReader {
   virtual void Read(int64_t begin, int64_t count, DType to, void* out) const = 0;
   // The elements where they lie, when they are of type `to` there; null when Read has to make them.
   virtual const void* Data(DType to) const { return nullptr; }
+  // The same of a matrix with this many columns, whose rows need not follow each other: one begins
+  // `*pitch` elements behind the one before.
+  virtual const void* Rows(DType to, int64_t columns, int64_t* pitch) const {
+    *pitch = columns;
+    return Data(to);
+  }
 };
 
 class TensorSource {

@@ -10,6 +10,7 @@
 #include "runtime/base/status.h"
 #include "runtime/memory/memory_region.h"
 #include "runtime/memory/pack_panels.h"
+#include "runtime/memory/shard_source.h"
 #include "runtime/program/artifact_format.h"
 
 namespace ashlar {
@@ -21,15 +22,17 @@ constexpr int64_t kUnitColumns = 256;     // of a panel weight: whole panels of 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<WeightPacker>> WeightPacker::Create(const fb::ProgramT& program,
-                                                                   const TensorSource& source) {
+                                                                   const TensorSource& source,
+                                                                   int rank) {
   std::unique_ptr<WeightPacker> packer(new WeightPacker);
+  std::unique_ptr<TensorSource> parts = ShardSource(source, rank);
   for (const auto& schema : program.weights) {
     if (schema->parts.empty()) continue;  // a constant
     Weight weight;
     weight.schema = schema.get();
     int64_t begin = 0;
     for (const auto& part : schema->parts) {
-      ASHLAR_ASSIGN_OR_RETURN(auto reader, source.Open(*part));
+      ASHLAR_ASSIGN_OR_RETURN(auto reader, parts->Open(*part));
       int64_t size = 0;
       if (schema->layout == fb::Layout::Plain)
         CheckedElements(part->shape, &size);

@@ -26,10 +26,11 @@ namespace ashlar {
 // Ki elements of a plain one), so that any thread may do any unit.
 class WeightPacker {
  public:
-  // Opens every part of every weight (the program is verified and outlives the packer): all that
-  // can fail, fails here.
+  // Opens every part of every weight that the rank holds (the program is verified and outlives the
+  // packer): all that can fail, fails here. `source` gives whole tensors of the checkpoint.
   static absl::StatusOr<std::unique_ptr<WeightPacker>> Create(const fb::ProgramT& program,
-                                                              const TensorSource& source);
+                                                              const TensorSource& source,
+                                                              int rank = 0);
 
   // A run of one weight's bytes: [offset, offset + bytes) of the weights region.
   struct Unit {

@@ -3,7 +3,6 @@
 
 #include "runtime/base/error_code.h"
 #include "runtime/base/status.h"
-#include "runtime/memory/shard_source.h"
 #include "runtime/memory/weight_packer.h"
 
 namespace ashlar {
@@ -21,8 +20,7 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
   Source source;
   if (directory.empty() && metadata.weight_source == fb::WeightSource::Random) {
     auto whole = RandomSource(metadata.random_seed);
-    ASHLAR_ASSIGN_OR_RETURN(source.packer,
-                            WeightPacker::Create(metadata, *ShardSource(*whole, rank)));
+    ASHLAR_ASSIGN_OR_RETURN(source.packer, WeightPacker::Create(metadata, *whole, rank));
     return source;
   }
   const std::string& from = directory.empty() ? metadata.weight_directory : directory;
@@ -35,8 +33,7 @@ absl::StatusOr<Source> MakeSource(const Program& program, const std::string& dir
   }
   source.checkpoint = *checkpoint;
   auto whole = CheckpointSource(*checkpoint);
-  ASHLAR_ASSIGN_OR_RETURN(source.packer,
-                          WeightPacker::Create(metadata, *ShardSource(*whole, rank)));
+  ASHLAR_ASSIGN_OR_RETURN(source.packer, WeightPacker::Create(metadata, *whole, rank));
   if (metadata.checkpoint_hash != 0 && (*checkpoint)->HeaderHash() != metadata.checkpoint_hash)
     return WithCode(
         ErrorCode::kOtherCheckpoint,

@@ -45,6 +45,10 @@ void AddLayout(const fb::ProgramT& program, std::string& text) {
       for (size_t i = 0; i < part->cuts.size(); ++i)
         text += StrCat("cut ", part->cut_dims[i], " ", part->cuts[i].stride(), " ",
                        part->cuts[i].size(), " of ", ShapeToString(part->whole), "\n");
+    for (const auto& part : weight->parts)
+      if (!part->range.empty())
+        text += StrCat("range ", ShapeToString(part->range), " at ", ShapeToString(part->begin),
+                       " of ", ShapeToString(part->whole), "\n");
   }
 }
 

@@ -54,6 +54,21 @@ class WeightsCacheTest : public ::testing::Test {
   CacheOptions options_;
 };
 
+// Programs that differ in nothing but which elements of a tensor they read.
+TEST_F(WeightsCacheTest, RangesHaveFilesOfTheirOwn) {
+  auto file_of = [&](int64_t begin) {
+    fb::WeightPartT& part = *tiny_.program.weights[0]->parts[0];
+    part.range = part.whole = part.shape;
+    part.whole[0] += 2;
+    part.begin.assign(part.shape.size(), 0);
+    part.begin[0] = begin;
+    return CacheIdentity::Of(tiny_.program, nullptr, 0).FileName();
+  };
+  const std::string first = file_of(0);
+  EXPECT_EQ(file_of(0), first);
+  EXPECT_NE(file_of(1), first);
+}
+
 TEST_F(WeightsCacheTest, TheSecondTimeMaps) {
   CacheOutcome first = Bind();
   EXPECT_EQ(first.use, CacheUse::kStored);

@@ -19,7 +19,7 @@
 namespace ashlar {
 
 inline constexpr char kArtifactMagic[8] = {'A', 'S', 'H', 'L', 'A', 'R', '\r', '\n'};
-inline constexpr uint32_t kArtifactVersion = 4;
+inline constexpr uint32_t kArtifactVersion = 5;
 inline constexpr uint64_t kSectionAlignment = 4096;
 // Offsets inside the weights and state regions and of values in the arena.
 inline constexpr uint64_t kBufferAlignment = 64;

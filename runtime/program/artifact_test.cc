@@ -118,7 +118,7 @@ TEST_F(ArtifactTest, NamesWhatIsCorrupted) {
     return ErrorOf(bad);
   };
   EXPECT_THAT(flipped(0), HasSubstr("not an Ashlar artifact"));
-  EXPECT_THAT(flipped(8), HasSubstr("artifact of format 0, this runtime reads format 4"));
+  EXPECT_THAT(flipped(8), HasSubstr("artifact of format 1, this runtime reads format 5"));
   EXPECT_THAT(flipped(16), HasSubstr("file header is corrupted"));
   EXPECT_THAT(flipped(64 + 8), HasSubstr("section table is corrupted"));
   EXPECT_THAT(flipped(4000), HasSubstr("padding"));

@@ -73,7 +73,7 @@ class Guard {
   }
   bool Item(const fb::WeightPart* p) {
     return Text(p->tensor()) && Scalars(p->shape()) && Scalars(p->whole()) &&
-           Scalars(p->cut_dims()) && Cuts(p->cuts());
+           Scalars(p->cut_dims()) && Cuts(p->cuts()) && Scalars(p->begin()) && Scalars(p->range());
   }
   bool Item(const fb::Weight* w) {
     return Text(w->name()) && Scalars(w->shape()) && Each(w->parts());

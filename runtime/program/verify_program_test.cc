@@ -351,6 +351,27 @@ TEST(VerifyProgram, PartsOfDimensionsAndTensors) {
               HasSubstr("cuts dimension 5"));
 }
 
+TEST(VerifyProgram, RangesOfTensors) {
+  auto error_at = [](std::vector<int64_t> begin, int64_t rows, int64_t whole) {
+    return ErrorAfter([&](fb::ProgramT& p) {
+      fb::WeightPartT& part = *p.weights[0]->parts[0];
+      part.whole = part.range = part.shape;
+      part.whole[0] = whole;
+      part.range[0] = rows;
+      part.begin = begin;
+    });
+  };
+  const std::vector<int64_t> shape = testing::TinyProgram().program.weights[0]->parts[0]->shape;
+  std::vector<int64_t> begin(shape.size(), 0);
+  begin[0] = 3;
+  EXPECT_EQ(error_at(begin, shape[0], shape[0] + 3), "");
+  EXPECT_THAT(error_at(begin, shape[0], shape[0] + 2), HasSubstr("elements from 3 on"));
+  EXPECT_THAT(error_at(begin, shape[0] + 1, shape[0] + 4), HasSubstr("its largest part of"));
+  EXPECT_THAT(error_at({3}, shape[0], shape[0] + 3), HasSubstr("malformed range"));
+  begin[0] = -1;
+  EXPECT_THAT(error_at(begin, shape[0], shape[0] + 3), HasSubstr("elements from -1 on"));
+}
+
 // The tiny program as a pipeline of two: both stages run all of it.
 void CutIntoStages(fb::ProgramT& p) {
   p.mesh.push_back(std::make_unique<fb::MeshAxisT>());

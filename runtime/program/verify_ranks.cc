@@ -49,19 +49,30 @@ absl::Status CheckDim(const fb::ProgramT& program, size_t index, int64_t ranks,
 absl::Status CheckPart(const fb::WeightPartT& part, int64_t ranks, const std::string& weight) {
   const std::string where =
       StrCat("weight '", Printable(weight), "', tensor '", Printable(part.tensor), "'");
-  if (part.whole.empty() && part.cuts.empty() && part.cut_dims.empty()) return absl::OkStatus();
+  if (part.whole.empty() && part.cuts.empty() && part.cut_dims.empty() && part.begin.empty() &&
+      part.range.empty())
+    return absl::OkStatus();
   int64_t elements;
   if (part.whole.size() != part.shape.size() || part.cuts.size() != part.cut_dims.size() ||
       !CheckedElements(part.whole, &elements))
     return DataLoss(where, ": malformed cuts");
+  if (part.begin.size() != part.range.size() ||
+      (!part.range.empty() && part.range.size() != part.whole.size()))
+    return DataLoss(where, ": malformed range");
+  for (size_t dim = 0; dim < part.range.size(); ++dim)
+    if (part.begin[dim] < 0 || part.range[dim] < 0 || part.range[dim] > part.whole[dim] ||
+        part.begin[dim] > part.whole[dim] - part.range[dim])
+      return DataLoss(where, ": elements from ", part.begin[dim], " on, ", part.range[dim], " of ",
+                      part.whole[dim], " along dimension ", dim);
+  const std::vector<int64_t>& extents = part.range.empty() ? part.whole : part.range;
   ASHLAR_RETURN_IF_ERROR(CheckCuts(part.cuts, ranks, where));
   for (uint32_t dim : part.cut_dims)
-    if (dim >= part.whole.size()) return DataLoss(where, ": cuts dimension ", dim);
-  for (size_t dim = 0; dim < part.whole.size(); ++dim) {
+    if (dim >= extents.size()) return DataLoss(where, ": cuts dimension ", dim);
+  for (size_t dim = 0; dim < extents.size(); ++dim) {
     std::vector<fb::Cut> cuts;
     for (size_t i = 0; i < part.cuts.size(); ++i)
       if (part.cut_dims[i] == dim) cuts.push_back(part.cuts[i]);
-    if (int64_t largest = GetPart(part.whole[dim], cuts, 0).size; largest != part.shape[dim])
+    if (int64_t largest = GetPart(extents[dim], cuts, 0).size; largest != part.shape[dim])
       return DataLoss(where, ": its largest part of dimension ", dim, " has ", largest, ", not ",
                       part.shape[dim]);
   }

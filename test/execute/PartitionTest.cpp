@@ -79,6 +79,38 @@ INSTANTIATE_TEST_SUITE_P(All, Caches,
                                                    "input_ids [{dp}, {}]\n"}),
                          getCaseName);
 
+/// Ranks have whole heads of all three parts of GPT-2's merged projection: nothing is moved between
+/// its products and attention.
+class MergedProjections : public Partitioned {};
+
+TEST_F(MergedProjections, ReachAttentionWithoutCollectives) {
+  auto local = import("gpt2");
+  ASSERT_TRUE(local);
+  ASSERT_TRUE(pin(*local, std::string("mesh dp=3 tp=2 on host\n") + getTensorParallelPins("gpt2") +
+                              "input_ids [{dp}, {}]\n"));
+  ASSERT_TRUE(partition(*local, /*forPrograms=*/true));
+  int products = 0;
+  local->walk([&](graph::AttentionOp attention) {
+    SmallVector<Value> behind = {attention.getQueries(), attention.getKeys(),
+                                 attention.getValues()};
+    while (!behind.empty()) {
+      Value value = behind.pop_back_val();
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      if (!value.getDefiningOp() || (type && !type.getElementType().isF32()))
+        continue; // inputs, and where the caches end
+      EXPECT_FALSE((isa<dist::CollectiveOpInterface, dist::AllSliceOp>(value.getDefiningOp())))
+          << value.getDefiningOp()->getName().getStringRef().str();
+      if (auto product = value.getDefiningOp<graph::MatmulOp>()) {
+        EXPECT_EQ(cast<RankedTensorType>(product.getB().getType()).getDimSize(1), 13);
+        ++products;
+        continue;
+      }
+      llvm::append_range(behind, value.getDefiningOp()->getOperands());
+    }
+  });
+  EXPECT_EQ(products, 3 * 2 * 3); // entry points, layers, parts
+}
+
 //===----------------------------------------------------------------------===//
 // Random shardings
 //===----------------------------------------------------------------------===//

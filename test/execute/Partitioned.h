@@ -168,7 +168,7 @@ inline const char *getTensorParallelPins(StringRef golden) {
            "*.up_proj.weight [{tp}, {}]\n*.down_proj.weight [{}, {tp}]\n"
            "model.embed_tokens.weight [{tp}, {}]\nlm_head.weight [{tp}, {}]\n";
   if (golden.starts_with("gpt2"))
-    return "*.attn.c_attn.weight [{}, {tp}]\n*.attn.c_proj.weight [{tp}, {}]\n"
+    return "*.attn.c_attn.*.weight [{}, {tp}]\n*.attn.c_proj.weight [{tp}, {}]\n"
            "*.c_fc.weight [{}, {tp}]\n*.mlp.c_proj.weight [{tp}, {}]\n"
            "transformer.wte.weight [{tp}, {}]\n";
   return "*.query.weight [{tp}, {}]\n*.key.weight [{tp}, {}]\n*.value.weight [{tp}, {}]\n"

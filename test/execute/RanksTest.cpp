@@ -166,6 +166,7 @@ std::vector<RanksCase> getCases() {
                    "input_ids [{}, {tp}] priority 1\n",
                    false});
   cases.push_back({"llama", "dp=2,tp=2", "", true});
+  cases.push_back({"gpt2", "dp=2,tp=2", "", true});
   return cases;
 }
 
@@ -202,6 +203,7 @@ INSTANTIATE_TEST_SUITE_P(All, EmulatedRanks,
                          testing::Values(RanksCase{"llama", "tp=2", "", false},
                                          RanksCase{"llama", "dp=2,pp=2", "", false},
                                          RanksCase{"gpt2", "pp=2", "", false},
+                                         RanksCase{"gpt2", "tp=2", "", false},
                                          RanksCase{"bert-masked-lm-untied", "dp=3", "", false},
                                          RanksCase{"bert-masked-lm-untied", "sp=2", "", false}),
                          getName);

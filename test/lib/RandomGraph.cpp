@@ -54,8 +54,9 @@ private:
     std::string name = "p" + std::to_string(parameters++);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(module->getBody());
-    StateOp::create(b, StateRole::Parameter, StateScope::Model, name, type, nullptr,
-                    InitKindAttr::get(b.getContext(), InitKind::Normal), b.getF32FloatAttr(0.3f));
+    StateOp::create(b, StateRole::Parameter, StateScope::Model, name, type, nullptr, nullptr,
+                    nullptr, InitKindAttr::get(b.getContext(), InitKind::Normal),
+                    b.getF32FloatAttr(0.3f));
     b.setInsertionPointToStart(&module->lookupSymbol<func::FuncOp>("f").getBody().front());
     return ReadOp::create(b, type, name);
   }

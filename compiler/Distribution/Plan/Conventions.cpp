@@ -24,9 +24,8 @@ constexpr Convention kTensorParallel[] = {
     {"*.down_proj.weight", By::Columns},
     {"*embed_tokens.weight", By::Rows},
     {"lm_head.weight", By::Rows},
-    // GPT-2, whose Conv1D is stored [inputs, outputs]. c_attn holds queries, keys and values side
-    // by
-    // side, of which no cut has whole heads of each: it stays whole, and its slices are cut.
+    // GPT-2, whose Conv1D is stored [inputs, outputs].
+    {"*.attn.c_attn.*.weight", By::Columns},
     {"*.attn.c_proj.weight", By::Rows},
     {"*.c_fc.weight", By::Columns},
     {"*.mlp.c_proj.weight", By::Rows},

@@ -27,6 +27,21 @@ graph.state parameter session @w : tensor<4xf32>
 
 // -----
 
+// expected-error @+1 {{of 'tensor<4x6xf32>' at [0, 3] lies outside of 'ab' of [4, 8]}}
+graph.state parameter model @b tensor "ab" at [0, 3] of [4, 8] : tensor<4x6xf32>
+
+// -----
+
+// expected-error @+1 {{of 'tensor<4xf32>' at [0, 0] lies outside of 'ab' of [4, 8]}}
+graph.state parameter model @b tensor "ab" at [0, 0] of [4, 8] : tensor<4xf32>
+
+// -----
+
+// expected-error @+1 {{ranges are parameters that name their `tensor`}}
+graph.state counter session @n tensor "n" at [0] of [8] : tensor<4xi64>
+
+// -----
+
 // expected-error @+1 {{a cache is [sequences, positions, heads, width], rank 4, not rank 2}}
 graph.state cache session @k : !graph.cache<4x8xf32>
 

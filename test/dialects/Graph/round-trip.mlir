@@ -14,6 +14,8 @@ graph.dim @total from 1 to 512 sum [@past, @seq]
 
 // CHECK: graph.state parameter model @dense.weight tensor "model.dense.weight" init normal stddev 2.000000e-02 : tensor<768x768xf32>
 graph.state parameter model @dense.weight tensor "model.dense.weight" init normal stddev 0.02 : tensor<768x768xf32>
+// CHECK: graph.state parameter model @key.weight tensor "qkv.weight" at [0, 768] of [768, 2304] : tensor<768x768xf32>
+graph.state parameter model @key.weight tensor "qkv.weight" at [0, 768] of [768, 2304] : tensor<768x768xf32>
 // CHECK: graph.state cache session @keys : !graph.cache<8x512x4x64xf32>
 graph.state cache session @keys : !graph.cache<8x512x4x64xf32>
 graph.state counter session @lengths : tensor<8xi64>
