@@ -16,6 +16,12 @@ namespace ashlar::cpu {
 
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
+static WeightType getTileType(Type stored) {
+  return stored.isBF16()  ? WeightType::BF16Rows
+         : stored.isF16() ? WeightType::F16Rows
+                          : WeightType::F32;
+}
+
 static Dims dimsOf(Value value) { return getDims(cast<RankedTensorType>(value.getType())); }
 
 FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp kernel) {
@@ -41,9 +47,8 @@ FailureOr<std::unique_ptr<KernelShape>> AttentionKernel::create(func::FuncOp ker
   }
   if (shape->isCached())
     for (Value cache : {op.getKeys(), op.getValues()})
-      if (!isa<BlockArgument>(cache) || getLayout(cast<BlockArgument>(cache)).empty() ||
-          !cast<CacheType>(cache.getType()).getElementType().isF32())
-        return op.emitOpError() << "needs caches of f32 that are arguments with a layout";
+      if (!isa<BlockArgument>(cache) || getLayout(cast<BlockArgument>(cache)).empty())
+        return op.emitOpError() << "needs caches that are arguments with a layout";
   Dims q = dimsOf(op.getQueries());
   auto keyDims = [](Value value) {
     if (auto cache = dyn_cast<CacheType>(value.getType()))
@@ -81,6 +86,11 @@ KernelDescription AttentionKernel::describe(ArrayRef<CpuModel>) const {
   return description;
 }
 
+Type AttentionKernel::getStored(KernelContext &c, Value operand) const {
+  auto cache = dyn_cast<CacheType>(operand.getType());
+  return cache ? cache.getElementType() : c.e.f32;
+}
+
 void AttentionKernel::locateScratch(KernelContext &c, Item &item) const {
   Emitter &e = c.e;
   int64_t position = 0;
@@ -111,8 +121,10 @@ void AttentionKernel::locateKeys(KernelContext &c, Item &item) const {
     auto pointer = [&](Value cache) {
       return c.evaluator.buffer(cast<BlockArgument>(cache).getArgNumber());
     };
-    item.keys = e.offset(pointer(op.getKeys()), e.f32, e.mul(place, room * width));
-    item.values = e.offset(pointer(op.getValues()), e.f32, e.mul(place, room * paddedWidth));
+    item.keys =
+        e.offset(pointer(op.getKeys()), getStored(c, op.getKeys()), e.mul(place, room * width));
+    item.values = e.offset(pointer(op.getValues()), getStored(c, op.getValues()),
+                           e.mul(place, room * paddedWidth));
   }
   auto perSequence = [&](Value operand, Value otherwise) -> Value {
     if (!operand)
@@ -181,9 +193,10 @@ void AttentionKernel::emitKeyBlocks(KernelContext &c, const Item &item) const {
 void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value firstKey,
                                  Value panels) const {
   Emitter &e = c.e;
-  Value keys = e.offset(item.keys, e.f32, e.mul(firstKey, width));
+  Type stored = getStored(c, op.getKeys());
+  Value keys = e.offset(item.keys, stored, e.mul(firstKey, width));
   TileProduct tiles;
-  tiles.type = WeightType::F32;
+  tiles.type = getTileType(stored);
   tiles.a = item.queries;
   tiles.lda = tiles.depth = e.constant(width);
   tiles.ldb = e.constant(kPanel);
@@ -193,7 +206,7 @@ void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value first
   tiles.accumulate = e.boolean(false);
   auto emitPanels = [&](Value panel, int64_t count) {
     tiles.columns = count * kPanel;
-    tiles.b = e.offset(keys, e.f32, e.mul(panel, width * kPanel));
+    tiles.b = e.offset(keys, stored, e.mul(panel, width * kPanel));
     tiles.c = e.offset(item.scores, e.f32, e.mul(panel, kPanel));
     emitTiles(e, c.module, tiles);
   };
@@ -206,15 +219,16 @@ void AttentionKernel::emitScores(KernelContext &c, const Item &item, Value first
 void AttentionKernel::emitWeighted(KernelContext &c, const Item &item, Value firstKey,
                                    Value keys) const {
   Emitter &e = c.e;
-  Value rows = e.offset(item.values, e.f32, e.mul(firstKey, item.valueStride));
+  Type stored = getStored(c, op.getValues());
+  Value rows = e.offset(item.values, stored, e.mul(firstKey, item.valueStride));
   for (int64_t column = 0, columns; column < paddedWidth; column += columns) {
     columns = std::min(paddedWidth - column, 2 * kPanel);
     TileProduct tiles;
-    tiles.type = WeightType::F32;
+    tiles.type = getTileType(stored);
     tiles.columns = columns;
     tiles.a = item.scores;
     tiles.lda = e.constant(kKeyBlock);
-    tiles.b = e.offset(rows, e.f32, e.constant(column));
+    tiles.b = e.offset(rows, stored, e.constant(column));
     tiles.ldb = item.valueStride;
     tiles.runStride = e.constant(kPanel);
     tiles.c = e.offset(item.output, e.f32, e.constant(column));

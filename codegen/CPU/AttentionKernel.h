@@ -15,7 +15,8 @@
 //     O [rows][value width] += S V       V in rows padded to 32
 //   output = O / l, logsumexp = m + ln l
 //
-// Keys and values that are no cache are packed into scratch once per sequence and head;
+// Caches may hold 16-bit elements, which are widened in registers; arithmetic is f32. Keys and
+// values that are no cache are packed into scratch once per sequence and head;
 // neighbouring items share them. Key blocks start at multiples of kKeyBlock, so a row's result does
 // not depend on the rows beside it. A hidden key has weight 0; where its value is not finite the
 // rows that do not see it become NaN.
@@ -40,11 +41,14 @@ public:
 private:
   /// Pointers into scratch, and what one item works on.
   struct Item {
-    mlir::Value queries, scores, output, largest, sums, flags, keys, values; // f32 arrays
-    mlir::Value valueStride; // elements between rows of values
+    mlir::Value queries, scores, output, largest, sums, flags; // f32 arrays
+    mlir::Value keys, values;                                  // of getStored()
+    mlir::Value valueStride;                                   // elements between rows of values
     mlir::Value batch, head, firstRow, rows, keyCount, offset;
   };
 
+  /// What keys and values lie in memory as: a cache's type, or f32 in scratch.
+  mlir::Type getStored(KernelContext &c, mlir::Value operand) const;
   bool isCached() const { return mlir::isa<graph::CacheType>(op.getKeys().getType()); }
   void locateScratch(KernelContext &c, Item &item) const;
   void locateKeys(KernelContext &c, Item &item) const;

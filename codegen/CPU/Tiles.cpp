@@ -28,6 +28,29 @@ Type getLeftType(Emitter &e, WeightType type) {
   return type == WeightType::BF16Dot ? e.b.getBF16Type() : e.f32;
 }
 
+/// The type of B's elements where it lies row by row.
+Type getRowType(Emitter &e, WeightType type) {
+  return type == WeightType::BF16Rows  ? Type(e.b.getBF16Type())
+         : type == WeightType::F16Rows ? Type(e.b.getF16Type())
+                                       : e.f32;
+}
+
+StringRef getTypeName(WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return "f32";
+  case WeightType::BF16Rows:
+    return "bf16_rows";
+  case WeightType::F16Rows:
+    return "f16_rows";
+  case WeightType::BF16:
+    return "bf16";
+  case WeightType::BF16Dot:
+    return "bf16_dot";
+  }
+  llvm_unreachable("all kinds are above");
+}
+
 /// What a kernel asks for ahead of time.
 enum class Ahead { Nothing, Own, Next };
 
@@ -41,13 +64,11 @@ struct TileShape {
   /// Bytes of a step of depth in kLineColumns columns.
   int64_t stepBytes() const { return kLineColumns * elementBytes(); }
   std::string getName() const {
-    return (type == WeightType::F32       ? "tile_f32_"
-            : type == WeightType::BF16Dot ? "tile_bf16_dot_"
-                                          : "tile_bf16_") +
-           std::to_string(columns) +
-           (ahead == Ahead::Nothing ? ""
-            : ahead == Ahead::Own   ? "_stream"
-                                    : "_next");
+    return ("tile_" + getTypeName(type) + "_" + Twine(columns) +
+            (ahead == Ahead::Nothing ? ""
+             : ahead == Ahead::Own   ? "_stream"
+                                     : "_next"))
+        .str();
   }
 };
 
@@ -69,7 +90,7 @@ public:
       rowPointers.push_back(e.offset(args.a, getLeftType(e, shape.type), e.mul(args.lda, row)));
     if (shape.type == WeightType::BF16Dot)
       sums = emitDots(sums);
-    else if (shape.type == WeightType::F32)
+    else if (!hasPairs(shape.type))
       sums = e.loop(e.constant(0), args.depth, 1, sums, [&](Value k, ValueRange carried) {
         prefetch(k);
         return step(k, loadRow(k), carried);
@@ -124,7 +145,8 @@ private:
     SmallVector<Value> bRow;
     for (int64_t column = 0; column < shape.columns; column += e.model.lanes) {
       Value row = e.add(getRun(column), e.mul(k, args.ldb));
-      bRow.push_back(e.load(e.f32, args.b, e.add(row, column % kPanel), {e.model.lanes, nullptr}));
+      bRow.push_back(e.load(getRowType(e, shape.type), args.b, e.add(row, column % kPanel),
+                            {e.model.lanes, nullptr}));
     }
     return bRow;
   }
@@ -196,11 +218,11 @@ private:
       e.prefetch(args.next, e.mul(e.shiftRight(k, args.spread), shape.stepBytes()), 2);
     if (shape.ahead != Ahead::Own)
       return;
-    bool isF32 = shape.type == WeightType::F32;
+    bool isByRows = !hasPairs(shape.type);
     int64_t ahead = kStreamAhead * getRunColumns(shape.type) / shape.columns;
-    Value row = e.mul(k, isF32 ? args.ldb : e.constant(kPairElements / 2));
+    Value row = e.mul(k, isByRows ? args.ldb : e.constant(kPairElements / 2));
     for (int64_t column = 0; column < shape.columns; column += kLineColumns) {
-      Value position = e.add(e.add(getRun(column), row), isF32 ? column % kPanel : 0);
+      Value position = e.add(e.add(getRun(column), row), isByRows ? column % kPanel : 0);
       e.prefetch(args.b, e.add(e.mul(position, shape.elementBytes()), ahead), 3);
     }
   }
@@ -283,7 +305,7 @@ private:
 
   Value getColumn(int64_t column) {
     int64_t run = column / getRunColumns(shape.type), rest = column % getRunColumns(shape.type);
-    Value position = e.add(e.mul(args.runStride, run), shape.type == WeightType::F32 ? rest : 0);
+    Value position = e.add(e.mul(args.runStride, run), hasPairs(shape.type) ? 0 : rest);
     return e.offset(args.b, e.i8, e.mul(position, shape.elementBytes()));
   }
 

@@ -25,16 +25,20 @@
 
 namespace ashlar::cpu {
 
-/// What B holds: f32, or bf16 with rows 2i and 2i + 1 of one column side by side. A is f32, but for
-/// BF16Dot, where it is bf16 and the depth even.
-enum class WeightType { F32, BF16, BF16Dot };
+/// What B holds: f32, or 16-bit elements row by row (BF16Rows, F16Rows), or bf16 with rows 2i and
+/// 2i + 1 of one column side by side (BF16, BF16Dot). A is f32, but for BF16Dot, where it is bf16
+/// and the depth even.
+enum class WeightType { F32, BF16Rows, F16Rows, BF16, BF16Dot };
 
+inline bool hasPairs(WeightType type) {
+  return type == WeightType::BF16 || type == WeightType::BF16Dot;
+}
 /// The columns of B that lie side by side in memory.
-inline int64_t getRunColumns(WeightType type) { return type == WeightType::F32 ? kPanel : 16; }
+inline int64_t getRunColumns(WeightType type) { return hasPairs(type) ? 16 : kPanel; }
 
 /// One product of tiles. Strides are in elements. Row m of A lies at a + m lda, of C at c + m ldc.
-/// Column j of B lies in run j / getRunColumns(), which begins at b + run * runStride; an f32 run
-/// has a row every ldb, a bf16 run a pair of rows every 32 elements.
+/// Column j of B lies in run j / getRunColumns(), which begins at b + run * runStride; a run
+/// has a row every ldb, or a pair of rows every 32 elements.
 struct TileProduct {
   WeightType type;
   int64_t columns; // kPanel times a power of two

@@ -15,6 +15,9 @@ using namespace ashlar::graph;
 namespace ashlar::cuda {
 namespace {
 
+/// Rows of a key head and sequence up to which keys and values are read for few.
+constexpr int64_t kFewRows = 16;
+
 class AttentionWriter {
 public:
   AttentionWriter(KernelFrame &frame)
@@ -25,12 +28,13 @@ public:
 
 private:
   LogicalResult chooseShape();
+  /// Whether the step's rows are few enough, and the caches' rows such, for attention_few_rows.
+  bool chooseFewRowsShape(const Monomial &rows);
   LogicalResult chooseFmaShape(const Monomial &rows);
   void writeRange();
   /// "auto name = [&](int32 row, int32 column) { return element; };"
   void writeFunction(StringRef name, StringRef row, StringRef column,
                      llvm::function_ref<std::string(Code &)> body);
-  std::string readCache(Code &code, Value cache, StringRef position, StringRef column);
   /// Whether a key takes part for its own sake, and whether a query sees it where it stands.
   std::string writeTakesPart();
   std::string writeSees(Code &code);
@@ -48,6 +52,7 @@ private:
   std::string keyCount; // keys, or positions of the cache
   Dim batch, queries;
   Type narrow; // what the tensor cores multiply, where they do
+  StringRef skeleton;
 };
 
 /// The type of 16-bit elements in memory that the value is made of: what the first operands of the
@@ -77,7 +82,7 @@ LogicalResult AttentionWriter::chooseShape() {
   group = heads / keyHeads;
   Monomial rows = getElementCount({queries}).terms.front();
   rows.scale *= group;
-  constexpr int64_t kFewRows = 16, kMostWidth = 128; // what registers hold
+  constexpr int64_t kMostWidth = 128; // what registers hold
   narrow = getNarrowSource(op.getQueries());
   // Keys and values of f32 that no product made are not to be rounded.
   for (Value operand : {op.getKeys(), op.getValues()})
@@ -86,17 +91,39 @@ LogicalResult AttentionWriter::chooseShape() {
   int64_t rowBound = frame.getBound(rows);
   if (!narrow || rowBound <= kFewRows || width > kMostWidth || valueWidth > kMostWidth) {
     narrow = nullptr;
-    return chooseFmaShape(rows);
+    return success(chooseFewRowsShape(rows) || succeeded(chooseFmaShape(rows)));
   }
   int64_t warps = rowBound <= 64 ? 4 : 8;
   auto number = [](int64_t value) { return std::to_string(value); };
   frame.declarations.line("using Shape = MmaAttentionShape<" + getMemoryType(narrow) + ", " +
                           number(warps) + ", 64, " + number(width) + ", " + number(valueWidth) +
                           ">;\n");
-  frame.includes = {"attention_mma.cuh"};
+  skeleton = "attention_mma";
   frame.threadCount = static_cast<uint32_t>(warps * 32);
   frame.grid = {asExtent(rows, warps * 16)};
   return success();
+}
+
+bool AttentionWriter::chooseFewRowsShape(const Monomial &rows) {
+  constexpr int64_t kMostRows = 8, kMostWidth = 256; // what registers hold
+  auto isFit = [&](Value operand) {
+    auto cache = dyn_cast<CacheType>(operand.getType());
+    return cache && cache.getWidth() % 8 == 0 && cache.getWidth() <= kMostWidth;
+  };
+  int64_t rowBound = frame.getBound(rows);
+  if (rowBound > kFewRows || !isFit(op.getKeys()) || !isFit(op.getValues()))
+    return false;
+  int64_t tile = std::min<int64_t>(llvm::PowerOf2Ceil(rowBound), kMostRows);
+  auto describe = [](Value operand) {
+    auto cache = cast<CacheType>(operand.getType());
+    return (getMemoryType(cache.getElementType()) + ", " + Twine(cache.getWidth())).str();
+  };
+  frame.declarations.line("using Shape = FewRowsAttentionShape<" + std::to_string(tile) + ", " +
+                          describe(op.getKeys()) + ", " + describe(op.getValues()) + ">;\n");
+  skeleton = "attention_few_rows";
+  frame.threadCount = 256;
+  frame.grid = {asExtent(rows, tile)};
+  return true;
 }
 
 LogicalResult AttentionWriter::chooseFmaShape(const Monomial &rows) {
@@ -120,7 +147,7 @@ LogicalResult AttentionWriter::chooseFmaShape(const Monomial &rows) {
   frame.declarations.line("using Shape = FmaAttentionShape<" + number(chosen->rows) + ", " +
                           number(chosen->lanes) + ", " + number(chosen->keys) + ", " +
                           number(width) + ", " + number(valueWidth) + ">;\n");
-  frame.includes = {"attention_fma.cuh"};
+  skeleton = "attention_fma";
   frame.threadCount = static_cast<uint32_t>(chosen->rows * chosen->lanes);
   frame.grid = {asExtent(rows, chosen->rows)};
   return success();
@@ -179,16 +206,6 @@ void AttentionWriter::writeFunction(StringRef name, StringRef row, StringRef col
         code.line("return " + element + ";");
       },
       "};");
-}
-
-std::string AttentionWriter::readCache(Code &lambda, Value value, StringRef position,
-                                       StringRef column) {
-  auto cache = cast<CacheType>(value.getType());
-  std::string buffer = writer.getBuffer(cast<BlockArgument>(value).getArgNumber());
-  std::string at = "((sequence * " + std::to_string(cache.getHeads()) + " + key_head) * " +
-                   std::to_string(cache.getPositions()) + " + " + position.str() + ") * " +
-                   std::to_string(cache.getWidth()) + " + " + column.str();
-  return "to_float(" + buffer + "[" + at + "])";
 }
 
 std::string AttentionWriter::writeTakesPart() {
@@ -304,6 +321,7 @@ LogicalResult AttentionWriter::write() {
       if (!cache || getLayout(cache) != "head_rows")
         return op.emitOpError() << "needs a cache argument with a layout";
     }
+  frame.includes = {(skeleton + ".cuh").str()};
   frame.sharedLayout = "Shape::Shared";
   frame.threads = "Shape::kThreads";
   frame.isResident = true;
@@ -321,10 +339,8 @@ LogicalResult AttentionWriter::write() {
     });
   for (auto [name, operand] : {std::pair<StringRef, Value>{"keys", op.getKeys()},
                                std::pair<StringRef, Value>{"values", op.getValues()}})
-    if (!narrow || !writeMatrix(name, operand))
+    if (!(narrow || isa<CacheType>(operand.getType())) || !writeMatrix(name, operand))
       writeFunction(name, "key", "column", [&, operand = operand](Code &lambda) {
-        if (isa<CacheType>(operand.getType()))
-          return readCache(lambda, operand, "key", "column");
         std::string at = lambda.constant(writer.index, "at", "key");
         return writer.evaluate(operand, Place{{"sequence", at, "key_head", "column"}, ""});
       });
@@ -340,8 +356,8 @@ LogicalResult AttentionWriter::write() {
     return failure();
   if (op.getParts())
     code.line("if (leave_empty_part<Shape>(range, logsumexp))\n  return;");
-  code.line((narrow ? "attention_mma<Shape>(range, all_see, " : "attention_fma<Shape>(range, ") +
-            scale + ", query, keys, values, " + (narrow ? "takes_part, " : "") +
+  code.line(skeleton.str() + "<Shape>(range, " + (narrow ? "all_see, " : "") + scale +
+            ", query, keys, values, " + (narrow ? "takes_part, " : "") +
             "sees, finish, logsumexp);");
   return success();
 }

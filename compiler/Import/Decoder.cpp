@@ -14,8 +14,8 @@ Value DecoderModel::attend(const Path &path, const DecoderStep &step, const Atte
     attended = b.attention(path, q, k, v, Value(), Value(), step.mask, shape.scale, /*causal=*/true,
                            shape.window);
   } else {
-    Type type =
-        CacheType::get(b.getContext(), {sequences, context, shape.kvHeads, shape.width}, b.f32());
+    Type type = CacheType::get(b.getContext(), {sequences, context, shape.kvHeads, shape.width},
+                               cacheElement);
     auto append = [&](StringRef name, Value values) {
       std::string state = path.name + name.str();
       b.declareState(StateRole::Cache, state, type);
@@ -40,6 +40,8 @@ public:
   }
 
   void buildForward(Head head);
+  /// Decides what caches hold, once all parameters are declared.
+  void chooseCacheElement();
   void buildPrefill();
   void buildDecode();
 
@@ -66,6 +68,25 @@ void DecoderEntries::buildForward(Head head) {
   else
     b.output("logits", model.vocabulary(hidden));
   b.endEntry();
+}
+
+void DecoderEntries::chooseCacheElement() {
+  Builder types(b.getContext());
+  switch (bounds.cache) {
+  case CacheElement::Auto:
+    model.cacheElement =
+        b.getWeights().hasBf16() ? Type(types.getBF16Type()) : Type(types.getF32Type());
+    return;
+  case CacheElement::F32:
+    model.cacheElement = types.getF32Type();
+    return;
+  case CacheElement::BF16:
+    model.cacheElement = types.getBF16Type();
+    return;
+  case CacheElement::F16:
+    model.cacheElement = types.getF16Type();
+    return;
+  }
 }
 
 void DecoderEntries::advance(DecoderStep &step, Dim tokens, Value by) {
@@ -113,6 +134,7 @@ void buildDecoder(ModelBuilder &b, DecoderModel &model, const DecoderBounds &bou
   entries.buildForward(head);
   if (head == Head::Base)
     return;
+  entries.chooseCacheElement();
   entries.buildPrefill();
   entries.buildDecode();
 }

@@ -56,11 +56,13 @@ protected:
 private:
   friend class DecoderEntries;
   int64_t sequences = 1, context = 1; // the cache's room
+  mlir::Type cacheElement;
 };
 
 struct DecoderBounds {
   DimBounds batch, seq;
   int64_t context;    // positions of the cache
+  CacheElement cache; // what it holds
   int64_t vocabulary; // ids lie below it
   int64_t positions;  // and positions below this
 };

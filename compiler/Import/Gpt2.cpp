@@ -120,7 +120,10 @@ LogicalResult importGpt2(ImportContext &context) {
   ImportedWeights weights = context.makeWeights("transformer.", m.stddev);
   ModelBuilder b(context.module, weights, config.getLoc());
   Gpt2Model model(b, m, *head);
-  buildDecoder(b, model, {context.options.batch, *seq, *room, m.vocabulary, m.positions}, *head);
+  buildDecoder(
+      b, model,
+      {context.options.batch, *seq, *room, context.options.cache, m.vocabulary, m.positions},
+      *head);
   return success(weights.isGood());
 }
 

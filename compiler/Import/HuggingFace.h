@@ -36,6 +36,15 @@ enum class WeightType {
   BF16,
 };
 
+/// The element type of a decoder's caches. Appending rounds to it, to nearest even; attention reads
+/// it and computes in f32.
+enum class CacheElement {
+  Auto, // bf16 where matrices are read as bf16, f32 otherwise
+  F32,
+  BF16,
+  F16, // what lies beyond 65,504 becomes infinite
+};
+
 struct ImportOptions {
   std::string directory;
   /// The model's head in place of what config.json's `architectures` says; see getHeadNames().
@@ -48,6 +57,7 @@ struct ImportOptions {
   /// Positions of a decoder's cache. By default the maximum of seq.
   std::optional<int64_t> context;
   WeightType weights = WeightType::Auto;
+  CacheElement cache = CacheElement::Auto;
   /// Fields of config.json that are known (by the caller) to make no difference; an unknown one is
   /// an error otherwise.
   std::vector<std::string> ignoredFields;

@@ -211,8 +211,10 @@ LogicalResult importFamily(ImportContext &context, Kind kind) {
   ModelBuilder b(context.module, weights, config.getLoc());
   LlamaModel model(b, m, *head);
   // Beyond 2^24 a position is no longer exact in the f32 that angles are computed in.
-  buildDecoder(b, model, {context.options.batch, *seq, *room, m.vocabulary, int64_t(1) << 24},
-               *head);
+  buildDecoder(
+      b, model,
+      {context.options.batch, *seq, *room, context.options.cache, m.vocabulary, int64_t(1) << 24},
+      *head);
   return success(weights.isGood());
 }
 

@@ -59,6 +59,13 @@ Type ImportedWeights::getElementType(const TensorInfo *tensor, size_t rank) cons
   return tensor && tensor->dtype == DType::kBF16 ? Type(b.getBF16Type()) : Type(b.getF32Type());
 }
 
+bool ImportedWeights::hasBf16() const {
+  return llvm::any_of(declared, [](const auto &entry) {
+    StateOp state = entry.second;
+    return cast<RankedTensorType>(state.getType()).getElementType().isBF16();
+  });
+}
+
 void ImportedWeights::check(const TensorInfo *tensor, const std::string &name,
                             ArrayRef<int64_t> shape, Location loc) {
   if (!checkpoint ||

@@ -60,6 +60,9 @@ public:
   /// Whether the checkpoint has the tensor, under any of its names. True without a checkpoint.
   bool has(const Path &path, llvm::StringRef leaf) const;
 
+  /// Whether any matrix or table declared so far is read as bf16.
+  bool hasBf16() const;
+
   bool isGood() const { return errors == 0; }
 
 private:

@@ -74,7 +74,7 @@ LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) 
         << "', lower bound " << mebibytes(report.arenaLowerBound) << "), scratch "
         << mebibytes(options.threads * report.scratch) << " for " << options.threads << " threads";
   error.attachNote() << "what would help: a smaller bound of --batch or --seq shrinks the arena, "
-                        "--context the state, "
+                        "--context or --cache-type bf16 the state, "
                         "--dtype bf16 halves f32 weights, fewer --threads the scratch";
   return error;
 }

@@ -69,8 +69,9 @@ def Graph_CacheType : TypeDef<Graph_Dialect, "Cache"> {
   let mnemonic = "cache";
   let summary = "a key or value cache";
   let description = [{
-    `!graph.cache<8x512x4x64xf32>`: room for [sequences, positions, heads, width]. Only `graph.cache_append` makes a new
-    one and only `graph.attention` looks inside, so that contiguous, blocked or paged storage is a lowering.
+    `!graph.cache<8x512x4x64xf32>`: room for [sequences, positions, heads, width], in f32, bf16 or f16.
+    Only `graph.cache_append` makes a new one and only `graph.attention` looks inside, so that contiguous, blocked or
+    paged storage is a lowering.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$shape, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;

@@ -117,8 +117,8 @@ LogicalResult CacheType::verify(llvm::function_ref<InFlightDiagnostic()> emitErr
   for (int64_t size : shape)
     if (size <= 0)
       return emitError() << "a cache's dimensions are positive, found " << size;
-  if (!isa<FloatType>(elementType))
-    return emitError() << "a cache holds floating-point elements, found " << elementType;
+  if (!elementType.isF32() && !elementType.isBF16() && !elementType.isF16())
+    return emitError() << "a cache holds elements of f32, bf16 or f16, found " << elementType;
   return success();
 }
 

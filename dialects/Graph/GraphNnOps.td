@@ -109,8 +109,9 @@ def Graph_CacheAppendOp : Graph_Op<"cache_append",
   let summary = "puts new keys or values behind those that a cache holds";
   let description = [{
     Row b of `values` [batch, seq, heads, width] goes to positions lengths[b] ... lengths[b] + seq - 1 of sequence b.
-    The result is the cache after that; it takes the operand's memory (the operand has no other use after it). It is an
-    error of the caller, which the runtime reports before the step, to go beyond the cache's positions.
+    Elements are rounded to the cache's type, to nearest even. The result is the cache after that; it takes the
+    operand's memory (the operand has no other use after it). It is an error of the caller, which the runtime reports
+    before the step, to go beyond the cache's positions.
   }];
   let arguments = (ins Graph_CacheType:$cache, Graph_FloatTensor:$values, Graph_IntTensor:$lengths);
   let results = (outs Graph_CacheType:$result);

@@ -32,6 +32,7 @@ struct Case {
   int64_t heads, keyHeads, width;
   std::string attributes; // of the attention
   bool hasMask, hasCache;
+  std::string cache = "f32";
 };
 
 constexpr int64_t kDepth = 16, kPositions = 200;
@@ -40,8 +41,7 @@ constexpr int64_t kDepth = 16, kPositions = 200;
 /// its slices, by way of a cache where there is one.
 std::string getModule(const Case &test) {
   int64_t q = test.heads * test.width, k = test.keyHeads * test.width, all = q + 2 * k;
-  std::string shared =
-      llvm::formatv(R"mlir(
+  std::string shared = llvm::formatv(R"mlir(
   !x = tensor<?x?x{0}xf32, #graph.dims<[batch, seq, _]>>
   !m = tensor<?x?x{1}xf32, #graph.dims<[batch, seq, _]>>
   !r = tensor<?x?x{1}xbf16, #graph.dims<[batch, seq, _]>>
@@ -51,7 +51,7 @@ std::string getModule(const Case &test) {
   !kh = tensor<?x?x{5}x{6}xf32, #graph.dims<[batch, seq, _, _]>>
   !p = tensor<?x?xi64, #graph.dims<[batch, seq]>>
   !n = tensor<?xi64, #graph.dims<[batch]>>
-  !c = !graph.cache<2x{7}x{5}x{6}xf32>
+  !c = !graph.cache<2x{7}x{5}x{6}x{9}>
   graph.dim @batch from 1 to 2
   graph.dim @seq from 1 to {7}
   graph.state parameter model @w init normal stddev 0.5 : tensor<{1}x{0}xbf16>
@@ -71,7 +71,8 @@ std::string getModule(const Case &test) {
     %v0 = graph.slice %m axis 2 from {8} size {3} : !m
     %v = graph.reshape %v0 : !k to !kh
 )mlir",
-                    kDepth, all, q, k, test.heads, test.keyHeads, test.width, kPositions, q + k);
+                                     kDepth, all, q, k, test.heads, test.keyHeads, test.width,
+                                     kPositions, q + k, test.cache);
   std::string plain =
       "%y, %l = graph.attention %q, %k, %v " + std::string(test.hasMask ? "mask %mask " : "") +
       "scale 0.3 " + test.attributes + " : !qh, !kh, !kh" + (test.hasMask ? " mask !p" : "") + "\n";
@@ -205,15 +206,18 @@ TEST(AttentionOfInputs, RoundsNothing) {
   EXPECT_EQ(interpreter::compare(*(*found)[0].array, *(*expected)[0].array, getTolerance(70)), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(All, AttentionCores,
-                         testing::Values(Case{"Causal", 4, 2, 16, "causal", false, false},
-                                         Case{"Padding", 2, 2, 24, "", true, false},
-                                         Case{"CausalPadding", 3, 1, 12, "causal", true, false},
-                                         Case{"Window", 2, 2, 32, "causal window 20", false, false},
-                                         Case{"Cached", 4, 2, 16, "causal", false, true},
-                                         Case{"CachedWindow", 6, 2, 8, "causal window 30", false,
-                                              true}),
-                         [](const auto &info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    All, AttentionCores,
+    testing::Values(Case{"CachedBF16", 4, 2, 16, "causal", false, true, "bf16"},
+                    Case{"CachedF16", 4, 2, 16, "causal", false, true, "f16"},
+                    Case{"CachedOddBF16", 4, 2, 12, "causal", false, true, "bf16"},
+                    Case{"Causal", 4, 2, 16, "causal", false, false},
+                    Case{"Padding", 2, 2, 24, "", true, false},
+                    Case{"CausalPadding", 3, 1, 12, "causal", true, false},
+                    Case{"Window", 2, 2, 32, "causal window 20", false, false},
+                    Case{"Cached", 4, 2, 16, "causal", false, true},
+                    Case{"CachedWindow", 6, 2, 8, "causal window 30", false, true}),
+    [](const auto &info) { return info.param.name; });
 
 } // namespace
 } // namespace ashlar::test

@@ -25,12 +25,13 @@ class Generate : public testing::Test {
 protected:
   /// A generator over a model of `directory`, or null after a failure.
   std::unique_ptr<Generator> make(const std::string &directory, DimBounds batch, DimBounds seq,
-                                  int64_t context) {
+                                  int64_t context, CacheElement cache = CacheElement::F32) {
     ImportOptions options;
     options.directory = directory;
     options.batch = batch;
     options.seq = seq;
     options.context = context;
+    options.cache = cache;
     OwningOpRef<ModuleOp> module = importHuggingFace(mlirContext, options);
     if (!module)
       return nullptr;
@@ -44,11 +45,12 @@ protected:
   }
   /// Over the small model of the goldens, which is compiled once for each set of bounds.
   std::unique_ptr<Generator> makeSmall(DimBounds batch = {1, 3}, DimBounds seq = {1, 5},
-                                       int64_t context = 24) {
-    static std::map<std::array<int64_t, 3>, std::shared_ptr<const BoundProgram>> compiled;
-    auto &program = compiled[{batch.minimum, seq.maximum, context}];
+                                       int64_t context = 24,
+                                       CacheElement cache = CacheElement::F32) {
+    static std::map<std::array<int64_t, 4>, std::shared_ptr<const BoundProgram>> compiled;
+    auto &program = compiled[{batch.minimum, seq.maximum, context, static_cast<int64_t>(cache)}];
     if (!program) {
-      auto first = make(ASHLAR_GOLDENS "/llama", batch, seq, context);
+      auto first = make(ASHLAR_GOLDENS "/llama", batch, seq, context, cache);
       if (!first)
         return nullptr;
       program = first->session().shared_program();
@@ -218,6 +220,44 @@ TEST_F(Generate, ASavedSessionGoesOnAsIfNothingHadHappened) {
   absl::Status refused = other->Load(path);
   EXPECT_EQ(CodeOf(refused), ErrorCode::kBadStateFile);
   EXPECT_THAT(std::string(refused.message()), testing::HasSubstr("another program"));
+  llvm::sys::fs::remove(path);
+}
+
+TEST_F(Generate, CachesOf16BitsAreSavedAndForked) {
+  const std::string path = testing::TempDir() + "generate-narrow-" + std::to_string(getpid());
+  auto wide = makeSmall();
+  ASSERT_TRUE(wide);
+  ASSERT_TRUE(wide->Generate(Prompts{{7, 3, 9, 1, 1, 4}}, {}).ok());
+  ASSERT_TRUE(wide->Save(path).ok());
+  for (CacheElement cache : {CacheElement::BF16, CacheElement::F16}) {
+    auto small = [&] { return makeSmall({1, 3}, {1, 5}, 24, cache); };
+    auto first = small(), second = small();
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(CodeOf(first->Load(path)), ErrorCode::kBadStateFile); // of f32
+    GenerateOptions options;
+    options.ignore_eos = true;
+    options.log_probabilities = true;
+    options.max_tokens = 12;
+    const std::vector<int64_t> prompt = {7, 3, 9, 1, 1, 4};
+    const Generation whole = only(first->Generate({prompt}, options));
+    options.max_tokens = 5;
+    std::vector<int64_t> history = prompt;
+    for (int64_t token : only(first->Generate({prompt}, options)).tokens)
+      history.push_back(token);
+    const std::string own = path + "-own";
+    ASSERT_TRUE(first->Save(own).ok());
+    ASSERT_TRUE(second->Load(own).ok());
+    options.max_tokens = 7;
+    Generation rest = only(second->Generate({history}, options));
+    EXPECT_EQ(rest.tokens, std::vector<int64_t>(whole.tokens.begin() + 5, whole.tokens.end()));
+    EXPECT_EQ(rest.log_probabilities, std::vector<float>(whole.log_probabilities.begin() + 5,
+                                                         whole.log_probabilities.end()));
+    // Beams fork what is cached, whatever was cached before.
+    options.beams = 3;
+    EXPECT_EQ(only(second->Generate({prompt}, options)).log_probabilities,
+              only(small()->Generate({prompt}, options)).log_probabilities);
+    llvm::sys::fs::remove(own);
+  }
   llvm::sys::fs::remove(path);
 }
 

@@ -2,6 +2,9 @@
 
 #include "test/execute/ModuleCases.h"
 
+#include <array>
+#include <regex>
+
 namespace ashlar::test {
 
 std::vector<ModuleCase> getModuleCases() {
@@ -314,6 +317,26 @@ std::vector<ModuleCase> getModuleCases() {
        "%r = graph.add %0, %y : !x, tensor<5xf32>\n"
        "return %r : tensor<?x?x5xf32, #graph.dims<[batch, seq, _]>>"},
   };
+}
+
+std::vector<ModuleCase> getNarrowCacheCases() {
+  std::vector<ModuleCase> cases;
+  const std::regex keys("(graph\\.cache<\\d+x\\d+x\\d+x(13|64)x)f32>"),
+      values("(graph\\.cache<\\d+x\\d+x\\d+x(7|4)x)f32>");
+  for (const ModuleCase &wide : getModuleCases())
+    for (auto [name, key, value] : {std::array<const char *, 3>{"BF16", "bf16", "bf16"},
+                                    {"F16", "f16", "f16"},
+                                    {"Mixed", "f16", "bf16"}}) {
+      ModuleCase narrow = wide;
+      narrow.name += name;
+      for (std::string *text : {&narrow.declarations, &narrow.body}) {
+        *text = std::regex_replace(*text, keys, std::string("$1") + key + ">");
+        *text = std::regex_replace(*text, values, std::string("$1") + value + ">");
+      }
+      if (narrow.declarations != wide.declarations)
+        cases.push_back(std::move(narrow));
+    }
+  return cases;
 }
 
 std::vector<ModuleCase> getMovedCases() {

@@ -23,6 +23,10 @@ struct ModuleCase {
 /// serve.
 std::vector<ModuleCase> getModuleCases();
 
+/// Those with caches, which hold 16-bit elements: of one type, or keys of one and values of
+/// another.
+std::vector<ModuleCase> getNarrowCacheCases();
+
 /// Values of a product or of a row that are also read at other positions than their own.
 std::vector<ModuleCase> getMovedCases();
 

@@ -82,6 +82,7 @@ TEST_P(Modules, AgreeWithInterpreter) {
 
 const auto getName = [](const auto &info) { return info.param.name; };
 INSTANTIATE_TEST_SUITE_P(All, Modules, testing::ValuesIn(getModuleCases()), getName);
+INSTANTIATE_TEST_SUITE_P(NarrowCaches, Modules, testing::ValuesIn(getNarrowCacheCases()), getName);
 INSTANTIATE_TEST_SUITE_P(Moved, Modules, testing::ValuesIn(getMovedCases()), getName);
 
 } // namespace

@@ -74,6 +74,7 @@ struct Case {
   int64_t heads, keyHeads, width;
   std::string attributes; // of the attention
   bool onTensorCores;     // queries of a product of bf16 weights, more than 16 rows
+  std::string cache = "f32";
 };
 
 /// "fill" puts keys and values into the caches, "step" one more of each, and attends to all.
@@ -90,7 +91,7 @@ std::string getModule(const Case &test) {
   !k = tensor<?x1x{1}x{2}xf32, #graph.dims<[batch, _, _, _]>>
   !s = tensor<?x?x{1}x{2}xf32, #graph.dims<[batch, seq, _, _]>>
   !n = tensor<?xi64, #graph.dims<[batch]>>
-  !c = !graph.cache<2x{3}x{1}x{2}xf32>
+  !c = !graph.cache<2x{3}x{1}x{2}x{7}>
   graph.dim @batch from 1 to 2
   graph.dim @seq from 1 to {3}
   graph.state parameter model @w init normal stddev 0.5 : !w
@@ -130,7 +131,7 @@ std::string getModule(const Case &test) {
 )mlir",
                        test.heads, test.keyHeads, test.width, kPositions, test.heads * test.width,
                        test.onTensorCores ? product : "%q = graph.reshape %x : !x to !q\n",
-                       test.attributes);
+                       test.attributes, test.cache);
 }
 
 class SplitAttention : public testing::TestWithParam<Case> {
@@ -214,6 +215,20 @@ INSTANTIATE_TEST_SUITE_P(All, SplitAttention,
                                          Case{"ManyRows", 20, 1, 8, "causal", false},
                                          Case{"TensorCores", 40, 2, 8, "causal", true}),
                          [](const auto &info) { return info.param.name; });
+
+/// In 16 bits, and whatever the number of rows, lanes of a row and pieces of a lane are.
+INSTANTIATE_TEST_SUITE_P(
+    Narrow, SplitAttention,
+    testing::Values(Case{"OneRow", 1, 1, 128, "causal", false, "bf16"},
+                    Case{"TwoRows", 4, 2, 64, "causal window 70", false, "f16"},
+                    Case{"FourRows", 4, 1, 128, "causal", false, "bf16"},
+                    Case{"TwoTiles", 12, 1, 72, "causal", false, "f16"},
+                    Case{"WideRows", 2, 1, 256, "causal", false, "f32"},
+                    Case{"OddRows", 6, 2, 12, "causal", false, "bf16"},
+                    Case{"ManyRows", 20, 1, 8, "causal", false, "f16"},
+                    Case{"TensorCores", 40, 2, 8, "causal", true, "bf16"},
+                    Case{"TensorCoresOfAnother", 40, 2, 8, "causal", true, "f16"}),
+    [](const auto &info) { return info.param.name; });
 
 /// Keys that are no cache, with padding; one sequence sees nothing at all, and of another a key is
 /// not a number in the end, which its results show.

@@ -65,6 +65,7 @@ void Golden::SetUp() {
   options.seq = DimBounds{1, 12};
   options.context = 14;
   options.weights = weights;
+  options.cache = cache;
   module = importHuggingFace(context, options);
   ASSERT_TRUE(module);
 }

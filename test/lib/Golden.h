@@ -38,6 +38,8 @@ protected:
                      double tolerance = kGoldenTolerance);
 
   WeightType weights = WeightType::Auto; // set before SetUp
+  /// As it is: what `forward` makes without a cache is what the cached entries make.
+  CacheElement cache = CacheElement::F32;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string directory;

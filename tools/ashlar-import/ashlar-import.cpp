@@ -35,6 +35,13 @@ static cl::opt<WeightType>
             cl::values(clEnumValN(WeightType::Auto, "auto", "the checkpoint's, f32 or bf16"),
                        clEnumValN(WeightType::F32, "f32", "f32"),
                        clEnumValN(WeightType::BF16, "bf16", "bf16")));
+static cl::opt<CacheElement>
+    cacheType("cache-type", cl::desc("the element type of a decoder's caches"),
+              cl::init(CacheElement::Auto),
+              cl::values(clEnumValN(CacheElement::Auto, "auto", "bf16 where matrices are, or f32"),
+                         clEnumValN(CacheElement::F32, "f32", "f32"),
+                         clEnumValN(CacheElement::BF16, "bf16", "bf16"),
+                         clEnumValN(CacheElement::F16, "f16", "f16")));
 
 static bool parseBounds(StringRef name, StringRef text, DimBounds &bounds) {
   auto [low, high] = text.split("..");
@@ -53,6 +60,7 @@ int main(int argc, char **argv) {
   options.head = head;
   options.modelType = modelType;
   options.weights = weights;
+  options.cache = cacheType;
   options.ignoredFields.assign(ignored.begin(), ignored.end());
   options.randomWeights = randomWeights;
   if (context.getNumOccurrences())

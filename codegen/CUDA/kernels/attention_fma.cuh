@@ -4,11 +4,13 @@
 // (Milakov and Gimelshein, 2018): a block takes Rows rows of one sequence and key head, where a row
 // is a query of one of the heads that share the key head, so that keys and values are read once for
 // all of them. Lanes neighbouring threads share a row; each takes every Lanes-th key of a tile,
-// then every Lanes-th group of four columns of the result. Operands and masks are functions of the
-// generated kernel. Operations: 2 x rows x keys x (width + value width) a key head.
+// then every Lanes-th group of four columns of the result. Keys and values are matrices in memory,
+// read 16 bytes at a time where their rows allow, or functions of the generated kernel, as masks
+// are. Operations: 2 x rows x keys x (width + value width) a key head.
 #pragma once
 
 #include "attention_range.cuh"
+#include "matrix.cuh"
 #include "online_softmax.cuh"
 #include "reduce.cuh"
 
@@ -31,27 +33,47 @@ struct FmaAttentionShape {
   };
 };
 
-/// tile[r][c] = element(r, c) for c < Width, 0 up to the padding and for rows that are not there.
-template <int Threads, int Rows, int Width, int Padded, int Stride, typename Element>
-ASHLAR_DEVICE void fill_tile(float (&tile)[Rows][Stride], int32 there, Element element) {
+/// tile[r][c] = operand(first + r, c) for c < Width, 0 up to the padding and for rows that are not
+/// there.
+template <int Threads, int Rows, int Width, int Padded, int Stride, typename Operand>
+ASHLAR_DEVICE void fill_tile(float (&tile)[Rows][Stride], const Operand &operand, int32 first,
+                             int32 there) {
 #pragma unroll 4
   for (int i = thread_index(); i < Rows * Padded; i += Threads) {
     int row = i / Padded, column = i % Padded;
-    tile[row][column] = row < there && column < Width ? element(row, column) : 0.0f;
+    tile[row][column] = row < there && column < Width ? operand(first + row, column) : 0.0f;
+  }
+}
+/// The same from memory, 16 bytes at a time.
+template <int Threads, int Rows, int Width, int Padded, int Stride, typename T>
+ASHLAR_DEVICE void fill_tile(float (&tile)[Rows][Stride], const Matrix<T, true> &matrix,
+                             int32 first, int32 there) {
+  constexpr int kPiece = kVectorWidth<T>, kPieces = Width / kPiece;
+  static_assert(Width % kPiece == 0 && Width == Padded, "whole pieces");
+#pragma unroll 4
+  for (int i = thread_index(); i < Rows * kPieces; i += Threads) {
+    int row = i / kPieces, column = i % kPieces * kPiece;
+    float x[kPiece];
+    load_row(x, matrix, first + row, column, row < there ? Width : 0);
+#pragma unroll
+    for (int c = 0; c < kPiece; c += 4)
+      store_vector<float, 4>(&tile[row][column + c], {x[c], x[c + 1], x[c + 2], x[c + 3]});
   }
 }
 
-/// The grid is (tiles of rows, key heads, sequences). query(row, d), key(j, d), value(j, d);
-/// sees(row, j) for keys in the range; finish(row, column, value) and logsumexp(row, value) store.
+/// The grid is (tiles of rows, key heads, sequences). query(row, d); key(j, d) and value(j, d)
+/// are matrices or functions; sees(row, j) for keys in the range; finish(row, column, value) and
+/// logsumexp(row, value) store.
 template <typename Shape, typename Query, typename Key, typename Value, typename Sees,
           typename Finish, typename LogSumExp>
-ASHLAR_DEVICE void attention_fma(const AttentionRange &range, float scale, Query query, Key key,
-                                 Value value, Sees sees, Finish finish, LogSumExp logsumexp) {
+ASHLAR_DEVICE void attention_fma(const AttentionRange &range, float scale, const Query &query,
+                                 const Key &key, const Value &value, Sees sees, Finish finish,
+                                 LogSumExp logsumexp) {
   auto &space = shared<typename Shape::Shared>();
   const int row0 = block_x() * Shape::kRows;
   const int row = thread_index() / Shape::kLanes, lane_of_row = thread_index() % Shape::kLanes;
-  fill_tile<Shape::kThreads, Shape::kRows, Shape::kWidth, Shape::kPadded>(
-      space.q, range.rows - row0, [&](int r, int d) { return query(row0 + r, d); });
+  fill_tile<Shape::kThreads, Shape::kRows, Shape::kWidth, Shape::kPadded>(space.q, query, row0,
+                                                                          range.rows - row0);
 
   OnlineSoftmax softmax;
   float out[Shape::kGroups][4];
@@ -62,10 +84,10 @@ ASHLAR_DEVICE void attention_fma(const AttentionRange &range, float scale, Query
       out[g][i] = 0.0f;
   for (int key0 = range.first; key0 < range.end; key0 += Shape::kKeys) {
     block_sync(); // the keys and values before have been read
-    fill_tile<Shape::kThreads, Shape::kKeys, Shape::kWidth, Shape::kPadded>(
-        space.k, range.end - key0, [&](int j, int d) { return key(key0 + j, d); });
+    fill_tile<Shape::kThreads, Shape::kKeys, Shape::kWidth, Shape::kPadded>(space.k, key, key0,
+                                                                            range.end - key0);
     fill_tile<Shape::kThreads, Shape::kKeys, Shape::kValueWidth, Shape::kValuePadded>(
-        space.v, range.end - key0, [&](int j, int d) { return value(key0 + j, d); });
+        space.v, value, key0, range.end - key0);
     block_sync();
 
     float s[Shape::kKeys / Shape::kLanes], maximum = Max::identity();

@@ -50,11 +50,13 @@ protected:
 TEST_F(NvrtcTest, CompilesForAmpere) {
   expectCompiles(kProductKernels, "sm_80", 5);
   expectCompiles(kAttentionKernels, "sm_80", 3);
+  expectCompiles(kFewRowsAttentionKernels, "sm_80", 6);
 }
 
 TEST_F(NvrtcTest, CompilesForHopper) {
   expectCompiles(kProductKernels, "sm_90a", 5);
   expectCompiles(kAttentionKernels, "sm_90a", 3);
+  expectCompiles(kFewRowsAttentionKernels, "sm_90a", 6);
   expectCompiles(kHopperKernels, "sm_90a", 4);
 }
 

@@ -95,6 +95,38 @@ ATTENTION(middle, bf16, 8, 64, 64, 64)
 ATTENTION(wide, bf16, 8, 64, 128, 128)
 )";
 
+inline constexpr char kFewRowsAttentionKernels[] = R"(
+#include "attention_few_rows.cuh"
+using namespace ashlar;
+template <typename K, typename V>
+struct Operands {
+  const float *q;
+  const K *k;
+  const V *v;
+  float *y;
+  int32 rows, keys;
+};
+#define ATTENTION(name, Rows, K, Width, V, ValueWidth)                                             \
+  using Shape_##name = FewRowsAttentionShape<Rows, K, Width, V, ValueWidth>;                       \
+  ASHLAR_SHARED(name, Shape_##name::Shared);                                                       \
+  using Operands_##name = Operands<K, V>;                                                          \
+  ASHLAR_KERNEL_RESIDENT(name, Shape_##name::kThreads, 1, Operands_##name, p) {                    \
+    attention_few_rows<Shape_##name>(                                                              \
+        {p.rows, 0, p.keys}, 0.1f,                                                                 \
+        [&](int32 row, int32 column) { return p.q[row * Width + column]; },                        \
+        Matrix<K, true>{p.k, Width}, Matrix<V, true>{p.v, ValueWidth},                             \
+        [](int32 row, int32 key) { return key <= row; },                                           \
+        [&](int32 row, int32 column, float value) { p.y[row * ValueWidth + column] = value; },     \
+        [](int32, float) {});                                                                      \
+  }
+ATTENTION(one, 1, bf16, 128, bf16, 128)
+ATTENTION(few, 4, f16, 64, f16, 64)
+ATTENTION(most, 8, bf16, 128, bf16, 128)
+ATTENTION(wide, 8, bf16, 256, bf16, 256)
+ATTENTION(single, 8, float, 256, float, 256)
+ATTENTION(mixed, 2, float, 40, bf16, 256)
+)";
+
 } // namespace ashlar
 
 #endif

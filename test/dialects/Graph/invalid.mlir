@@ -47,6 +47,11 @@ graph.state cache session @k : !graph.cache<4x8xf32>
 
 // -----
 
+// expected-error @+1 {{a cache holds elements of f32, bf16 or f16, found 'f64'}}
+graph.state cache session @k : !graph.cache<4x8x2x8xf64>
+
+// -----
+
 // expected-note @+1 {{the state is declared here}}
 graph.state parameter model @w : tensor<4xf32>
 func.func @f() {

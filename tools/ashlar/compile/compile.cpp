@@ -248,7 +248,8 @@ int compile(CompileOptions options, const Target& target) {
 
 int CompileMain(const Arguments& args) {
   CompileOptions options;
-  std::string batch = "1", seq, dtype = "auto", cpus = "native", memoryLimit, seed;
+  std::string batch = "1", seq, dtype = "auto", cacheType = "auto", cpus = "native", memoryLimit,
+              seed;
   std::string targetName = "cpu", archs = "sm_80,sm_90a", products = "auto";
   int64_t context = 0, threads = 0;
   Options parser(
@@ -272,6 +273,10 @@ int CompileMain(const Arguments& args) {
              &options.import.ignoredFields);
   parser.Add("--dtype", "auto|f32|bf16",
              "element type of weights (default: auto, the checkpoint's)", &dtype);
+  parser.Add("--cache-type", "auto|f32|bf16|f16",
+             "element type of a decoder's caches (default: auto, bf16 where matrices are read\n"
+             "as bf16, f32 otherwise)",
+             &cacheType);
   parser.Add(
       "--cpu", "NAME,...",
       "machines: native, x86-64-v3, x86-64-v4, sapphirerapids, znver5, ... (default: native)",
@@ -359,6 +364,7 @@ int CompileMain(const Arguments& args) {
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
+  auto cache = parseCacheElement(cacheType, error);
   options.models = parseCpuModels(cpus, error);
   options.archs = parseCudaArchs(archs, error);
   options.cuda.products = parseLibraryUse(products, error);
@@ -372,6 +378,7 @@ int CompileMain(const Arguments& args) {
   options.import.seq = seqBounds;
   if (context > 0) options.import.context = context;
   options.import.weights = *weights;
+  options.import.cache = *cache;
   if (seedValue) {
     options.seed = *seedValue;
     options.import.randomWeights = true;

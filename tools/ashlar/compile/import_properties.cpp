@@ -12,6 +12,7 @@
 namespace ashlar {
 
 static constexpr const char* kWeightTypes[] = {"auto", "f32", "bf16"};
+static constexpr const char* kCacheElements[] = {"auto", "f32", "bf16", "f16"};
 
 static void addProperty(fb::ProgramT& program, const char* key, std::string value) {
   if (value.empty()) return;
@@ -36,6 +37,7 @@ void addImportProperties(const ImportOptions& options, fb::ProgramT& program) {
   add("import.context", options.context ? std::to_string(*options.context) : "");
   add("import.ignored_fields", llvm::join(options.ignoredFields, ","));
   add("import.dtype", kWeightTypes[static_cast<int>(options.weights)]);
+  add("import.cache_type", kCacheElements[static_cast<int>(options.cache)]);
 }
 
 void addModelProperties(const std::string& directory, fb::ProgramT& program) {
@@ -80,6 +82,8 @@ ImportOptions getImportOptions(const fb::ProgramT& program) {
   if (std::string context = find("import.context"); !context.empty())
     options.context = std::strtoll(context.c_str(), nullptr, 10);
   options.weights = parseWeightType(find("import.dtype"), ignored).value_or(WeightType::Auto);
+  // Artifacts that say nothing of it were made when all caches were f32.
+  options.cache = parseCacheElement(find("import.cache_type"), ignored).value_or(CacheElement::F32);
   return options;
 }
 

@@ -33,6 +33,15 @@ std::optional<WeightType> parseWeightType(const std::string& text, std::string& 
   return std::nullopt;
 }
 
+std::optional<CacheElement> parseCacheElement(const std::string& text, std::string& error) {
+  if (text == "auto") return CacheElement::Auto;
+  if (text == "f32") return CacheElement::F32;
+  if (text == "bf16") return CacheElement::BF16;
+  if (text == "f16") return CacheElement::F16;
+  error = "--cache-type takes auto, f32, bf16 or f16, found '" + text + "'";
+  return std::nullopt;
+}
+
 std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error) {
   std::vector<cpu::CpuModel> models;
   llvm::SmallVector<StringRef> names;

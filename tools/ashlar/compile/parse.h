@@ -21,6 +21,8 @@ std::optional<DimBounds> parseBounds(const std::string& option, const std::strin
                                      std::string& error);
 /// "auto", "f32", "bf16".
 std::optional<WeightType> parseWeightType(const std::string& text, std::string& error);
+/// "auto", "f32", "bf16", "f16".
+std::optional<CacheElement> parseCacheElement(const std::string& text, std::string& error);
 /// "native", or names of CPU models with commas between them.
 std::vector<cpu::CpuModel> parseCpuModels(const std::string& text, std::string& error);
 /// "emulator,sm_80,sm_90a", each once.

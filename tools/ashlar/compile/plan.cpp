@@ -203,7 +203,7 @@ void printComparison(const Planned& a, const Planned& b) {
 int PlanMain(const Arguments& args) {
   PlanOptions options;
   DistributionOptions& ranks = options.distribution;
-  std::string batch = "1", seq, dtype = "auto", memory, compared, output, page;
+  std::string batch = "1", seq, dtype = "auto", cacheType = "auto", memory, compared, output, page;
   int64_t context = 0, threads = 0;
   Options parser(
       "plan",
@@ -238,6 +238,7 @@ int PlanMain(const Arguments& args) {
   parser.Add("--seq", "MIN..MAX", "tokens per sequence", &seq);
   parser.Add("--context", "N", "positions of a decoder's cache", &context);
   parser.Add("--dtype", "auto|f32|bf16", "element type of weights", &dtype);
+  parser.Add("--cache-type", "auto|f32|bf16|f16", "element type of a decoder's caches", &cacheType);
   if (std::optional<int> code = parser.Parse(args)) return *code;
   if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) != 1)
     return parser.UsageError("one of --mesh, --plan and --devices says what the mesh is");
@@ -249,6 +250,7 @@ int PlanMain(const Arguments& args) {
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
   auto weights = parseWeightType(dtype, error);
+  auto cache = parseCacheElement(cacheType, error);
   if (!memory.empty()) options.memory = parseBytes("--memory", memory, error).value_or(0);
   if (!error.empty()) return parser.UsageError(error);
   if (!memory.empty() && options.memory < 1)
@@ -258,6 +260,7 @@ int PlanMain(const Arguments& args) {
   options.import.seq = seqBounds;
   if (context > 0) options.import.context = context;
   options.import.weights = *weights;
+  options.import.cache = *cache;
   options.import.randomWeights = true;
 
   CompilerContext compiler;

@@ -57,6 +57,12 @@ std::vector<Remedy> GetRemedies(const PlanOptions& options) {
       o.import.weights = WeightType::BF16;
       return "--dtype bf16";
     });
+  if (options.import.cache == CacheElement::Auto || options.import.cache == CacheElement::F32)
+    remedies.push_back([](PlanOptions& o) -> std::string {
+      if (o.import.cache == CacheElement::BF16) return "";
+      o.import.cache = CacheElement::BF16;
+      return "--cache-type bf16";
+    });
   if (!options.distribution.isAutomatic)
     remedies.push_back([](PlanOptions& o) -> std::string {
       if (o.distribution.isAutomatic) return "";
