@@ -76,7 +76,7 @@ void AppendKernel::emit(KernelContext &c) const {
 
 void AppendKernel::emitAppend(KernelContext &c, CacheAppendOp append, const Place &place) const {
   Emitter &e = c.e;
-  auto [sequence, token, part] = place;
+  Value sequence = place.sequence, token = place.token, part = place.item;
   auto type = cast<CacheType>(append.getCache().getType());
   auto argument = cast<BlockArgument>(append.getCache());
   bool keys = getLayout(argument) == "key_panels";
