@@ -118,6 +118,7 @@ class EmulatedLauncher : public Launcher {
       operand.data = prepared.buffers[i];
       operand.bytes = prepared.bytes[i];
       operand.access = ToAccess(access);
+      operand.keeps = prepared.schema->operands[i]->space == fb::Space::State;
       operand.parameter_offset = AddressOffset(code, i);
       launch->operands.push_back(std::move(operand));
     }

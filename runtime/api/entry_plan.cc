@@ -84,9 +84,8 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
 void EntryPlan::SetFirstRow(int64_t first_row) {
   for (const StateOperand& at : state_operands_) {
     PreparedLaunch& launch = launches_[at.launch];
-    char*& buffer = reinterpret_cast<char*&>(launch.buffers[at.operand]);
     const int64_t bytes = (first_row - first_row_) * static_cast<int64_t>(at.row_bytes);
-    buffer += bytes;
+    launch.buffers[at.operand] = static_cast<char*>(launch.buffers[at.operand]) + bytes;
     launch.bytes[at.operand] -= bytes;
   }
   first_row_ = first_row;

@@ -144,6 +144,7 @@ struct LargeCase {
   int64_t hidden, intermediate, layers, heads;
   int64_t batch;
   double memory; // GiB of a device
+  int64_t seq = 2048;
 };
 
 class LargePlans : public Partitioned, public testing::WithParamInterface<LargeCase> {
@@ -169,7 +170,7 @@ protected:
     ImportOptions options;
     options.directory = directory;
     options.batch = {1, each.batch};
-    options.seq = DimBounds{1, 2048};
+    options.seq = DimBounds{1, each.seq};
     options.context = 2048;
     options.weights = WeightType::BF16;
     options.randomWeights = true;
@@ -214,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
         LargeCase{"llama_70b_on_8_hosts", "llama", "dp=8 tp=8 on nvlink-ib", 8192, 28672, 80, 64, 8,
                   80},
         LargeCase{"gpt3_175b_on_128_hosts", "gpt2", "dp=128 tp=8 on nvlink-ib", 12288, 49152, 96,
-                  96, 128, 80}),
+                  96, 128, 80, 512}),
     [](const auto &info) { return info.param.name; });
 
 } // namespace

@@ -47,13 +47,19 @@ PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
     if (relation.op)
       addOp(relation, static_cast<int64_t>(i));
     else
-      addTie(relation);
+      addTie(relation, static_cast<int64_t>(i));
   for (unsigned tensor = 0; tensor < shardings.tensors.size(); ++tensor)
     getMaker(tensor); // states that nobody reads
   edgesOf.resize(problem.nodes.size());
   for (auto [i, edge] : llvm::enumerate(problem.edges))
     for (int32_t node : {edge.first, edge.second})
       edgesOf[node].push_back(static_cast<int32_t>(i));
+}
+
+/// Whether nothing is said of how a tensor lies.
+static bool isUnsaid(const Sharding &sharding) {
+  return llvm::all_of(sharding.dims,
+                      [](const DimSharding &dim) { return dim.isOpen && dim.axes.empty(); });
 }
 
 void PlanProblem::findLifetimes() {
@@ -138,14 +144,32 @@ void PlanProblem::addOp(const Relation &relation, int64_t at) {
             [&, i = i](size_t s) -> const Sharding & { return strategies[s].operands[i]; });
 }
 
+/// A program gives its results whole: where one is cut it is gathered last, into a buffer, and
+/// through another one where the parts are no runs of bytes.
+void PlanProblem::addResult(unsigned value, unsigned result, int64_t at) {
+  Type type = shardings.tensors[result].type;
+  const bool isFree = isUnsaid(shardings.tensors[result].sharding);
+  auto [node, number] = getMaker(isFree ? value : result);
+  const size_t rank = shardings.tensors[result].sharding.dims.size();
+  const auto whole = static_cast<int64_t>(costs.getBytes(type, Sharding(rank)));
+  for (auto [strategy, offer] : llvm::zip(problem.nodes[node].strategies, offers[node])) {
+    const auto &dims = offer[number].dims;
+    auto isCut = [](const DimSharding &dim) { return !dim.axes.empty(); };
+    if (llvm::any_of(dims, isCut))
+      strategy.usages.push_back({0, at, at + 1, whole});
+    if (llvm::any_of(llvm::drop_begin(dims), isCut))
+      strategy.usages.push_back({0, at, at + 1, whole});
+  }
+}
+
 /// A reading lies as its state, a function's result as its value, unless it is pinned otherwise;
 /// a state that is written is brought back to where it lies.
-void PlanProblem::addTie(const Relation &relation) {
+void PlanProblem::addTie(const Relation &relation, int64_t at) {
   unsigned from = relation.operands[0], to = relation.results[0];
+  if (!shardings.tensors[from].isState && !shardings.tensors[to].isState)
+    addResult(from, to, at);
   const Shardings::Tensor &target = shardings.tensors[to];
-  bool isFree = llvm::all_of(target.sharding.dims,
-                             [](const DimSharding &dim) { return dim.isOpen && dim.axes.empty(); });
-  if (isFree && !target.isState) {
+  if (isUnsaid(target.sharding) && !target.isState) {
     makers[to] = getMaker(from);
     lastUse[from] = std::max(lastUse[from], lastUse[to]);
     return;

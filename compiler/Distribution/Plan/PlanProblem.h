@@ -62,7 +62,8 @@ private:
   template <typename Wanted>
   void addEdge(unsigned tensor, int32_t user, size_t count, Wanted wanted);
   void addOp(const Relation &relation, int64_t at);
-  void addTie(const Relation &relation);
+  void addTie(const Relation &relation, int64_t at);
+  void addResult(unsigned value, unsigned result, int64_t at);
   int64_t getStrategyCount(int32_t node) const;
   /// What strategy `strategy` of a node costs with its neighbours' choices, those that have one.
   solver::Cost getCost(int32_t node, size_t strategy, const std::vector<int32_t> &choices) const;

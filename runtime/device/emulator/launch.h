@@ -33,6 +33,7 @@ struct Operand {
   size_t bytes = 0;
   OperandAccess access = OperandAccess::kRead;
   size_t parameter_offset = 0;
+  bool keeps = false;  // what of it a launch does not write stays; else that becomes 0xff
 };
 
 // A tensor map in the parameter block: rows x columns elements of `operand`, from its beginning.

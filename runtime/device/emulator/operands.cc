@@ -88,6 +88,7 @@ absl::Status PlacedOperands::FindPlaces() {
     }
     places_[index].read |= operand.access != OperandAccess::kWrite;
     places_[index].write |= operand.access != OperandAccess::kRead;
+    places_[index].keeps |= operand.keeps;
     place_of_operand_.push_back(index);
     if (operand.parameter_offset != kNoParameter &&
         operand.parameter_offset + sizeof(void*) > launch_.parameters.size())
@@ -129,7 +130,7 @@ absl::Status PlacedOperands::Map() {
     if (mprotect(next, mapped, PROT_READ | PROT_WRITE) != 0)
       return ErrnoError(errno, "mprotect", "operand " + place.name);
     place.data = next + reinterpret_cast<uintptr_t>(place.original) % kAlignment;
-    if (place.read) {
+    if (place.read || place.keeps) {
       if (place.bytes) std::memcpy(place.data, place.original, place.bytes);
     } else {
       std::memset(place.data, 0xff, place.bytes);

@@ -48,7 +48,7 @@ class PlacedOperands {
     char* original;
     char* data;
     size_t bytes;
-    bool read = false, write = false;
+    bool read = false, write = false, keeps = false;
     // Per byte, the last write and the last read; only of what is written, and only read back.
     std::unique_ptr<std::atomic<uint64_t>[]> writes, reads;
   };
