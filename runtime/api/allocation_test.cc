@@ -50,6 +50,31 @@ TEST_F(AllocationTest, TheCounterCounts) {
   EXPECT_EQ(allocations - before, 2);
 }
 
+TEST_F(AllocationTest, MicrobatchesAllocateNothing) {
+#ifdef ASHLAR_SANITIZED
+  GTEST_SKIP() << "the sanitizer's allocator is in use";
+#endif
+  for (auto& entry : tiny_.program.entries) entry->microbatches = 3;
+  auto session = MakeSession(2);
+  std::vector<float> x(8 * testing::kTinyK, 0.5f);
+  std::vector<int64_t> value = {1, 2, 3, 4};
+  std::vector<Tensor> four = {{"x", DType::kF32, {4, 2, testing::kTinyK}, x.data()}};
+  std::vector<Tensor> two = {{"x", DType::kF32, {2, 1, testing::kTinyK}, x.data()}};
+  std::vector<Tensor> step = {{"value", DType::kI64, {4}, value.data()}};
+  std::vector<Tensor> logits, total;
+  auto run = [&] {
+    session->Reset();
+    return session->Run("forward", two, &logits).ok() &&
+           session->Run("forward", four, &logits).ok() && session->Run("step", step, &total).ok();
+  };
+  ASSERT_TRUE(run() && session->last_microbatches() == 3);
+  int64_t before = allocations;
+  bool all = true;
+  for (int i = 0; i < 100; ++i) all = run() && all;
+  EXPECT_EQ(allocations - before, 0);
+  EXPECT_TRUE(all);
+}
+
 TEST_F(AllocationTest, StepsAllocateNothing) {
 #ifdef ASHLAR_SANITIZED
   GTEST_SKIP() << "the sanitizer's allocator is in use";

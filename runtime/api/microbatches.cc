@@ -43,15 +43,18 @@ Microbatches::Microbatches(const fb::ProgramT& program, const fb::EntryT& entry,
 }
 
 bool Microbatches::TrySplit(int64_t rows, int parts) {
-  const std::vector<fb::Cut> alone, split = {fb::Cut(1, static_cast<uint32_t>(parts))};
-  const std::vector<fb::Cut>& cuts = cuts_ ? *cuts_ : alone;
+  static const std::vector<fb::Cut> kAlone;
+  const std::vector<fb::Cut>& cuts = cuts_ ? *cuts_ : kAlone;
   const int ranks = PartCount(cuts);
-  parts_.clear();
-  parts_.resize(parts);
+  split_.assign(1, fb::Cut(1, static_cast<uint32_t>(parts)));
+  size_ = static_cast<size_t>(parts);
+  if (parts_.size() < size_) parts_.resize(size_);
   for (int i = 0; i < parts; ++i) {
     Part& part = parts_[i];
+    part.runs.clear();
+    part.rows = 0;
     for (int rank = 0; rank < ranks; ++rank) {
-      const CutRange held = GetPart(rows, cuts, rank), mine = GetPart(held.size, split, i);
+      const CutRange held = GetPart(rows, cuts, rank), mine = GetPart(held.size, split_, i);
       if (rank == place_) part.first_row = mine.begin;
       part.rows += mine.size;
       if (!part.runs.empty() &&
@@ -62,7 +65,7 @@ bool Microbatches::TrySplit(int64_t rows, int parts) {
     }
     for (int rank = 0; rank < ranks; ++rank)
       if (GetPart(part.rows, cuts, rank).size !=
-          GetPart(GetPart(rows, cuts, rank).size, split, i).size)
+          GetPart(GetPart(rows, cuts, rank).size, split_, i).size)
         return false;
   }
   return true;
@@ -75,8 +78,11 @@ size_t Microbatches::Split(const std::vector<int64_t>& dims) {
     parts = std::min(parts, cuts_ ? GetPart(rows, *cuts_, 0).size : rows);
     while (parts > 1 && !TrySplit(rows, static_cast<int>(parts))) --parts;
   }
-  if (parts <= 1) parts_.assign(1, Part());
-  return parts_.size();
+  if (parts <= 1) {
+    size_ = 1;
+    parts_[0].first_row = 0;
+  }
+  return size_;
 }
 
 const std::vector<Tensor>& Microbatches::Inputs(size_t index, const std::vector<Tensor>& whole) {

@@ -19,9 +19,10 @@ class Microbatches {
   Microbatches(const fb::ProgramT& program, const fb::EntryT& entry, int rank);
 
   // Splits a step of these extents; returns the number of parts: the entry's, or fewer where the
-  // batch does not give each of the ranks that share it a sequence of every part.
+  // batch does not give each of the ranks that share it a sequence of every part. Allocates nothing
+  // once it has split as many sequences.
   size_t Split(const std::vector<int64_t>& dims);
-  size_t size() const { return parts_.size(); }
+  size_t size() const { return size_; }
 
   // Where this rank's sequences of a part begin among those that its states have.
   int64_t first_row(size_t part) const { return parts_[part].first_row; }
@@ -49,7 +50,9 @@ class Microbatches {
   const std::vector<fb::Cut>* cuts_ = nullptr;  // how ranks share the sequences of states
   int place_ = 0;
   std::vector<int> input_axes_, output_axes_;  // -1: as it is in every part
-  std::vector<Part> parts_;
+  std::vector<fb::Cut> split_;                 // of a rank's sequences into parts
+  std::vector<Part> parts_;                    // the first size_ of them, and room of earlier steps
+  size_t size_ = 1;
   std::vector<Tensor> inputs_;
   std::vector<std::vector<char>> copies_;
 };
