@@ -24,6 +24,14 @@ MemoryReport getMemoryReport(ModuleOp module, std::optional<int64_t> stage) {
       report.state = std::max<int64_t>(report.state, op.getOffset() + op.getBytes());
   for (auto op : module.getOps<program::KernelOp>())
     report.scratch = std::max<int64_t>(report.scratch, llvm::alignTo(op.getScratch(), 64));
+  for (auto op : module.getOps<program::EntryOp>()) {
+    if (op.getStage() != stage || op.getMicrobatches().value_or(1) == 1)
+      continue;
+    int64_t outputs = 0;
+    for (auto output : op.getBody().front().getOps<program::OutputOp>())
+      outputs += llvm::alignTo(output.getBytes(), 64);
+    report.joinedOutputs = std::max(report.joinedOutputs, outputs);
+  }
   for (auto op : module.getOps<program::EntryOp>())
     if (op.getStage() == stage && static_cast<int64_t>(op.getArena()) > report.arena) {
       report.arena = op.getArena();
@@ -71,8 +79,11 @@ LogicalResult checkMemoryLimit(ModuleOp module, const LoweringOptions &options) 
         << mebibytes(*options.memoryLimit) << ": weights "
         << mebibytes(report.weights + report.constants) << ", state " << mebibytes(report.state)
         << ", arena " << mebibytes(report.arena) << " (entry '" << report.largestEntry
-        << "', lower bound " << mebibytes(report.arenaLowerBound) << "), scratch "
-        << mebibytes(options.threads * report.scratch) << " for " << options.threads << " threads";
+        << "', lower bound " << mebibytes(report.arenaLowerBound) << "), ";
+  if (report.joinedOutputs > 0)
+    error << "outputs of microbatches " << mebibytes(report.joinedOutputs) << ", ";
+  error << "scratch " << mebibytes(options.threads * report.scratch) << " for " << options.threads
+        << " threads";
   error.attachNote() << "what would help: a smaller bound of --batch or --seq shrinks the arena, "
                         "--context or --cache-type bf16 the state, "
                         "--dtype bf16 halves f32 weights, fewer --threads the scratch";

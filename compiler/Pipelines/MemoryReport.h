@@ -17,11 +17,12 @@ struct MemoryReport {
   int64_t state = 0;
   int64_t arena = 0; // the largest entry point's plan
   int64_t arenaLowerBound = 0;
-  int64_t scratch = 0; // per worker
+  int64_t joinedOutputs = 0; // where steps run in microbatches: the largest entry point's outputs
+  int64_t scratch = 0;       // per worker
   std::string largestEntry;
 
   int64_t getTotal(int64_t threads) const {
-    return weights + constants + state + arena + threads * scratch;
+    return weights + constants + state + arena + joinedOutputs + threads * scratch;
   }
 };
 

@@ -71,12 +71,15 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   uint64_t offset = 0;
   for (const auto& output : entry.outputs) {
     outputs_.push_back({offset});
+    for (size_t i = 0; i + 1 < outputs_.size(); ++i)  // a value that is given twice lies there once
+      if (entry.outputs[i]->offset == output->offset) outputs_.back() = outputs_[i];
     offset += RoundUp(output->bytes, kBufferAlignment);
   }
   for (size_t i = entry.collectives.size() - entry.deliveries; i < entry.collectives.size(); ++i) {
     delivered_.push_back(DeliveredOutput(entry, *entry.collectives[i]));
-    if (entry.collectives[i]->op == fb::CollectiveOp::Recv)
-      outputs_[delivered_.back()].is_made = false;
+    if (entry.collectives[i]->op != fb::CollectiveOp::Recv) continue;
+    for (Output& output : outputs_)
+      if (output.offset == outputs_[delivered_.back()].offset) output.is_made = false;
   }
   ClearTimes();
 }

@@ -315,6 +315,7 @@ absl::Status Session::RunParts(EntryPlan& plan, const std::vector<Tensor>& input
   last_parts_ = parts;
   device_ms_ = 0;
   for (size_t part = 0; part < parts; ++part) {
+    if (part > 0) ASHLAR_RETURN_IF_ERROR(plan.CheckStop(0, options));
     if (parts > 1) ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
     if (options.tracer) options.tracer->BeginStep(plan.entry(), part_dims_);
     absl::Status status = plan.Run(part_dims_, plan.microbatches().first_row(part), *launcher_,

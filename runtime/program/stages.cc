@@ -61,7 +61,10 @@ absl::Status VerifyStages(const fb::ProgramT& program) {
       program.weights_bytes > 0 || program.state_bytes > 0)
     return DataLoss("weights, states or entries beside those of the stages");
   for (const auto& stage : program.stages) {
-    auto same = [](const auto& one, const auto& other) { return one->name == other->name; };
+    auto same = [](const auto& one, const auto& other) {
+      return one->name == other->name && one->microbatches == other->microbatches &&
+             one->batch == other->batch;
+    };
     if (!std::equal(stage->entries.begin(), stage->entries.end(),
                     program.stages[0]->entries.begin(), program.stages[0]->entries.end(), same))
       return DataLoss("stages with different entries");

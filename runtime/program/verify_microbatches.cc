@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
@@ -12,6 +13,7 @@ namespace ashlar {
 namespace {
 
 constexpr uint32_t kMaxMicrobatches = 1 << 16;
+constexpr uint64_t kMaxOutputs = uint64_t{1} << 46;  // bytes
 
 bool Uses(const fb::ExtentT& extent, uint16_t dim) {
   return std::find(extent.dims.begin(), extent.dims.end(), dim) != extent.dims.end();
@@ -44,7 +46,11 @@ absl::Status VerifyValues(const fb::EntryT& entry) {
       if (extent && Uses(*extent, entry.batch))
         return DataLoss("the values of input '", Printable(input->name), "' follow from the batch");
   }
+  uint64_t joined = 0;  // what they take together, where they are joined
   for (const auto& output : entry.outputs) {
+    joined += RoundUp(output->bytes, kBufferAlignment);
+    if (output->bytes > kMaxOutputs || joined > kMaxOutputs)
+      return DataLoss("outputs of more than ", kMaxOutputs, " bytes together");
     ASHLAR_RETURN_IF_ERROR(CountBatchAxes(*output, entry.batch, &axes));
     if (axes != 1)
       return DataLoss("output '", Printable(output->name), "' has the batch along ", axes,
@@ -55,9 +61,11 @@ absl::Status VerifyValues(const fb::EntryT& entry) {
 
 absl::Status VerifyStates(const fb::ProgramT& program, const fb::EntryT& entry) {
   auto is_state = [](const auto& operand) { return operand->space == fb::Space::State; };
-  if (std::none_of(entry.launches.begin(), entry.launches.end(), [&](const auto& launch) {
-        return std::any_of(launch->operands.begin(), launch->operands.end(), is_state);
-      }))
+  if (std::none_of(entry.launches.begin(), entry.launches.end(),
+                   [&](const auto& launch) {
+                     return std::any_of(launch->operands.begin(), launch->operands.end(), is_state);
+                   }) &&
+      entry.limits.empty())
     return absl::OkStatus();
   // What a rank has of the batch, as its limits count it.
   uint16_t rows = entry.batch;

@@ -51,6 +51,12 @@ TEST(VerifyProgram, ValuesOfMicrobatches) {
 }
 
 TEST(VerifyProgram, StatesOfMicrobatches) {
+  // Limits are read for each part, whether launches touch the states or not.
+  EXPECT_THAT(Error([](auto&, auto& s) {
+                s.launches.clear();
+                s.limits[0]->rows = MakeExtent({}, 4);
+              }),
+              HasSubstr("a limit that does not count the sequences"));
   EXPECT_THAT(Error([](auto&, auto& s) { s.limits[0]->rows = MakeExtent({0}, 1, 2); }),
               HasSubstr("a limit that does not count the sequences"));
   EXPECT_THAT(Error([](auto&, auto& s) { s.limits[0]->rows = MakeExtent({}, 4); }),
@@ -68,7 +74,7 @@ TEST(VerifyProgram, StatesOfMicrobatches) {
 }
 
 TEST(VerifyProgram, Deliveries) {
-  // A send of the logits to the other one of two ranks, at the end.
+  // The logits come from the other one of two ranks, at the end.
   auto error = [](const std::function<void(fb::EntryT&, fb::CollectiveT&)>& change) {
     return ErrorAfter([&](fb::ProgramT& p) {
       p.mesh.push_back(std::make_unique<fb::MeshAxisT>());
@@ -76,29 +82,40 @@ TEST(VerifyProgram, Deliveries) {
       p.mesh[0]->size = 2;
       fb::EntryT& entry = *p.entries[0];
       const fb::ValueT& logits = *entry.outputs[0];
-      auto send = std::make_unique<fb::CollectiveT>();
-      send->op = fb::CollectiveOp::Recv;
-      send->before = static_cast<uint32_t>(entry.launches.size());
-      send->cuts.emplace_back(1, 2);
-      send->peer = 1;
-      send->output = testing::MakeOperand(fb::Space::Arena, logits.offset, logits.bytes);
+      auto recv = std::make_unique<fb::CollectiveT>();
+      recv->op = fb::CollectiveOp::Recv;
+      recv->before = static_cast<uint32_t>(entry.launches.size());
+      recv->cuts.emplace_back(1, 2);
+      recv->peer = 1;
+      recv->output = testing::MakeOperand(fb::Space::Arena, logits.offset, logits.bytes);
       for (const auto& extent : logits.shape)
-        send->output_shape.push_back(MakeExtent(extent->dims, extent->scale));
-      send->where = "logits";
+        recv->output_shape.push_back(MakeExtent(extent->dims, extent->scale));
+      recv->where = "logits";
       entry.deliveries = 1;
-      change(entry, *send);
-      entry.collectives.push_back(std::move(send));
+      change(entry, *recv);
+      entry.collectives.push_back(std::move(recv));
     });
   };
   EXPECT_EQ(error([](auto&, auto&) {}), "");
   EXPECT_THAT(error([](auto& e, auto&) { e.deliveries = 2; }),
               HasSubstr("2 deliveries among 1 collectives"));
-  EXPECT_THAT(error([](auto&, auto& c) { c.output->offset += 64, c.output->bytes -= 64; }),
-              ::testing::Not(""));
+  EXPECT_THAT(error([](auto&, auto& c) { c.output->offset = 0; }),
+              HasSubstr("is no message of an output"));
+  EXPECT_EQ(error([](auto&, auto& c) {
+              c.op = fb::CollectiveOp::Send;
+              c.input = std::move(c.output);
+              std::swap(c.input_shape, c.output_shape);
+            }),
+            "");
   EXPECT_THAT(error([](auto&, auto& c) { c.output_shape[0] = MakeExtent({}, 4); }),
               HasSubstr("is no message of an output"));
-  EXPECT_THAT(error([](auto&, auto& c) { c.op = fb::CollectiveOp::AllReduce; }),
-              ::testing::Not(""));
+  EXPECT_THAT(error([](auto&, auto& c) {
+                c.op = fb::CollectiveOp::AllReduce;
+                c.input = testing::MakeOperand(fb::Space::Arena, c.output->offset, c.output->bytes);
+                for (const auto& extent : c.output_shape)
+                  c.input_shape.push_back(MakeExtent(extent->dims, extent->scale));
+              }),
+              HasSubstr("is no message of an output"));
   EXPECT_THAT(error([](auto&, auto& c) { c.before = 1; }),
               HasSubstr("launches behind it use what it moves"));
 }

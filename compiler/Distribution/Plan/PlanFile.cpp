@@ -4,6 +4,7 @@
 
 #include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Shardings.h"
+#include "compiler/Distribution/Stages/Microbatches.h"
 #include "dialects/Graph/GraphPaths.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/GlobPattern.h"
@@ -15,7 +16,6 @@ namespace ashlar::distribution {
 namespace {
 
 constexpr int64_t kMostRanks = 1 << 20;
-constexpr int64_t kMostMicrobatches = 1 << 16;
 
 llvm::Error errorAt(unsigned line, const Twine &what) {
   return llvm::createStringError("line " + Twine(line) + ": " + what);

@@ -157,7 +157,7 @@ void PlanProblem::addResult(unsigned value, unsigned result, int64_t at) {
     auto isCut = [](const DimSharding &dim) { return !dim.axes.empty(); };
     if (llvm::any_of(dims, isCut))
       strategy.usages.push_back({0, at, at + 1, whole});
-    if (llvm::any_of(llvm::drop_begin(dims), isCut))
+    if (dims.size() > 1 && llvm::any_of(llvm::drop_begin(dims), isCut))
       strategy.usages.push_back({0, at, at + 1, whole});
   }
 }

@@ -60,17 +60,23 @@ private:
 };
 
 /// The factors that the batch is, in an op's operands or results; a cache's first dimension are
-/// the sequences.
-llvm::DenseSet<unsigned> getFactors(Batch &batch, ValueRange values,
-                                    ArrayRef<ShardingRule::TensorFactors> tensors) {
+/// the sequences. Nothing where a dimension of the batch has no factor.
+std::optional<llvm::DenseSet<unsigned>> getFactors(Batch &batch, ValueRange values,
+                                                   ArrayRef<ShardingRule::TensorFactors> tensors) {
   llvm::DenseSet<unsigned> factors;
   for (auto [value, tensor] : llvm::zip(values, tensors)) {
     if (isa<graph::CacheType>(value.getType()))
       factors.insert(tensor[0].begin(), tensor[0].end());
-    if (auto type = dyn_cast<RankedTensorType>(value.getType()))
-      for (auto [dim, of] : llvm::zip(graph::getDims(type), tensor))
-        if (batch.has(dim))
-          factors.insert(of.begin(), of.end());
+    auto type = dyn_cast<RankedTensorType>(value.getType());
+    if (!type)
+      continue;
+    for (auto [dim, of] : llvm::zip(graph::getDims(type), tensor)) {
+      if (!batch.has(dim))
+        continue;
+      if (of.size() != 1)
+        return std::nullopt;
+      factors.insert(of.front());
+    }
   }
   return factors;
 }
@@ -116,9 +122,13 @@ bool isByRow(Operation &op, Batch &batch) {
   ShardingRule rule = ruled.getShardingRule();
   auto read = getFactors(batch, op.getOperands(), rule.operands),
        made = getFactors(batch, op.getResults(), rule.results);
-  return llvm::all_of(read, [&](unsigned factor) {
-    return made.contains(factor) && rule.factors[factor].combine == ShardingRule::Combine::None;
-  });
+  // Cut along a factor, a plain op gives on each part what it gives there of the whole.
+  auto isApart = [&](unsigned factor) {
+    return rule.factors[factor].cut == ShardingRule::Cut::Plain &&
+           rule.factors[factor].combine == ShardingRule::Combine::None;
+  };
+  return read && made && llvm::all_of(*made, isApart) &&
+         llvm::all_of(*read, [&](unsigned factor) { return made->contains(factor); });
 }
 
 std::string findObstacle(func::FuncOp entry, Batch &batch) {
@@ -156,7 +166,8 @@ MicrobatchPlan planMicrobatches(func::FuncOp entry, StageAssignment &assignment,
   if (best.obstacle.empty()) {
     best.batch = batch.getOp().getSymNameAttr();
     whole = static_cast<int64_t>(batch.getOp().getMaximum());
-    largest = most > 0 ? std::min(most, batch.getFewest()) : batch.getFewest();
+    largest = std::min(batch.getFewest(), most > 0 ? most : kMostMicrobatches);
+    largest = std::min(largest, kMostMicrobatches);
   }
   // What someone asks for is not weighed against less.
   for (int64_t count = most > 0 ? largest : 1; count <= largest;

@@ -12,6 +12,9 @@
 
 namespace ashlar::distribution {
 
+/// What an artifact may say.
+inline constexpr int64_t kMostMicrobatches = 1 << 16;
+
 struct MicrobatchPlan {
   mlir::StringAttr batch; // the dimension that is split; null: none can be
   int64_t count = 1;

@@ -52,8 +52,7 @@ LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& pla
   const bool follows_conventions = ranks.plan.empty() && !ranks.isAutomatic;
   PassManager pins(module.getContext());
   pins.addNestedPass<func::FuncOp>(createNameValuesPass());
-  pins.addPass(
-      createPinShardingPass(
+  pins.addPass(createPinShardingPass(
       {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
   if (failed(pins.run(module))) return failure();
   if (ranks.isAutomatic) {
@@ -157,6 +156,9 @@ void print(const Planned& planned) {
       mebibytes(static_cast<double>(memory.state)), mebibytes(static_cast<double>(memory.arena)),
       mebibytes(static_cast<double>(memory.arenaLowerBound)),
       mebibytes(static_cast<double>(memory.scratch)));
+  if (memory.joinedOutputs > 0)
+    llvm::outs() << llvm::format("  and %.2f MiB for the outputs of microbatches\n",
+                                 mebibytes(static_cast<double>(memory.joinedOutputs)));
   for (const distribution::EntryReport& entry : planned.entries)
     llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of computing and %.1f of collectives\n",
                                  entry.name.c_str(), entry.getSeconds() * 1e6,
@@ -219,11 +221,12 @@ int PlanMain(const Arguments& args) {
              "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages",
              &ranks.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
-  parser.Add("--microbatches", "N",
-             "of a pipeline's step, at the most: one stage works on a\n"
-             "microbatch while another works on the next (default: as the plan says, or as many as\n"
-             "are fastest)",
-             &ranks.microbatches);
+  parser.Add(
+      "--microbatches", "N",
+      "of a pipeline's step, at the most: one stage works on a\n"
+      "microbatch while another works on the next (default: as the plan says, or as many as\n"
+      "are fastest)",
+      &ranks.microbatches);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
   parser.Add("--auto", "choose how tensors lie, and with --devices the mesh", &ranks.isAutomatic);

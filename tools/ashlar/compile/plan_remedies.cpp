@@ -83,8 +83,8 @@ std::vector<Remedy> GetRemedies(const PlanOptions& options) {
 
 void PrintRemedies(const PlanOptions& options) {
   constexpr int kMostSteps = 3;
-// A remedy's price is that of a plan made with a part of the work, since there are many to make.
-constexpr int64_t kRemedyShare = 20;
+  // A remedy's price is that of a plan made with a part of the work, since there are many to make.
+  constexpr int64_t kRemedyShare = 20;
   llvm::errs() << "what would fit, one change at a time:\n";
   bool any = false;
   for (const Remedy& remedy : GetRemedies(options)) {
