@@ -63,6 +63,10 @@ LogicalResult MeshOp::verify() {
     return emitOpError() << "has " << rank << " axes, " << getBandwidth().size()
                          << " bandwidths and " << getLatency().size()
                          << " latencies; one of each per axis, and at least one axis";
+  if (auto memory = getMemory(); memory && !(memory->convertToDouble() > 0))
+    return emitOpError()
+           << "reads its memory at " << memory->convertToDouble()
+           << " bytes per second; expected more than 0, or nothing where it is not known";
   int64_t ranks = 1;
   for (size_t i = 0; i < rank; ++i) {
     if (getSizes()[i] >= 1 && llvm::MulOverflow(ranks, getSizes()[i], ranks))

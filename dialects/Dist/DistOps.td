@@ -16,7 +16,8 @@ def Dist_MeshOp : Dist_Op<"mesh", [Symbol, HasParent<"::mlir::ModuleOp">]> {
   let description = [{
     `dist.mesh @mesh [dp = 2, tp = 4] bandwidth [5.0e10, 4.5e11] latency [8.0e-6, 3.0e-6] flops 4.0e14`. The last axis is
     the fastest: rank = dp * 4 + tp. Bandwidth is in bytes per second that a rank sends along the axis, latency in
-    seconds, `flops` the operations per second of one rank, `memory` the bytes that it reads per second. `makeMesh` (Sharding.h) fills these in for known topologies.
+    seconds, `flops` the operations per second of one rank, `memory` the bytes that it reads per second. `makeMesh`
+    (Sharding.h) fills these in for known topologies.
     Upstream's `shard.grid`, with names.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$names, DenseI64ArrayAttr:$sizes,
@@ -117,14 +118,18 @@ def Dist_SendOp : Dist_Collective<"send"> {
   let arguments = (ins AnyRankedTensor:$x, I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes,
                        UnitAttr:$delivery);
   let results = (outs);
-  let assemblyFormat = "$x `to` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($x)";
+  let assemblyFormat = [{
+    $x `to` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($x)
+  }];
 }
 
 def Dist_RecvOp : Dist_Collective<"recv"> {
   let summary = "takes a tensor from the rank at another place along the axes";
   let description = "`%x = dist.recv from 0 over @mesh [pp] : T`." # start;
   let arguments = (ins I64Attr:$peer, FlatSymbolRefAttr:$mesh, Dist_AxesAttr:$axes, UnitAttr:$delivery);
-  let assemblyFormat = "`from` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($result)";
+  let assemblyFormat = [{
+    `from` $peer `over` $mesh custom<AxesList>($axes) (`delivery` $delivery^)? attr-dict `:` type($result)
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -39,7 +39,8 @@ def Graph_StateOp : Graph_Op<"state", [Symbol, HasParent<"::mlir::ModuleOp">]> {
     columns of a merged projection:
 
     ```mlir
-    graph.state parameter model @h.0.attn.c_attn.key.weight tensor "h.0.attn.c_attn.weight" at [0, 768] of [768, 2304] : tensor<768x768xf32>
+    graph.state parameter model @h.0.attn.c_attn.key.weight tensor "h.0.attn.c_attn.weight" at [0, 768] of [768, 2304]
+        : tensor<768x768xf32>
     ```
 
     `init` (and `stddev`) say how a parameter starts when there is no checkpoint; session states start as

@@ -23,7 +23,8 @@ namespace {
 
 using cuda::DevicePointer;
 
-// Graphs that are kept, the latest used; extents that come and go must not fill the device.
+// Graphs that are kept, the latest used, for each microbatch that a step may have; extents that
+// come and go must not fill the device.
 constexpr size_t kMaxGraphs = 64;
 
 int64_t BytesAt(const fb::ValueT& value, const std::vector<int64_t>& dims) {
@@ -36,7 +37,10 @@ class CudaLauncher : public Launcher {
  public:
   CudaLauncher(const Program& program, const SpaceBases& host, std::unique_ptr<cuda::Device> device,
                bool wait_for_each)
-      : program_(program), host_(host), device_(std::move(device)), wait_for_each_(wait_for_each) {}
+      : program_(program), host_(host), device_(std::move(device)), wait_for_each_(wait_for_each) {
+    for (const auto& entry : program.metadata().entries)
+      most_graphs_ = std::max(most_graphs_, kMaxGraphs * entry->microbatches);
+  }
 
   ~CudaLauncher() override {
     if (!device_->MakeCurrent().ok()) return;
@@ -183,7 +187,7 @@ class CudaLauncher : public Launcher {
     if (!wait_for_each_) {
       ASHLAR_RETURN_IF_ERROR(EndPart(what));
       if (!replayed_) {
-        if (graphs_.size() == kMaxGraphs) DropOldest();
+        if (graphs_.size() == most_graphs_) DropOldest();
         replayed_ = &(graphs_[key_] = std::exchange(recorded_, {}));
       }
       replayed_->last_use = ++step_;
@@ -324,6 +328,7 @@ class CudaLauncher : public Launcher {
 
   using Key = std::tuple<const fb::EntryT*, std::vector<int64_t>, int64_t>;
   std::map<Key, Graph> graphs_;
+  size_t most_graphs_ = kMaxGraphs;
   int64_t step_ = 0;
   // Of the step that runs.
   Key key_;

@@ -72,7 +72,8 @@ EntryPlan::EntryPlan(const fb::ProgramT& program, const fb::EntryT& entry, const
   for (const auto& output : entry.outputs) {
     outputs_.push_back({offset});
     for (size_t i = 0; i + 1 < outputs_.size(); ++i)  // a value that is given twice lies there once
-      if (entry.outputs[i]->offset == output->offset) outputs_.back() = outputs_[i];
+      if (entry.outputs[i]->offset == output->offset && entry.outputs[i]->bytes == output->bytes)
+        outputs_.back() = outputs_[i];
     offset += RoundUp(output->bytes, kBufferAlignment);
   }
   for (size_t i = entry.collectives.size() - entry.deliveries; i < entry.collectives.size(); ++i) {
@@ -137,7 +138,8 @@ absl::Status EntryPlan::Run(const std::vector<int64_t>& dims, int64_t first_row,
                             Communicator* communicator, bool profile, const RunOptions& options) {
   using Clock = std::chrono::steady_clock;
   SetFirstRow(first_row);
-  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims, first_row));
+  // Without states all microbatches of the same extents are the same launches.
+  ASHLAR_RETURN_IF_ERROR(launcher.Begin(entry_, dims, state_operands_.empty() ? 0 : first_row));
   next_collective_ = 0;
   end_collective_ = collectives_.size() - (microbatches_.size() > 1 ? delivered_.size() : 0);
   for (size_t i = 0; i < launches_.size(); ++i) {

@@ -203,8 +203,10 @@ absl::Status InputValues::CheckElements(const fb::ValueT& value, const char* dat
   return absl::OkStatus();
 }
 
-absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims,
-                               char* arena) const {
+template <typename Convert>
+absl::Status InputValues::FillAll(const std::vector<Tensor>& tensors,
+                                  const std::vector<int64_t>& dims, char* arena,
+                                  Convert convert) const {
   for (size_t i = 0; i < entry_.inputs.size(); ++i) {
     const fb::ValueT& value = *entry_.inputs[i];
     char* out = arena + value.offset;
@@ -217,9 +219,7 @@ absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::ve
       int64_t fill = value.default_value ? Evaluate(*value.default_value, dims.data()) : 0;
       WriteDefault(value, fill, count, last, out);
     } else {
-      const Tensor& tensor = tensors[given_[i]];
-      absl::Status status =
-          ConvertElements(tensor.dtype, tensor.data, static_cast<DType>(value.dtype), out, count);
+      absl::Status status = convert(i, tensors[given_[i]], count, out);
       if (!status.ok())
         return WithCode(ErrorCode::kBadElements,
                         Annotate(status, StrCat("input '", value.name, "'")));
@@ -227,6 +227,28 @@ absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::ve
     ASHLAR_RETURN_IF_ERROR(CheckElements(value, out, count, dims));
   }
   return absl::OkStatus();
+}
+
+absl::Status InputValues::Fill(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims,
+                               char* arena) const {
+  return FillAll(tensors, dims, arena, [&](size_t i, const Tensor& tensor, int64_t n, char* out) {
+    const DType dtype = static_cast<DType>(entry_.inputs[i]->dtype);
+    return ConvertElements(tensor.dtype, tensor.data, dtype, out, n);
+  });
+}
+
+absl::Status InputValues::FillPart(const std::vector<Tensor>& tensors,
+                                   const Microbatches& microbatches, size_t part,
+                                   const std::vector<int64_t>& dims, char* arena) const {
+  return FillAll(tensors, dims, arena, [&](size_t i, const Tensor& tensor, int64_t, char* out) {
+    const DType dtype = static_cast<DType>(entry_.inputs[i]->dtype);
+    return microbatches.VisitRuns(part, i, tensor.shape, [&](int64_t begin, int64_t n) {
+      const char* from = tensor.as<char>() + begin * DTypeSize(tensor.dtype);
+      absl::Status status = ConvertElements(tensor.dtype, from, dtype, out, n);
+      out += n * DTypeSize(dtype);
+      return status;
+    });
+  });
 }
 
 }  // namespace ashlar

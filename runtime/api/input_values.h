@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "runtime/api/microbatches.h"
 #include "runtime/api/tensor.h"
 #include "runtime/program/artifact_generated.h"
 
@@ -32,11 +33,18 @@ class InputValues {
   absl::Status Fill(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims,
                     char* arena) const;
 
+  // The same for a microbatch, with `dims` of its own, of the whole `tensors`.
+  absl::Status FillPart(const std::vector<Tensor>& tensors, const Microbatches& microbatches,
+                        size_t part, const std::vector<int64_t>& dims, char* arena) const;
+
  private:
   absl::Status Match(const std::vector<Tensor>& tensors);
   absl::Status SetDim(uint16_t dim, int64_t extent, size_t input, std::vector<int64_t>* dims);
   absl::Status CheckShape(size_t input, const Tensor& tensor,
                           const std::vector<int64_t>& dims) const;
+  template <typename Convert>
+  absl::Status FillAll(const std::vector<Tensor>& tensors, const std::vector<int64_t>& dims,
+                       char* arena, Convert convert) const;
   absl::Status CheckElements(const fb::ValueT& value, const char* data, int64_t count,
                              const std::vector<int64_t>& dims) const;
 

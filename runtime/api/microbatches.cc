@@ -18,16 +18,6 @@ int BatchAxis(const fb::ValueT& value, uint16_t batch) {
   return -1;
 }
 
-// A tensor seen as [outer][rows][inner], inner in bytes.
-struct Rows {
-  explicit Rows(int64_t element_bytes) : inner(element_bytes) {}
-  void Add(int dimension, int axis, int64_t extent) {
-    if (dimension < axis) outer *= extent;
-    if (dimension > axis) inner *= extent;
-  }
-  int64_t outer = 1, inner;
-};
-
 }  // namespace
 
 Microbatches::Microbatches(const fb::ProgramT& program, const fb::EntryT& entry, int rank)
@@ -38,7 +28,6 @@ Microbatches::Microbatches(const fb::ProgramT& program, const fb::EntryT& entry,
     for (uint16_t dim : limit->rows->dims)
       if (program.dims[dim]->whole) cuts_ = &program.dims[dim]->cuts;
   if (cuts_) place_ = PartOf(*cuts_, rank);
-  copies_.resize(entry.inputs.size());
   parts_.resize(1);
 }
 
@@ -85,50 +74,38 @@ size_t Microbatches::Split(const std::vector<int64_t>& dims) {
   return size_;
 }
 
-const std::vector<Tensor>& Microbatches::Inputs(size_t index, const std::vector<Tensor>& whole) {
-  const Part& part = parts_[index];
+// The products of the extents before an axis and of those behind it; without one all are before.
+std::pair<int64_t, int64_t> Microbatches::Around(const std::vector<int64_t>& shape, int axis) {
+  std::pair<int64_t, int64_t> around{1, 1};
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (axis < 0 || d < static_cast<size_t>(axis)) around.first *= shape[d];
+    if (axis >= 0 && d > static_cast<size_t>(axis)) around.second *= shape[d];
+  }
+  return around;
+}
+
+const std::vector<Tensor>& Microbatches::Inputs(size_t part, const std::vector<Tensor>& whole) {
   inputs_.resize(whole.size());
   for (size_t t = 0; t < whole.size(); ++t) {
-    Tensor& tensor = inputs_[t];
-    tensor = whole[t];
+    inputs_[t] = whole[t];
     size_t i = 0;
-    while (entry_.inputs[i]->name != tensor.name) ++i;
-    const int axis = input_axes_[i];
-    if (axis < 0) continue;
-    Rows rows(DTypeSize(tensor.dtype));
-    for (size_t d = 0; d < tensor.shape.size(); ++d)
-      rows.Add(static_cast<int>(d), axis, tensor.shape[d]);
-    const int64_t stride = tensor.shape[axis] * rows.inner;
-    const char* from = tensor.as<char>();
-    tensor.shape[axis] = part.rows;
-    if (rows.outer == 1 && part.runs.size() == 1) {
-      tensor.data = const_cast<char*>(from) + part.runs[0].begin * rows.inner;
-      continue;
-    }
-    copies_[i].resize(rows.outer * part.rows * rows.inner);
-    char* to = copies_[i].data();
-    tensor.data = to;
-    for (int64_t outer = 0; outer < rows.outer; ++outer, from += stride)
-      for (const Run& run : part.runs) {
-        if (run.size > 0) std::memcpy(to, from + run.begin * rows.inner, run.size * rows.inner);
-        to += run.size * rows.inner;
-      }
+    while (entry_.inputs[i]->name != whole[t].name) ++i;
+    if (input_axes_[i] >= 0) inputs_[t].shape[input_axes_[i]] = parts_[part].rows;
   }
   return inputs_;
 }
 
-void Microbatches::Collect(size_t index, size_t output, const std::vector<int64_t>& dims,
+void Microbatches::Collect(size_t part, size_t output, const std::vector<int64_t>& dims,
                            const char* from, char* to) const {
   const fb::ValueT& value = *entry_.outputs[output];
-  const int axis = output_axes_[output];
-  Rows rows(DTypeSize(static_cast<DType>(value.dtype)));
+  const size_t axis = static_cast<size_t>(output_axes_[output]);
+  int64_t outer = 1, inner = DTypeSize(static_cast<DType>(value.dtype));  // in bytes
   for (size_t d = 0; d < value.shape.size(); ++d)
-    rows.Add(static_cast<int>(d), axis, Evaluate(*value.shape[d], dims.data()));
-  const int64_t stride = dims[entry_.batch] * rows.inner;
-  for (int64_t outer = 0; outer < rows.outer; ++outer, to += stride)
-    for (const Run& run : parts_[index].runs) {
-      if (run.size > 0) std::memcpy(to + run.begin * rows.inner, from, run.size * rows.inner);
-      from += run.size * rows.inner;
+    if (d != axis) (d < axis ? outer : inner) *= Evaluate(*value.shape[d], dims.data());
+  for (int64_t o = 0; o < outer; ++o, to += dims[entry_.batch] * inner)
+    for (const Run& run : parts_[part].runs) {
+      if (run.size > 0) std::memcpy(to + run.begin * inner, from, run.size * inner);
+      from += run.size * inner;
     }
 }
 

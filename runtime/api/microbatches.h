@@ -6,9 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "runtime/api/tensor.h"
+#include "runtime/base/status.h"
 #include "runtime/program/artifact_generated.h"
 
 namespace ashlar {
@@ -27,9 +30,15 @@ class Microbatches {
   // Where this rank's sequences of a part begin among those that its states have.
   int64_t first_row(size_t part) const { return parts_[part].first_row; }
 
-  // What of the caller's tensors belongs to a part: views of them, or of copies that last until the
-  // next call.
+  // The caller's tensors with the shapes that they have in a part; their data are still the whole
+  // ones'. Lasts until the next call.
   const std::vector<Tensor>& Inputs(size_t part, const std::vector<Tensor>& whole);
+
+  // Which elements of a whole input, whose shape is given, are a part's, in their order: calls
+  // `run(begin, count)` for each run of them; stops at the first error.
+  template <typename Visit>
+  absl::Status VisitRuns(size_t part, size_t input, const std::vector<int64_t>& shape,
+                         Visit run) const;
 
   // Copies an output of a part to its place in the whole one, whose extents are `dims`.
   void Collect(size_t part, size_t output, const std::vector<int64_t>& dims, const char* from,
@@ -45,6 +54,7 @@ class Microbatches {
   };
   // Splits so that every rank's part of each part is what it holds of it; false where none is.
   bool TrySplit(int64_t rows, int parts);
+  static std::pair<int64_t, int64_t> Around(const std::vector<int64_t>& shape, int axis);
 
   const fb::EntryT& entry_;
   const std::vector<fb::Cut>* cuts_ = nullptr;  // how ranks share the sequences of states
@@ -54,7 +64,18 @@ class Microbatches {
   std::vector<Part> parts_;                    // the first size_ of them, and room of earlier steps
   size_t size_ = 1;
   std::vector<Tensor> inputs_;
-  std::vector<std::vector<char>> copies_;
 };
+
+template <typename Visit>
+absl::Status Microbatches::VisitRuns(size_t part, size_t input, const std::vector<int64_t>& shape,
+                                     Visit run) const {
+  const int axis = input_axes_[input];
+  const auto [outer, inner] = Around(shape, axis);
+  if (axis < 0) return run(int64_t{0}, outer);
+  for (int64_t o = 0; o < outer; ++o)
+    for (const Run& rows : parts_[part].runs)
+      ASHLAR_RETURN_IF_ERROR(run((o * shape[axis] + rows.begin) * inner, rows.size * inner));
+  return absl::OkStatus();
+}
 
 }  // namespace ashlar

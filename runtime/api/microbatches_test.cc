@@ -74,11 +74,19 @@ TEST(Microbatches, EveryRankKeepsItsSequences) {
             EXPECT_GE(input.shape[1], 1);
             // What the program gives this rank of the part are the rank's next sequences.
             EXPECT_EQ(parts.first_row(part), row);
+            std::vector<int64_t> given;
+            auto take = [&](int64_t begin, int64_t count) {
+              given.insert(given.end(), x.begin() + begin, x.begin() + begin + count);
+              return absl::OkStatus();
+            };
+            ASSERT_TRUE(parts.VisitRuns(part, 0, whole[0].shape, take).ok());
+            ASSERT_EQ(given.size(), static_cast<size_t>(2 * input.shape[1]));
             const CutRange mine = GetPart(input.shape[1], cuts, rank);
             for (int64_t i = 0; i < mine.size; ++i)
-              EXPECT_EQ(input.as<int64_t>()[mine.begin + i], held.begin + row + i);
+              EXPECT_EQ(given[mine.begin + i], held.begin + row + i);
             row += mine.size;
-            parts.Collect(part, 0, dims, input.as<char>(), reinterpret_cast<char*>(y.data()));
+            parts.Collect(part, 0, dims, reinterpret_cast<const char*>(given.data()),
+                          reinterpret_cast<char*>(y.data()));
           }
           EXPECT_EQ(row, held.size);
           EXPECT_EQ(y, x);
@@ -135,8 +143,7 @@ TEST_F(MicrobatchesTest, WhatALaterOneRefusesLeavesAllAsItWas) {
   const std::vector<int64_t> one = {1, 1, 1, 1};
   ASSERT_TRUE(session->SetCounters("count", {0, 0, 0, 6}).ok());  // the last one's is full
   absl::Status status = session->Run("step", {{"value", DType::kI64, {4}, one.data()}}, &outputs);
-  EXPECT_THAT(Message(status),
-              HasSubstr("1 more would make 'count' 6 + 1, its limit is 6"));
+  EXPECT_THAT(Message(status), HasSubstr("1 more would make 'count' 6 + 1, its limit is 6"));
   EXPECT_EQ(CodeOf(status), ErrorCode::kContextFull);
   ASSERT_TRUE(session->SetCounters("count", {0, 0, 0, 0}).ok());
   ASSERT_TRUE(session->Run("step", {{"value", DType::kI64, {4}, one.data()}}, &outputs).ok());

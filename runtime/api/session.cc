@@ -242,15 +242,16 @@ absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs
 // Afterwards the inputs of the microbatch are in the arena, and its extents in part_dims_.
 absl::Status Session::PreparePart(EntryPlan& plan, const std::vector<Tensor>& whole, size_t part) {
   Microbatches& parts = plan.microbatches();
+  InputValues& inputs = plan.inputs();
   const bool is_whole = parts.size() == 1;
-  const std::vector<Tensor>& inputs = is_whole ? whole : parts.Inputs(part, whole);
   if (is_whole)
     part_dims_ = next_dims_;
   else
     ASHLAR_RETURN_IF_ERROR(
-        plan.inputs().Solve(inputs, memory_.data(), memory_.bytes(), &part_dims_));
+        inputs.Solve(parts.Inputs(part, whole), memory_.data(), memory_.bytes(), &part_dims_));
   ASHLAR_RETURN_IF_ERROR(CheckLimits(plan.entry(), part_dims_, parts.first_row(part)));
-  return plan.inputs().Fill(inputs, part_dims_, memory_.data());
+  return is_whole ? inputs.Fill(whole, part_dims_, memory_.data())
+                  : inputs.FillPart(whole, parts, part, part_dims_, memory_.data());
 }
 
 absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepared) {

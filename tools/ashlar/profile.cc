@@ -108,9 +108,10 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
   std::vector<Work> works;
   EntryProfile profile;
   double arena = 0;
+  const auto parts = static_cast<int>(session.last_microbatches());  // a launch runs in each
   for (const auto& launch : entry.launches) {
     works.push_back(WorkOf(program, *launch, session.last_microbatch_dims().data(), share));
-    profile.sum.work += works.back();
+    for (int part = 0; part < parts; ++part) profile.sum.work += works.back();
     arena = std::max(arena, works.back().arena_read + works.back().arena_write);
   }
   Residency residency =
@@ -124,21 +125,21 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
   profile.sum.min_us = *std::min_element(samples.sums.begin(), samples.sums.end());
   for (size_t k = 0; k < program.kernels.size(); ++k) {
     KernelProfile kernel;
-    Prediction parts;
+    Prediction sum;
     for (size_t l = 0; l < works.size(); ++l) {
       if (entry.launches[l]->kernel != k) continue;
       Prediction prediction = predict(works[l], residency, machine);
-      parts.computeSeconds += prediction.computeSeconds;
-      parts.memorySeconds += prediction.memorySeconds;
-      parts.launchSeconds += prediction.launchSeconds;
-      parts.exposed = prediction.exposed;
-      kernel.work += works[l];
-      ++kernel.calls;
+      sum.computeSeconds += parts * prediction.computeSeconds;
+      sum.memorySeconds += parts * prediction.memorySeconds;
+      sum.launchSeconds += parts * prediction.launchSeconds;
+      sum.exposed = prediction.exposed;
+      for (int part = 0; part < parts; ++part) kernel.work += works[l];
+      kernel.calls += parts;
     }
     if (kernel.calls == 0) continue;
     kernel.name = program.kernels[k]->name;
-    kernel.predicted_us = parts.getSeconds() * 1e6;
-    kernel.limit = parts.getLimit();
+    kernel.predicted_us = sum.getSeconds() * 1e6;
+    kernel.limit = sum.getLimit();
     kernel.median_us = Median(samples.kernels[k]);
     kernel.min_us = *std::min_element(samples.kernels[k].begin(), samples.kernels[k].end());
     kernel.reason = explain(PerCall(kernel.work, kernel.calls), residency,

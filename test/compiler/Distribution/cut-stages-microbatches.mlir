@@ -73,3 +73,41 @@ func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
 // CHECK: func.func @f.stage0(
 // CHECK-NOT: dist.microbatches
 // REPORT: a step of @f in 1 microbatch: {{.*}} it is not split, because graph.reduce does not compute each element of 'batch' by itself
+
+// -----
+
+// Sums up over the sequences before.
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [1.0e-9] flops 1.0e9
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %c = graph.cumsum %a axis 0 : tensor<?x8xf32, #graph.dims<[batch, _]>>
+  %b = graph.matmul %c, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+// REPORT: a step of @f in 1 microbatch: {{.*}} it is not split, because graph.cumsum does not compute each element of 'batch' by itself
+
+// -----
+
+// Weighs the sequences against each other.
+dist.mesh @mesh [pp = 2] bandwidth [1.0e12] latency [1.0e-9] flops 1.0e9
+graph.dim @batch from 1 to 8
+graph.state parameter model @one : tensor<8x8xf32>
+graph.state parameter model @two : tensor<8x8xf32>
+func.func @f(%x: tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "x"})
+    -> (tensor<?x8xf32, #graph.dims<[batch, _]>> {graph.name = "y"}) attributes {graph.entry} {
+  %one = graph.read @one : tensor<8x8xf32>
+  %two = graph.read @two : tensor<8x8xf32>
+  %a = graph.matmul %x, %one : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  %t = graph.transpose %a [1, 0] : tensor<?x8xf32, #graph.dims<[batch, _]>>
+  %s = graph.softmax %t : tensor<8x?xf32, #graph.dims<[_, batch]>>
+  %c = graph.transpose %s [1, 0] : tensor<8x?xf32, #graph.dims<[_, batch]>>
+  %b = graph.matmul %c, %two : tensor<?x8xf32, #graph.dims<[batch, _]>>, tensor<8x8xf32>
+  return %b : tensor<?x8xf32, #graph.dims<[batch, _]>>
+}
+// REPORT: a step of @f in 1 microbatch: {{.*}} it is not split, because graph.softmax does not compute each element of 'batch' by itself

@@ -177,3 +177,23 @@ func.func @f(%x: tensor<?xf32, #graph.dims<["seq/tp"]>>) {
   %1 = dist.all_gather %x over @mesh [dp] axis 0 : tensor<?xf32, #graph.dims<["seq/tp"]>> to tensor<?xf32, #graph.dims<[batch]>>
   return
 }
+
+// -----
+
+// expected-error @+1 {{'dist.microbatches' is an I64 from 1 on, of a mesh or beside 'dist.batch'}}
+dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 {dist.microbatches = 0 : i64}
+
+// -----
+
+// expected-error @+1 {{'dist.microbatches' is an I64 from 1 on, of a mesh or beside 'dist.batch'}}
+func.func private @f() attributes {dist.microbatches = 2 : i64}
+
+// -----
+
+// expected-error @+1 {{'dist.batch' is no graph.dim of this module}}
+func.func private @f() attributes {dist.batch = @batch}
+
+// -----
+
+// expected-error @+1 {{reads its memory at 0.000000e+00 bytes per second; expected more than 0, or nothing}}
+dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 memory 0.0

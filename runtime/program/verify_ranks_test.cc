@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// One broken thing at a time in a program for several ranks.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "runtime/program/verify_test_base.h"
+
+namespace ashlar {
+namespace {
+
+using testing::ErrorAfter;
+using ::testing::HasSubstr;
+using testing::MakeExtent;
+
+// A sum over two ranks of the first bytes of the arena, before the first launch.
+void AddCollective(fb::ProgramT& p) {
+  auto axis = std::make_unique<fb::MeshAxisT>();
+  axis->name = "tp";
+  axis->size = 2;
+  p.mesh.push_back(std::move(axis));
+  auto collective = std::make_unique<fb::CollectiveT>();
+  collective->op = fb::CollectiveOp::AllReduce;
+  collective->cuts.emplace_back(1, 2);
+  collective->input = testing::MakeOperand(fb::Space::Arena, 0, 128);
+  collective->output = testing::MakeOperand(fb::Space::Arena, 128, 128);
+  for (auto* shape : {&collective->input_shape, &collective->output_shape}) {
+    shape->push_back(MakeExtent({0}));  // batch, at most 4
+    shape->push_back(MakeExtent({}, /*scale=*/8));
+  }
+  p.entries[0]->collectives.push_back(std::move(collective));
+}
+
+std::string ErrorAfterCollective(
+    const std::function<void(fb::ProgramT&, fb::CollectiveT&)>& change) {
+  return ErrorAfter([&](fb::ProgramT& p) {
+    AddCollective(p);
+    change(p, *p.entries[0]->collectives[0]);
+  });
+}
+
+TEST(VerifyProgram, Ranks) {
+  EXPECT_EQ(ErrorAfterCollective([](auto&, auto&) {}), "");
+  EXPECT_THAT(ErrorAfterCollective([](auto& p, auto&) { p.mesh[0]->size = 0; }),
+              HasSubstr("mesh axis 'tp' of size 0"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.cuts[0] = fb::Cut(2, 2); }),
+              HasSubstr("a cut of stride 2 and size 2 over 2 ranks"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.cuts.emplace_back(1, 2); }),
+              HasSubstr("cuts overlap"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.before = 1000; }),
+              HasSubstr("before launch 1000 of"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output->offset = UINT64_MAX; }),
+              HasSubstr("output outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output->space = fb::Space::Weights; }),
+              HasSubstr("output outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input->bytes = 64; }),
+              HasSubstr("input of [4, 8] in 64 bytes"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input = nullptr; }),
+              HasSubstr("input outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.input_shape[0]->dims[0] = 77; }),
+              HasSubstr("a malformed shape"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.output_shape.pop_back(); }),
+              HasSubstr("all_reduce from [4, 8] to [4]"));
+  auto gather = [](fb::CollectiveT& c) {
+    c.op = fb::CollectiveOp::AllGather;
+    c.axis = 1;
+    c.input_shape[1]->scale = 4;
+  };
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c); }),
+              HasSubstr("a workspace of less than 128 bytes"));
+  EXPECT_EQ(ErrorAfterCollective([&](auto&, auto& c) {
+              gather(c);
+              c.workspace = testing::MakeOperand(fb::Space::Arena, 256, 128);
+            }),
+            "");
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c), c.axis = 2; }),
+              HasSubstr("along dimension 2"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { gather(c), c.input_shape[1]->scale = 3; }),
+              HasSubstr("dimension 1 of [4, 3] to [4, 8]"));
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.op = static_cast<fb::CollectiveOp>(9); }),
+              HasSubstr("op 9"));
+}
+
+TEST(VerifyProgram, PartsOfDimensionsAndTensors) {
+  auto add_dim = [](fb::ProgramT& p, int64_t maximum, uint16_t of) {
+    AddCollective(p);
+    auto dim = testing::MakeDim("batch/tp", maximum);
+    dim->minimum = 0;
+    dim->whole = MakeExtent({of});
+    dim->cuts.emplace_back(1, 2);
+    p.dims.push_back(std::move(dim));
+  };
+  EXPECT_EQ(ErrorAfter([&](auto& p) { add_dim(p, 2, 0); }), "");
+  EXPECT_THAT(ErrorAfter([&](auto& p) { add_dim(p, 1, 0); }),
+              HasSubstr("dimension 'batch/tp': its bound is below"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) { add_dim(p, 2, 9); }), HasSubstr("'batch/tp': its bound"));
+  auto cut_part = [](fb::ProgramT& p, int64_t rows) {
+    AddCollective(p);
+    fb::WeightPartT& part = *p.weights[0]->parts[0];
+    part.whole = part.shape;
+    part.whole[0] = rows;
+    part.cut_dims = {0};
+    part.cuts.emplace_back(1, 2);
+  };
+  EXPECT_EQ(ErrorAfter([&](auto& p) { cut_part(p, 2 * p.weights[0]->parts[0]->shape[0] - 1); }),
+            "");
+  EXPECT_THAT(ErrorAfter([&](auto& p) { cut_part(p, 3); }), HasSubstr("its largest part of"));
+  EXPECT_THAT(ErrorAfter([&](auto& p) {
+                cut_part(p, 40);
+                p.weights[0]->parts[0]->cut_dims = {5};
+              }),
+              HasSubstr("cuts dimension 5"));
+}
+
+TEST(VerifyProgram, RangesOfTensors) {
+  auto error_at = [](std::vector<int64_t> begin, int64_t rows, int64_t whole) {
+    return ErrorAfter([&](fb::ProgramT& p) {
+      fb::WeightPartT& part = *p.weights[0]->parts[0];
+      part.whole = part.range = part.shape;
+      part.whole[0] = whole;
+      part.range[0] = rows;
+      part.begin = begin;
+    });
+  };
+  const std::vector<int64_t> shape = testing::TinyProgram().program.weights[0]->parts[0]->shape;
+  std::vector<int64_t> begin(shape.size(), 0);
+  begin[0] = 3;
+  EXPECT_EQ(error_at(begin, shape[0], shape[0] + 3), "");
+  EXPECT_THAT(error_at(begin, shape[0], shape[0] + 2), HasSubstr("elements from 3 on"));
+  EXPECT_THAT(error_at(begin, shape[0] + 1, shape[0] + 4), HasSubstr("its largest part of"));
+  EXPECT_THAT(error_at({3}, shape[0], shape[0] + 3), HasSubstr("malformed range"));
+  begin[0] = -1;
+  EXPECT_THAT(error_at(begin, shape[0], shape[0] + 3), HasSubstr("elements from -1 on"));
+}
+
+// The tiny program as a pipeline of two: both stages run all of it.
+void CutIntoStages(fb::ProgramT& p) {
+  p.mesh.push_back(std::make_unique<fb::MeshAxisT>());
+  p.mesh[0]->name = "pp";
+  p.mesh[0]->size = 2;
+  p.stage_cuts.emplace_back(1, 2);
+  fb::ProgramT copy(p);
+  std::vector<std::unique_ptr<fb::WeightT>> constants;
+  for (auto& weight : p.weights)
+    if (weight->parts.empty()) constants.push_back(std::move(weight));
+  p.weights = std::move(constants);
+  p.states.clear();
+  p.entries.clear();
+  p.weights_bytes = p.state_bytes = 0;
+  for (int stage = 0; stage < 2; ++stage) {
+    fb::ProgramT mine(copy);
+    p.stages.push_back(std::make_unique<fb::StageT>());
+    fb::StageT& made = *p.stages.back();
+    for (auto& weight : mine.weights)
+      if (!weight->parts.empty()) made.weights.push_back(std::move(weight));
+    made.states = std::move(mine.states);
+    made.entries = std::move(mine.entries);
+    made.weights_bytes = mine.weights_bytes;
+    made.state_bytes = mine.state_bytes;
+  }
+}
+
+TEST(VerifyProgram, Stages) {
+  auto after = [](auto change) {
+    return ErrorAfter([&](fb::ProgramT& p) {
+      CutIntoStages(p);
+      change(p);
+    });
+  };
+  EXPECT_EQ(after([](auto&) {}), "");
+  EXPECT_THAT(after([](auto& p) { p.stages.pop_back(); }), HasSubstr("1 stages, which are no"));
+  EXPECT_THAT(after([](auto& p) { p.stage_cuts.clear(); }), HasSubstr("2 stages, which are no"));
+  EXPECT_THAT(after([](auto& p) { p.stage_cuts[0] = fb::Cut(2, 2); }), HasSubstr("2 stages"));
+  EXPECT_THAT(after([](auto& p) { p.weights_bytes = 64; }),
+              HasSubstr("beside those of the stages"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->entries.pop_back(); }),
+              HasSubstr("stages with different entries"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->entries[0]->microbatches = 2; }),
+              HasSubstr("stages with different entries"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->weights_bytes = 64; }),
+              HasSubstr("stage 1: weight 'dense.weight'"));
+  EXPECT_THAT(after([](auto& p) { p.stages[1]->entries[0]->launches[0]->kernel = 99; }),
+              HasSubstr("stage 1: entry 'forward'"));
+}
+
+TEST(VerifyProgram, Messages) {
+  auto send = [](fb::CollectiveT& c) {
+    c.op = fb::CollectiveOp::Send;
+    c.output = nullptr;
+    c.output_shape.clear();
+    c.peer = 1;
+  };
+  EXPECT_EQ(ErrorAfterCollective([&](auto&, auto& c) { send(c); }), "");
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { send(c), c.peer = 2; }),
+              HasSubstr("place 2 of a group of 2"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { send(c), c.input = nullptr; }),
+              HasSubstr("input outside the arena"));
+  EXPECT_THAT(ErrorAfterCollective([&](auto&, auto& c) { c.op = fb::CollectiveOp::Recv; }),
+              HasSubstr("a send has no output, a recv no input"));
+}
+
+}  // namespace
+}  // namespace ashlar
