@@ -76,8 +76,8 @@ Value Evaluator::linearise(Index index, ArrayRef<Dim> dims) {
 //===----------------------------------------------------------------------===//
 
 bool Evaluator::isVectorisable(Value value) {
-  if (isProvided(value))
-    return true;
+  if (auto provided = providers.find(value); provided != providers.end())
+    return provided->second.inLanes;
   auto argument = dyn_cast<BlockArgument>(value);
   if (argument && !getLayout(argument).empty())
     return false;
@@ -138,7 +138,7 @@ Value Evaluator::evaluate(Value value, Index index, Lanes lanes) {
   };
   auto provided = providers.find(value);
   if (provided != providers.end())
-    return rounded(provided->second(index, lanes));
+    return rounded(provided->second.provider(index, lanes));
   if (auto view = getView(value)) {
     if (!getLayout(view->buffer).empty()) {
       // A packed weight read element by element: only as it is, not through a view.

@@ -36,7 +36,9 @@ public:
   mlir::Value address(const View &view, Index index);
 
   /// Elements of `value` are computed by `provider` from now on.
-  void provide(mlir::Value value, Provider provider) { providers[value] = std::move(provider); }
+  void provide(mlir::Value value, Provider provider, bool inLanes = true) {
+    providers[value] = {std::move(provider), inLanes};
+  }
   bool isProvided(mlir::Value value) const { return providers.count(value); }
 
   /// One element (or a register of them). Floating point arrives as f32 (f64 for f64).
@@ -66,7 +68,11 @@ private:
 
   llvm::DenseMap<mlir::StringAttr, mlir::Value> extents;
   llvm::SmallVector<mlir::Value> pointers;
-  llvm::DenseMap<mlir::Value, Provider> providers;
+  struct Provided {
+    Provider provider;
+    bool inLanes = true;
+  };
+  llvm::DenseMap<mlir::Value, Provided> providers;
 };
 
 /// The layout attribute of a kernel's argument, empty for row-major.

@@ -206,20 +206,23 @@ void RowsKernel::emitNorm(KernelContext &c, Operation *op, ArrayRef<Value> row, 
   Value deviation = math::SqrtOp::create(
       e.b, arith::AddFOp::create(e.b, variance, e.f32Constant(epsilon.convertToDouble())));
   Value scale = arith::DivFOp::create(e.b, e.f32Constant(1.0), deviation);
-  c.evaluator.provide(
-      op->getResult(0), [&c, op, x, mean, scale](Evaluator::Index index, Lanes lanes) -> Value {
-        Emitter &e = c.e;
-        Value value = c.evaluator.evaluate(x, index, lanes);
-        if (mean)
-          value = arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width));
-        value = arith::MulFOp::create(e.b, value, e.splat(scale, lanes.width));
-        value = arith::MulFOp::create(
-            e.b, value, c.evaluator.evaluate(op->getOperand(1), index.take_back(1), lanes));
-        if (op->getNumOperands() > 2)
-          value = arith::AddFOp::create(
-              e.b, value, c.evaluator.evaluate(op->getOperand(2), index.take_back(1), lanes));
-        return value;
-      });
+  // Weights may be views whose neighbours are not neighbours in memory.
+  const bool inLanes = llvm::all_of(
+      op->getOperands(), [&](Value operand) { return c.evaluator.isVectorisable(operand); });
+  auto norm = [&c, op, x, mean, scale](Evaluator::Index index, Lanes lanes) -> Value {
+    Emitter &e = c.e;
+    Value value = c.evaluator.evaluate(x, index, lanes);
+    if (mean)
+      value = arith::SubFOp::create(e.b, value, e.splat(mean, lanes.width));
+    value = arith::MulFOp::create(e.b, value, e.splat(scale, lanes.width));
+    value = arith::MulFOp::create(
+        e.b, value, c.evaluator.evaluate(op->getOperand(1), index.take_back(1), lanes));
+    if (op->getNumOperands() > 2)
+      value = arith::AddFOp::create(
+          e.b, value, c.evaluator.evaluate(op->getOperand(2), index.take_back(1), lanes));
+    return value;
+  };
+  c.evaluator.provide(op->getResult(0), norm, inLanes);
 }
 
 } // namespace

@@ -42,6 +42,41 @@ std::vector<ModuleCase> getModuleCases() {
       {"WeightTimesItself", square, x5,
        readSquare + "%m = graph.matmul %w, %w transpose_b : " + product +
            "%r = graph.mul %m, %x : " + product + end},
+      // Small parameters that several ranks hold parts of, as they lie when they were gathered
+      // together.
+      {"RowsJoined",
+       "graph.state parameter model @a init normal stddev 1.0 : tensor<13xf32>\n"
+       "graph.state parameter model @b init normal stddev 1.0 : tensor<13x26xf32>",
+       "(%x: tensor<13xf32> {graph.name = \"x\"}) -> (tensor<364xf32> {graph.name = \"r\"})",
+       "%a = graph.read @a : tensor<13xf32>\n%b = graph.read @b : tensor<13x26xf32>\n"
+       "%s = graph.reshape %a : tensor<13xf32> to tensor<13xf32>\n"
+       "%t = graph.reshape %b : tensor<13x26xf32> to tensor<338xf32>\n"
+       "%r = graph.concat %s, %t, %x axis 0 : tensor<13xf32>, tensor<338xf32>, tensor<13xf32>\n"
+       "return %r : tensor<364xf32>"},
+      {"PartsOfRows", "",
+       "(%x: tensor<4x26xf32> {graph.name = \"x\"}, %g: tensor<728xf32> {graph.name = \"g\"}) -> "
+       "(tensor<4x26xf32> {graph.name = \"r\"})",
+       "%p = graph.reshape %g : tensor<728xf32> to tensor<2x364xf32>\n"
+       "%a = graph.slice %p axis 1 from 0 size 13 : tensor<2x364xf32>\n"
+       "%c = graph.reshape %a : tensor<2x13xf32> to tensor<26xf32>\n"
+       "%b = graph.slice %p axis 1 from 13 size 338 : tensor<2x364xf32>\n"
+       "%d = graph.reshape %b : tensor<2x338xf32> to tensor<26x26xf32>\n"
+       "%f = graph.slice %p axis 1 from 351 size 13 : tensor<2x364xf32>\n"
+       "%h = graph.reshape %f : tensor<2x13xf32> to tensor<26xf32>\n"
+       "%m = graph.matmul %x, %d transpose_b : tensor<4x26xf32>, tensor<26x26xf32>\n"
+       "%n = graph.add %m, %c : tensor<4x26xf32>, tensor<26xf32>\n"
+       "%r = graph.layer_norm %n, %c, %h epsilon 1.0e-5 : tensor<4x26xf32>, tensor<26xf32>, "
+       "tensor<26xf32>\n"
+       "return %r : tensor<4x26xf32>"},
+      {"NormOfColumns", "",
+       "(%x: tensor<26x4xf32> {graph.name = \"x\"}, %g: tensor<26x2xf32> {graph.name = \"g\"}) -> "
+       "(tensor<4x26xf32> {graph.name = \"r\"}, tensor<4x26xf32> {graph.name = \"s\"})",
+       "%t = graph.transpose %x [1, 0] : tensor<26x4xf32>\n"
+       "%a = graph.slice %g axis 1 from 1 size 1 : tensor<26x2xf32>\n"
+       "%c = graph.reshape %a : tensor<26x1xf32> to tensor<26xf32>\n"
+       "%r = graph.rms_norm %t, %c epsilon 1.0e-5 : tensor<4x26xf32>, tensor<26xf32>\n"
+       "%s = graph.softmax %t : tensor<4x26xf32>\n"
+       "return %r, %s : tensor<4x26xf32>, tensor<4x26xf32>"},
       {"ConcatOfColumnsAdded", two,
        "(%x: tensor<4x5xf32> {graph.name = \"x\"}) -> (tensor<4x5xf32> {graph.name = \"r\"})",
        readTwo + "%c = graph.concat %a, %b axis 1 : tensor<4x3xf32>, tensor<4x2xf32>\n"
