@@ -3,6 +3,7 @@
 #include "compiler/Distribution/Costs.h"
 
 #include "dialects/Dist/LocalTypes.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace ashlar::dist;
@@ -74,6 +75,28 @@ double Costs::getSeconds(CollectiveKind kind, double bytes, ArrayRef<Axis> axes)
   return getCollectiveSeconds(kind, bytes, getParts(axes), link);
 }
 
+double Costs::getBytes(CollectiveOpInterface op) {
+  auto bytes = [&](Type type) {
+    auto tensor = dyn_cast_or_null<RankedTensorType>(type);
+    return tensor ? getBytes(tensor, Sharding(tensor.getRank())) : 0;
+  };
+  Value input = op.getInput();
+  return std::max(bytes(op.getOutputType()), bytes(input ? input.getType() : Type()));
+}
+
+double Costs::getSeconds(CollectiveOpInterface op) {
+  if (isa<RecvOp>(op))
+    return 0;
+  auto kind = llvm::TypeSwitch<Operation *, CollectiveKind>(op)
+                  .Case<AllReduceOp>([](auto) { return CollectiveKind::AllReduce; })
+                  .Case<ReduceScatterOp>([](auto) { return CollectiveKind::ReduceScatter; })
+                  .Case<AllGatherOp>([](auto) { return CollectiveKind::AllGather; })
+                  .Case<AllToAllOp>([](auto) { return CollectiveKind::AllToAll; })
+                  .Case<BroadcastOp>([](auto) { return CollectiveKind::Broadcast; })
+                  .Default([](auto) { return CollectiveKind::Permute; });
+  return getSeconds(kind, getBytes(op), getAxes(op.getAxes(), mesh));
+}
+
 StepCost Costs::getStep(Type whole, const Sharding &before, const ReshardStep &step) {
   auto kind = getKind(step.kind);
   if (!kind)
@@ -123,15 +146,15 @@ double Costs::getOpSeconds(Operation *op) {
   return getComputeSeconds(op, rule, FactorAxes(rule.factors.size()));
 }
 
-/// Whether a value is a parameter, follows from parameters alone, or is a cache.
-static bool isStored(Value value) {
+bool Costs::isStored(Value value) {
   if (isa<graph::CacheType>(value.getType()))
     return true;
   Operation *maker = value.getDefiningOp();
   if (auto read = dyn_cast_or_null<graph::ReadOp>(maker))
-    return SymbolTable::lookupNearestSymbolFrom<graph::StateOp>(read, read.getStateAttr())
-               .getRole() == graph::StateRole::Parameter;
-  return maker && maker->getNumOperands() > 0 && llvm::all_of(maker->getOperands(), isStored);
+    return symbols.lookupNearestSymbolFrom<graph::StateOp>(read, read.getStateAttr()).getRole() ==
+           graph::StateRole::Parameter;
+  return maker && maker->getNumOperands() > 0 &&
+         llvm::all_of(maker->getOperands(), [&](Value operand) { return isStored(operand); });
 }
 
 double Costs::getStoredBytes(Operation *op, const graph::ShardingRule &rule,

@@ -34,6 +34,10 @@ public:
   double getFlops(mlir::Operation *op);
   /// A collective of this many bytes along these axes.
   double getSeconds(CollectiveKind kind, double bytes, llvm::ArrayRef<dist::Axis> axes);
+  /// A collective on the tensors that it has; 0 for a recv, whose time is its sender's.
+  double getSeconds(dist::CollectiveOpInterface op);
+  /// Of its larger side, on a rank.
+  double getBytes(dist::CollectiveOpInterface op);
   /// Bytes of a tensor on the rank with most of it.
   double getBytes(mlir::Type whole, const dist::Sharding &sharding);
 
@@ -48,6 +52,8 @@ public:
   void setExtent(mlir::StringAttr name, int64_t extent) { extents[name] = extent; }
 
 private:
+  /// Whether a value is a parameter, follows from parameters alone, or is a cache.
+  bool isStored(mlir::Value value);
   double getStoredBytes(mlir::Operation *op, const graph::ShardingRule &rule,
                         const FactorAxes &axes);
   double getComputeSeconds(mlir::Operation *op, const graph::ShardingRule &rule,
@@ -57,6 +63,7 @@ private:
   mlir::ModuleOp module;
   const dist::Mesh &mesh;
   llvm::DenseMap<mlir::StringAttr, int64_t> extents; // in place of bounds
+  mlir::SymbolTableCollection symbols;
 };
 
 } // namespace ashlar::distribution

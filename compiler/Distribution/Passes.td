@@ -122,6 +122,39 @@ def CutStagesPass : Pass<"ashlar-cut-stages", "::mlir::ModuleOp"> {
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
 
+def BucketCollectivesPass : Pass<"ashlar-bucket-collectives", "::mlir::ModuleOp"> {
+  let summary = "Joins small collectives into one";
+  let description = [{
+    ```
+    a = dist.all_gather u axis 0; b = dist.all_gather v axis 0
+      =>  r = dist.all_gather (concat (reshape u), (reshape v)) axis 0; a, b = slices of r, reshaped
+    ```
+
+    Those of numbered shapes, of one kind, between the same ranks, where one is made of nothing that another's reader
+    gives (parameters that are gathered for their use, gradients that are added up): if by the modelled times that saves
+    more latency than it costs copies. Each is reported as a remark. Runs before ashlar-overlap-collectives. Tests:
+    bucket-collectives.mlir, execute_partition_test.
+  }];
+  let options = [Option<"report", "report", "bool", "true", "report buckets as remarks">];
+  let dependentDialects = ["::ashlar::dist::DistDialect", "::ashlar::graph::GraphDialect"];
+}
+
+def OverlapCollectivesPass : Pass<"ashlar-overlap-collectives", "::mlir::ModuleOp"> {
+  let summary = "Starts collectives early, so that arithmetic hides them";
+  let description = [{
+    ```
+    a = matmul x, u; w = dist.all_gather v; b = matmul a, w
+      =>  p = dist.all_gather v : ... to !dist.pending; a = matmul x, u; w = dist.wait p; b = matmul a, w
+    ```
+
+    Overlap.h says which, and from where on, by modelled times; each is reported as a remark with what is hidden of it. What
+    has come early takes memory for longer: where that is too much, do without this pass. Runs on what each rank computes,
+    before fusion. Tests: overlap-collectives.mlir, execute_partition_test, ranks/driver.test.
+  }];
+  let options = [Option<"report", "report", "bool", "true", "report what starts early as remarks">];
+  let dependentDialects = ["::ashlar::dist::DistDialect"];
+}
+
 def VerifyCollectivesPass : Pass<"ashlar-verify-collectives", "::mlir::ModuleOp"> {
   let summary = "Checks that all ranks issue matching collectives in the same order";
   let description = [{

@@ -18,10 +18,12 @@ size_t ArenaPlan::defineWorkspace(int64_t bytes, int64_t step) {
   return problem.buffers.size() - 1;
 }
 
-void ArenaPlan::use(mlir::Value value, int64_t step) {
-  planner::Buffer &buffer = problem.buffers[indices.lookup(value)];
+void ArenaPlan::useWorkspace(size_t number, int64_t step) {
+  planner::Buffer &buffer = problem.buffers[number];
   buffer.upper = std::max(buffer.upper, step + 1);
 }
+
+void ArenaPlan::use(mlir::Value value, int64_t step) { useWorkspace(indices.lookup(value), step); }
 
 absl::Status ArenaPlan::plan() {
   planner::Options options;

@@ -17,8 +17,10 @@ class ArenaPlan {
 public:
   /// A value of `bytes` at its bound, written at `step`.
   void define(mlir::Value value, int64_t bytes, int64_t step);
-  /// Bytes that are in use at `step` only; returns their number.
+  /// Bytes that are in use at `step`, and where they are used later up to then; returns their
+  /// number.
   size_t defineWorkspace(int64_t bytes, int64_t step);
+  void useWorkspace(size_t number, int64_t step);
   /// A value that is read at `step`.
   void use(mlir::Value value, int64_t step);
 

@@ -260,6 +260,7 @@ std::unique_ptr<fb::CollectiveT> ArtifactBuilder::toCollective(program::Collecti
   if (auto whole = op.getWhole())
     collective->whole = std::make_unique<fb::ExtentT>(toExtent(*whole, dims));
   collective->peer = static_cast<uint32_t>(op.getPeer().value_or(0));
+  collective->starts = op.getStarted();
   collective->where = graph::getPath(op.getLoc()).str() + getSource(op.getLoc());
   return collective;
 }
@@ -288,6 +289,7 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
   entry->microbatches = static_cast<uint32_t>(op.getMicrobatches().value_or(1));
   if (FlatSymbolRefAttr batch = op.getBatchAttr())
     entry->batch = dims.lookup(batch.getAttr());
+  std::vector<uint32_t> records; // of the collectives, waits not counted
   for (Operation &inner : op.getBody().front()) {
     if (auto input = dyn_cast<program::InputOp>(inner))
       entry->inputs.push_back(toInput(input));
@@ -299,6 +301,14 @@ void ArtifactBuilder::addEntry(program::EntryOp op) {
       entry->collectives.push_back(toCollective(collective));
       entry->collectives.back()->before = static_cast<uint32_t>(entry->launches.size());
       entry->deliveries += collective.getDelivery();
+      records.push_back(static_cast<uint32_t>(entry->collectives.size() - 1));
+    } else if (auto wait = dyn_cast<program::WaitOp>(inner)) {
+      auto record = std::make_unique<fb::CollectiveT>();
+      record->op = fb::CollectiveOp::Wait;
+      record->before = static_cast<uint32_t>(entry->launches.size());
+      record->ends = records[static_cast<size_t>(wait.getCollective())];
+      record->where = entry->collectives[record->ends]->where;
+      entry->collectives.push_back(std::move(record));
     } else if (auto limit = dyn_cast<program::LimitOp>(inner)) {
       auto record = std::make_unique<fb::CounterLimitT>();
       record->state = states.lookup(limit.getState());

@@ -35,17 +35,18 @@ static bool isStrided(RankedTensorType type, int64_t axis) {
 }
 
 int64_t getWorkspaceBytes(Operation *op, llvm::function_ref<int64_t(StringAttr)> bound) {
-  auto bytes = [&](Value value) {
+  auto bytes = [&](RankedTensorType type) {
     // What is packed begins at a cache line.
-    return llvm::alignTo(static_cast<int64_t>(graph::getByteSize(value.getType()).evaluate(bound)),
-                         64);
+    return llvm::alignTo(static_cast<int64_t>(graph::getByteSize(type).evaluate(bound)), 64);
   };
+  RankedTensorType result = dist::getOutputType(op); // also where it is pending
   if (auto gather = dyn_cast<AllGatherOp>(op))
-    return isStrided(getType(gather.getResult()), gather.getAxis()) ? bytes(gather.getResult()) : 0;
+    return isStrided(result, gather.getAxis()) ? bytes(result) : 0;
   if (auto scatter = dyn_cast<ReduceScatterOp>(op))
-    return isStrided(getType(scatter.getX()), scatter.getAxis()) ? bytes(scatter.getX()) : 0;
+    return isStrided(getType(scatter.getX()), scatter.getAxis()) ? bytes(getType(scatter.getX()))
+                                                                 : 0;
   if (auto exchange = dyn_cast<AllToAllOp>(op))
-    return bytes(exchange.getX()) + bytes(exchange.getResult());
+    return bytes(getType(exchange.getX())) + bytes(result);
   return 0;
 }
 
@@ -107,12 +108,13 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
   } else {
     return op->emitOpError()
            << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
-              "all_to_all, send and recv that are not started";
+              "all_to_all, send and recv";
   }
-  Value moved = op->getNumResults() ? op->getResult(0) : op->getOperand(0);
-  auto result = dyn_cast<RankedTensorType>(moved.getType());
-  if (!result)
-    return op->emitOpError() << "is started; the runtime runs collectives to their end";
+  auto collective = dyn_cast<CollectiveOpInterface>(op);
+  const bool isStarted = collective && collective.isStarted();
+  if (isStarted && peer)
+    return op->emitOpError() << "is a message that is started; the runtime runs them to their end";
+  auto result = op->getNumResults() ? dist::getOutputType(op) : getType(op->getOperand(0));
   auto getShape = [&](Type type) {
     SmallVector<Attribute> shape;
     for (const graph::Dim &dim : graph::getDims(cast<RankedTensorType>(type)))
@@ -126,7 +128,8 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
       builder.getI64IntegerAttr(axis), builder.getI64IntegerAttr(join), input, output, workspace,
       input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
       output ? getShape(result) : builder.getArrayAttr({}), whole, peer,
-      isDelivery ? builder.getUnitAttr() : UnitAttr());
+      isDelivery ? builder.getUnitAttr() : UnitAttr(),
+      isStarted ? builder.getUnitAttr() : UnitAttr());
   return success();
 }
 

@@ -7,6 +7,8 @@
 #include "compiler/Pipelines/CacheUse.h"
 #include "compiler/Pipelines/Collectives.h"
 #include "compiler/Pipelines/KernelTable.h"
+#include "compiler/Pipelines/LaunchWork.h"
+#include "compiler/Pipelines/Limits.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Pipelines/WeightTable.h"
 #include "compiler/Transforms/Weights.h"
@@ -35,15 +37,12 @@ private:
   LogicalResult checkSizes();
   LogicalResult checkDims();
   LogicalResult planArena();
-  /// What the launch does, by kind; `operands` are its places.
-  ArrayAttr getWork(FusedOp fused, ArrayRef<Attribute> operands);
   LogicalResult createLaunch(FusedOp fused);
   LogicalResult createCollective(Operation *op);
   FailureOr<OperandAttr> getInput(Value input, BlockArgument use);
   FailureOr<OperandAttr> getOutput(Value result);
   void createInput(BlockArgument argument);
   void createOutput(unsigned index, Value value);
-  LogicalResult createLimits();
   ArrayAttr getShape(Value value);
   Type getElementType(Value value) {
     return cast<RankedTensorType>(value.getType()).getElementType();
@@ -62,6 +61,8 @@ private:
   OpBuilder builder;
   ArenaPlan arena;
   llvm::DenseMap<Operation *, size_t> workspaces; // of collectives that have one
+  llvm::DenseMap<Operation *, int64_t> numbers;   // of those that were started, in their order
+  int64_t collectives = 0;
 };
 
 /// The write of a value to a state, or null.
@@ -70,6 +71,16 @@ WriteOp EntryLowering::getWrite(Value value) {
     if (auto write = dyn_cast<WriteOp>(user))
       return write;
   return nullptr;
+}
+
+static bool isStarted(Operation *op) {
+  auto collective = dyn_cast<dist::CollectiveOpInterface>(op);
+  return collective && collective.isStarted();
+}
+
+/// What a started collective gives, where it is waited for; null for other ops.
+static Value getAwaited(Operation *op) {
+  return isStarted(op) ? cast<dist::WaitOp>(*op->getResult(0).user_begin()).getResult() : Value();
 }
 
 /// More bytes than any machine addresses; sums of many such sizes still fit in 64 bits.
@@ -91,7 +102,7 @@ LogicalResult EntryLowering::checkSizes() {
       return failure();
   for (Operation &op : function.getBody().front())
     for (Value result : op.getResults())
-      if (failed(check(result)))
+      if (!isa<dist::PendingType>(result.getType()) && failed(check(result)))
         return failure();
   return success();
 }
@@ -148,12 +159,26 @@ LogicalResult EntryLowering::planArena() {
     for (Value input : op.getOperands())
       if (arena.contains(input))
         arena.use(input, step);
+    if (auto wait = dyn_cast<dist::WaitOp>(op)) {
+      // What it moves is its own from start to end.
+      Operation *started = wait.getPending().getDefiningOp();
+      arena.use(wait.getResult(), step);
+      if (arena.contains(started->getOperand(0)))
+        arena.use(started->getOperand(0), step);
+      if (auto found = workspaces.find(started); found != workspaces.end())
+        arena.useWorkspace(found->second, step);
+      continue;
+    }
     if (int64_t bytes =
             getWorkspaceBytes(&op, [&](StringAttr dim) { return getBound(module, dim); }))
       workspaces[&op] = arena.defineWorkspace(bytes, step);
     for (Value result : op.getResults())
       if (isa<RankedTensorType>(result.getType()) && !getWrite(result))
         arena.define(result, getBoundBytes(result), step);
+    if (isStarted(&op) && !op.getResult(0).hasOneUse())
+      return op.emitOpError() << "is started and has to be waited for, once";
+    if (Value result = getAwaited(&op))
+      arena.define(result, getBoundBytes(result), step);
   }
   for (Value value : function.getBody().front().getTerminator()->getOperands())
     arena.use(value, step + 1);
@@ -189,43 +214,6 @@ FailureOr<OperandAttr> EntryLowering::getOutput(Value result) {
                           getBoundBytes(result));
 }
 
-ArrayAttr EntryLowering::getWork(FusedOp fused, ArrayRef<Attribute> operands) {
-  using program::WorkKind;
-  std::array<Polynomial, program::getMaxEnumValForWorkKind() + 1> amounts;
-  auto amount = [&](WorkKind kind) -> Polynomial & { return amounts[static_cast<size_t>(kind)]; };
-  auto spaceOf = [&](size_t index) { return cast<OperandAttr>(operands[index]).getSpace(); };
-  for (Operation &op : fused.getBlock().without_terminator()) {
-    if (auto cost = dyn_cast<CostOpInterface>(op)) {
-      amount(WorkKind::Product) += cost.getProductFlops();
-      amount(WorkKind::Elementwise) += cost.getElementwiseFlops();
-      amount(WorkKind::Transcendental) += cost.getTranscendentals();
-    }
-    if (auto append = dyn_cast<CacheAppendOp>(op))
-      amount(WorkKind::StateWrite) += getByteSize(append.getValues().getType());
-  }
-  for (auto [index, argument] : llvm::enumerate(fused.getBlock().getArguments())) {
-    WorkKind kind = spaceOf(index) == Space::Arena   ? WorkKind::ArenaRead
-                    : spaceOf(index) == Space::State ? WorkKind::StateRead
-                                                     : WorkKind::WeightRead;
-    // Of what is only looked up the rows that are found are read.
-    auto user = argument.hasOneUse() ? dyn_cast<CostOpInterface>(*argument.user_begin()) : nullptr;
-    amount(kind) += user ? user.getBytesRead(argument.use_begin()->getOperandNumber())
-                         : getByteSize(argument.getType());
-  }
-  size_t index = fused.getInputs().size();
-  for (Value result : fused.getResults())
-    if (!isa<CacheType>(result.getType()))
-      amount(spaceOf(index++) == Space::State ? WorkKind::StateWrite : WorkKind::ArenaWrite) +=
-          getByteSize(result.getType());
-  SmallVector<Attribute> work;
-  MLIRContext *context = module.getContext();
-  for (auto [kind, sum] : llvm::enumerate(amounts))
-    for (Attribute term : toExtentAttrs(context, sum))
-      work.push_back(program::WorkAttr::get(context, static_cast<WorkKind>(kind),
-                                            cast<program::ExtentAttr>(term)));
-  return builder.getArrayAttr(work);
-}
-
 LogicalResult EntryLowering::createLaunch(FusedOp fused) {
   SmallVector<std::string> layouts;
   SmallVector<Attribute> operands, extents;
@@ -256,6 +244,12 @@ LogicalResult EntryLowering::createLaunch(FusedOp fused) {
 }
 
 LogicalResult EntryLowering::createCollective(Operation *op) {
+  if (auto wait = dyn_cast<dist::WaitOp>(op)) {
+    program::WaitOp::create(builder, op->getLoc(),
+                            numbers.lookup(wait.getPending().getDefiningOp()));
+    return success();
+  }
+  numbers[op] = collectives++;
   auto place = [&](Value value) {
     return OperandAttr::get(module.getContext(), Space::Arena, arena.getOffset(value),
                             getBoundBytes(value));
@@ -266,8 +260,11 @@ LogicalResult EntryLowering::createCollective(Operation *op) {
       return op->emitOpError() << "takes what does not lie in the arena; run ashlar-fuse before";
     input = place(op->getOperand(0));
   }
-  if (op->getNumResults() == 1 && arena.contains(op->getResult(0)))
-    output = place(op->getResult(0));
+  Value awaited = getAwaited(op), result = awaited               ? awaited
+                                           : op->getNumResults() ? op->getResult(0)
+                                                                 : Value();
+  if (result && arena.contains(result))
+    output = place(result);
   if (auto found = workspaces.find(op); found != workspaces.end())
     workspace = OperandAttr::get(
         module.getContext(), Space::Arena, arena.getWorkspaceOffset(found->second),
@@ -308,49 +305,6 @@ void EntryLowering::createOutput(unsigned index, Value value) {
                             builder.getI64IntegerAttr(getBoundBytes(value)));
 }
 
-/// The reading of a counter that an append's lengths are: itself, or, where ranks append other rows
-/// than they count, what those are sliced or gathered from. Every rank checks what it counts.
-static ReadOp getCounterRead(Value lengths) {
-  if (Operation *op = lengths.getDefiningOp();
-      isa_and_nonnull<dist::AllSliceOp, dist::AllGatherOp>(op))
-    lengths = op->getOperand(0);
-  auto copy = lengths.getDefiningOp<FusedOp>(); // what is exchanged lies in the arena
-  if (copy && copy.getInputs().size() == 1 && copy.getResults().size() == 1 &&
-      copy.getInputs().front().getType() == lengths.getType())
-    lengths = copy.getInputs().front();
-  return lengths.getDefiningOp<ReadOp>();
-}
-
-/// Appends must stay inside their caches: a limit on the counter that gives their positions.
-LogicalResult EntryLowering::createLimits() {
-  llvm::DenseSet<Attribute> seen;
-  WalkResult result = function.walk([&](CacheAppendOp append) {
-    auto argument = dyn_cast<BlockArgument>(append.getLengths());
-    auto fused = dyn_cast<FusedOp>(append->getParentOp());
-    ReadOp read =
-        argument && fused ? getCounterRead(fused.getInputs()[argument.getArgNumber()]) : ReadOp();
-    if (!read) {
-      append.emitOpError()
-          << "needs lengths that are read from a state, so that the runtime can check them";
-      return WalkResult::interrupt();
-    }
-    Dims dims = getDims(cast<RankedTensorType>(append.getValues().getType()));
-    auto state = weights.getState(read.getStateAttr(), "", read);
-    if (failed(state))
-      return WalkResult::interrupt();
-    int64_t positions = cast<CacheType>(append.getCache().getType()).getPositions();
-    Dim counted = getDims(cast<RankedTensorType>(read.getResult().getType()))[0];
-    auto rows = toExtentAttr(module.getContext(), counted),
-         add = toExtentAttr(module.getContext(), dims[1]);
-    auto limit = builder.getI64IntegerAttr(positions);
-    if (seen.insert(builder.getArrayAttr({read.getStateAttr(), rows, add, limit})).second)
-      program::LimitOp::create(builder, append.getLoc(), weights.getStateSymbol(read.getState()),
-                               rows, add, positions);
-    return WalkResult::advance();
-  });
-  return failure(result.wasInterrupted());
-}
-
 LogicalResult EntryLowering::lower() {
   if (failed(checkDims()) || failed(checkSizes()) || failed(planArena()))
     return failure();
@@ -378,7 +332,7 @@ LogicalResult EntryLowering::lower() {
   for (auto [index, value] :
        llvm::enumerate(function.getBody().front().getTerminator()->getOperands()))
     createOutput(index, value);
-  if (failed(createLimits()))
+  if (failed(createLimits(function, weights, builder)))
     return failure();
   StringAttr name = function.getSymNameAttr();
   function.erase();
@@ -402,30 +356,6 @@ static LogicalResult verifyFirstRows(func::FuncOp function) {
                                 << "; kernels are made for all of them, or for the first rows";
   }
   return success();
-}
-
-/// A limit that one stage of an entry checks holds for the counters of all: each checks it, and
-/// knows from it how the ranks share what it counts.
-static void shareLimits(ModuleOp module) {
-  SymbolTable symbols(module);
-  for (auto entry : llvm::make_early_inc_range(module.getOps<program::EntryOp>()))
-    for (auto other : module.getOps<program::EntryOp>()) {
-      if (entry == other || !entry.getStage() || entry.getOf() != other.getOf())
-        continue;
-      for (auto limit : other.getBody().getOps<program::LimitOp>()) {
-        StringRef counter = symbols.lookup<program::StateOp>(limit.getState()).getStateName();
-        std::string mine = ("state" + Twine(*entry.getStage()) + "." + counter).str();
-        auto isSame = [&](program::LimitOp own) {
-          return own.getState() == mine && own.getRows() == limit.getRows() &&
-                 own.getAdd() == limit.getAdd() && own.getLimit() == limit.getLimit();
-        };
-        if (!symbols.lookup(mine) ||
-            llvm::any_of(entry.getBody().getOps<program::LimitOp>(), isSame))
-          continue;
-        OpBuilder builder = OpBuilder::atBlockEnd(&entry.getBody().front());
-        cast<program::LimitOp>(builder.clone(*limit)).setState(mine);
-      }
-    }
 }
 
 LogicalResult lowerToProgram(ModuleOp module, const Target &target,

@@ -64,6 +64,12 @@ void addPartitionPipeline(OpPassManager &manager, bool report) {
   manager.addPass(createVerifyCollectivesPass());
 }
 
+void addOverlapPipeline(OpPassManager &manager, bool report) {
+  manager.addPass(createBucketCollectivesPass({report}));
+  manager.addPass(createOverlapCollectivesPass({report}));
+  manager.addPass(createVerifyCollectivesPass());
+}
+
 void addDistributionPipeline(OpPassManager &manager, const DistributionOptions &options) {
   addAnnotationPipeline(manager, options);
   addPartitionPipeline(manager, options.report);

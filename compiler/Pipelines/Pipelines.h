@@ -36,6 +36,10 @@ struct DistributionOptions {
 void addAnnotationPipeline(mlir::OpPassManager &manager, const DistributionOptions &options);
 void addPartitionPipeline(mlir::OpPassManager &manager, bool report);
 
+/// What may follow the second half: small collectives are joined, others start early, beside
+/// arithmetic. What they give then takes memory for longer.
+void addOverlapPipeline(mlir::OpPassManager &manager, bool report);
+
 /// Brings an imported module to one rank's program, which takes and gives whole tensors; before
 /// fusion, so that kernels see local shapes. Where there is neither a plan nor automation, the
 /// names of the mesh's axes say what is cut (compiler/Distribution/Plan/Conventions.h).

@@ -119,8 +119,8 @@ def Program_ShardAttr : Program_Attr<"Shard", "shard"> {
     `#program.shard<whole = [61, 64], dims = [0], cuts = [1, 4]>`: dimension dims[i] is cut by the pair i of `cuts`
     (stride, size), one after the other; a part of a dimension that does not divide is padded with zeros.
 
-    `#program.shard<whole = [64, 192], dims = [1], cuts = [1, 4] range = [64, 64] begin = [0, 128]>`: what is cut are the last 64
-    columns.
+    `#program.shard<whole = [64, 192], dims = [1], cuts = [1, 4] range = [64, 64] begin = [0, 128]>`: what is cut are
+    the last 64 columns.
   }];
   let parameters = (ins ArrayRefParameter<"int64_t">:$whole, OptionalArrayRefParameter<"int64_t">:$dims,
                         OptionalArrayRefParameter<"int64_t">:$cuts, OptionalArrayRefParameter<"int64_t">:$range,
@@ -256,20 +256,29 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
     The group are the ranks that differ in the indices along `cuts` only. `axis` is cut or joined, by all_to_all `axis` is
     cut and `join` joined; shapes are this rank's, `whole` the extent of which `origin` writes where the rank's part
     begins. send and recv are between this rank and the one at the place `peer` of the group. Parts that are no run of
-    bytes are packed in `workspace`. A `delivery` brings an output to a stage that does not make it. The location is the
-    value and where it comes from.
+    bytes are packed in `workspace`. A `delivery` brings an output to a stage that does not make it. One that is `started`
+    goes on while launches run, until `program.wait`: up to then nothing touches its operands. The location is the value
+    and where it comes from.
   }];
   let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
                        DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,
                        OptionalAttr<Program_OperandAttr>:$input, OptionalAttr<Program_OperandAttr>:$output,
                        OptionalAttr<Program_OperandAttr>:$workspace,
                        Program_Extents:$input_shape, Program_Extents:$output_shape,
-                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer, UnitAttr:$delivery);
+                       OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer, UnitAttr:$delivery,
+                       UnitAttr:$started);
   let assemblyFormat = [{
     $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? (`to` $output^)?
     (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? (`peer` $peer^)?
-    (`delivery` $delivery^)? attr-dict
+    (`delivery` $delivery^)? (`started` $started^)? attr-dict
   }];
+}
+
+def Program_WaitOp : Program_Op<"wait", [HasParent<"EntryOp">]> {
+  let summary = "ends a collective that was started";
+  let description = "`program.wait 2`: the entry's third `program.collective`. Each that is started is waited for once.";
+  let arguments = (ins I64Attr:$collective);
+  let assemblyFormat = "$collective attr-dict";
 }
 
 def Program_LimitOp : Program_Op<"limit", [HasParent<"EntryOp">]> {

@@ -5,7 +5,8 @@
 
 #include "dialects/Program/Program.h"
 
-#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/raw_ostream.h"
 
 #include <map>
 
@@ -92,8 +93,94 @@ SpaceSizes getSpaceSizes(ModuleOp module, std::optional<int64_t> stage) {
   return sizes;
 }
 
-LogicalResult verifyLaunch(LaunchOp launch, KernelOp kernel, const SpaceSizes &sizes,
-                           ArenaContents &arena) {
+/// Walks an entry, and with it what its arena holds and which collectives are under way.
+class EntryVerifier {
+public:
+  EntryVerifier(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols)
+      : entry(entry), sizes(sizes), symbols(symbols) {
+    this->sizes[static_cast<size_t>(Space::Arena)] = entry.getArena();
+  }
+
+  LogicalResult run();
+
+private:
+  LogicalResult verify(InputOp input);
+  LogicalResult verify(LaunchOp launch);
+  LogicalResult verify(CollectiveOp collective);
+  LogicalResult verify(WaitOp wait);
+  LogicalResult verify(OutputOp output);
+  /// Checks what an op reads or writes in the arena against what is under way there: nothing writes
+  /// what a collective reads, or touches what it writes.
+  LogicalResult touch(Operation *op, OperandAttr operand, bool writes);
+  /// Checks that a value lies there, and that it may be read.
+  LogicalResult read(Operation *op, OperandAttr operand, const Twine &what);
+  LogicalResult write(Operation *op, OperandAttr operand);
+
+  EntryOp entry;
+  SpaceSizes sizes;
+  SymbolTable &symbols;
+  ArenaContents arena;
+  SmallVector<CollectiveOp> collectives, underWay;
+};
+
+LogicalResult EntryVerifier::run() {
+  for (Operation &op : entry.getBody().front()) {
+    LogicalResult verified = llvm::TypeSwitch<Operation *, LogicalResult>(&op)
+                                 .Case<InputOp, LaunchOp, CollectiveOp, WaitOp, OutputOp>(
+                                     [&](auto each) { return verify(each); })
+                                 .Default([](Operation *) { return success(); });
+    if (failed(verified))
+      return failure();
+  }
+  if (!underWay.empty())
+    return underWay.front().emitOpError() << "is started and never waited for";
+  return success();
+}
+
+LogicalResult EntryVerifier::touch(Operation *op, OperandAttr operand, bool writes) {
+  auto overlaps = [&](std::optional<OperandAttr> own) {
+    return own && own->getOffset() < operand.getOffset() + operand.getBytes() &&
+           operand.getOffset() < own->getOffset() + own->getBytes();
+  };
+  for (CollectiveOp other : underWay)
+    if (overlaps(other.getWorkspace()) || overlaps(other.getOutput()) ||
+        (writes && overlaps(other.getInput()))) {
+      InFlightDiagnostic error = op->emitOpError() << (writes ? "writes " : "reads ") << operand
+                                                   << ", which a collective uses meanwhile";
+      error.attachNote(other.getLoc()) << "it was started here, and is not waited for before";
+      return error;
+    }
+  return success();
+}
+
+LogicalResult EntryVerifier::read(Operation *op, OperandAttr operand, const Twine &what) {
+  if (failed(touch(op, operand, /*writes=*/false)))
+    return failure();
+  if (!arena.holds(operand.getOffset(), operand.getBytes()))
+    return op->emitOpError()
+           << what << "reads arena bytes that nothing wrote, or that were overwritten since";
+  return success();
+}
+
+LogicalResult EntryVerifier::write(Operation *op, OperandAttr operand) {
+  if (failed(touch(op, operand, /*writes=*/true)))
+    return failure();
+  arena.write(operand.getOffset(), operand.getBytes(), op);
+  return success();
+}
+
+LogicalResult EntryVerifier::verify(InputOp input) {
+  if (input.getOffset() + input.getBytes() > entry.getArena())
+    return input.emitOpError() << "lies outside the arena of " << entry.getArena() << " bytes";
+  arena.write(input.getOffset(), input.getBytes(), input);
+  return success();
+}
+
+LogicalResult EntryVerifier::verify(LaunchOp launch) {
+  auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
+  if (!kernel)
+    return launch.emitOpError() << "runs " << launch.getKernelAttr()
+                                << ", which is no program.kernel";
   ArrayRef<int32_t> accesses = kernel.getAccesses();
   if (launch.getOperands().size() != accesses.size())
     return launch.emitOpError() << "gives " << launch.getOperands().size() << " operands to @"
@@ -109,79 +196,73 @@ LogicalResult verifyLaunch(LaunchOp launch, KernelOp kernel, const SpaceSizes &s
         operand.getOffset() > size - operand.getBytes())
       return launch.emitOpError() << "operand #" << index << " " << operand
                                   << " lies outside its space of " << size << " bytes";
-    bool writes = static_cast<Access>(accesses[index]) != Access::Read;
-    if (writes && (operand.getSpace() == Space::Weights || operand.getSpace() == Space::Constants))
+    auto access = static_cast<Access>(accesses[index]);
+    if (access != Access::Read &&
+        (operand.getSpace() == Space::Weights || operand.getSpace() == Space::Constants))
       return launch.emitOpError() << "operand #" << index << " writes " << operand
                                   << ", which is read-only";
-    if (operand.getSpace() == Space::Arena &&
-        static_cast<Access>(accesses[index]) != Access::Write &&
-        !arena.holds(operand.getOffset(), operand.getBytes()))
-      return launch.emitOpError()
-             << "operand #" << index << " " << operand
-             << " reads arena bytes that nothing wrote, or that were overwritten since";
+    std::string what;
+    llvm::raw_string_ostream(what) << "operand #" << index << " " << operand << " ";
+    if (operand.getSpace() == Space::Arena && access != Access::Write &&
+        failed(read(launch, operand, what)))
+      return failure();
   }
   for (auto [index, operand] : llvm::enumerate(operands))
-    if (operand.getSpace() == Space::Arena && static_cast<Access>(accesses[index]) != Access::Read)
-      arena.write(operand.getOffset(), operand.getBytes(), launch);
+    if (operand.getSpace() == Space::Arena &&
+        static_cast<Access>(accesses[index]) != Access::Read && failed(write(launch, operand)))
+      return failure();
   return success();
 }
 
-LogicalResult verifyCollective(CollectiveOp collective, int64_t arenaBytes, ArenaContents &arena) {
-  auto check = [&](std::optional<OperandAttr> operand, StringRef what) -> LogicalResult {
-    if (!operand || (operand->getSpace() == Space::Arena && operand->getOffset() >= 0 &&
-                     operand->getOffset() <= arenaBytes - operand->getBytes()))
-      return success();
-    return collective.emitOpError()
-           << what << " " << *operand << " lies outside the arena of " << arenaBytes << " bytes";
-  };
+LogicalResult EntryVerifier::verify(CollectiveOp collective) {
   std::optional<OperandAttr> input = collective.getInput(), workspace = collective.getWorkspace();
   std::optional<OperandAttr> output = collective.getOutput();
-  bool sends = collective.getKind() == CollectiveKind::Send;
-  bool isMessage = sends || collective.getKind() == CollectiveKind::Recv;
+  CollectiveKind kind = collective.getKind();
+  bool sends = kind == CollectiveKind::Send, isMessage = sends || kind == CollectiveKind::Recv;
   if (sends == output.has_value() || isMessage != collective.getPeer().has_value())
     return collective.emitOpError()
            << "all but a send have an output, and only send and recv have a peer";
-  if (failed(check(input, "input")) || failed(check(output, "output")) ||
-      failed(check(workspace, "workspace")))
-    return failure();
+  for (auto [operand, what] :
+       {std::pair(input, "input"), {output, "output"}, {workspace, "workspace"}})
+    if (operand &&
+        (operand->getSpace() != Space::Arena || operand->getOffset() < 0 ||
+         operand->getOffset() > static_cast<int64_t>(entry.getArena()) - operand->getBytes()))
+      return collective.emitOpError() << what << " " << *operand << " lies outside the arena of "
+                                      << entry.getArena() << " bytes";
   if (collective.getCuts().size() % 2 != 0)
     return collective.emitOpError() << "takes pairs of a stride and a size";
-  if (input && !arena.holds(input->getOffset(), input->getBytes()))
-    return collective.emitOpError()
-           << "reads arena bytes that nothing wrote, or that were overwritten since";
-  if (workspace)
-    arena.write(workspace->getOffset(), workspace->getBytes(), collective);
+  if (collective.getStarted() &&
+      (isMessage || kind == CollectiveKind::Slice || kind == CollectiveKind::Origin))
+    return collective.emitOpError() << "is started; only what all ranks of a group do together is";
+  if (input && failed(read(collective, *input, "")))
+    return failure();
+  if (workspace && failed(write(collective, *workspace)))
+    return failure();
   if (input && !arena.holds(input->getOffset(), input->getBytes()))
     return collective.emitOpError() << "has a workspace on top of its input";
-  if (output)
-    arena.write(output->getOffset(), output->getBytes(), collective);
+  if (output && failed(write(collective, *output)))
+    return failure();
+  collectives.push_back(collective);
+  if (collective.getStarted())
+    underWay.push_back(collective);
   return success();
 }
 
-LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols) {
-  sizes[static_cast<size_t>(Space::Arena)] = entry.getArena();
-  ArenaContents arena;
-  for (Operation &op : entry.getBody().front()) {
-    if (auto input = dyn_cast<InputOp>(op)) {
-      if (input.getOffset() + input.getBytes() > entry.getArena())
-        return input.emitOpError() << "lies outside the arena of " << entry.getArena() << " bytes";
-      arena.write(input.getOffset(), input.getBytes(), input);
-    } else if (auto launch = dyn_cast<LaunchOp>(op)) {
-      auto kernel = symbols.lookup<KernelOp>(launch.getKernel());
-      if (!kernel)
-        return launch.emitOpError()
-               << "runs " << launch.getKernelAttr() << ", which is no program.kernel";
-      if (failed(verifyLaunch(launch, kernel, sizes, arena)))
-        return failure();
-    } else if (auto collective = dyn_cast<CollectiveOp>(op)) {
-      if (failed(verifyCollective(collective, entry.getArena(), arena)))
-        return failure();
-    } else if (auto output = dyn_cast<OutputOp>(op)) {
-      if (!arena.holds(output.getOffset(), output.getBytes()))
-        return output.emitOpError()
-               << "gives arena bytes that nothing wrote, or that were overwritten since";
-    }
-  }
+LogicalResult EntryVerifier::verify(WaitOp wait) {
+  auto number = static_cast<size_t>(wait.getCollective());
+  auto found =
+      number < collectives.size() ? llvm::find(underWay, collectives[number]) : underWay.end();
+  if (found == underWay.end())
+    return wait.emitOpError() << "waits for collective " << wait.getCollective()
+                              << ", which is not under way";
+  underWay.erase(found);
+  return success();
+}
+
+LogicalResult EntryVerifier::verify(OutputOp output) {
+  if (!arena.holds(output.getOffset(), output.getBytes()))
+    return output.emitOpError()
+           << "gives arena bytes that nothing wrote, or that were overwritten since";
   return success();
 }
 
@@ -190,7 +271,7 @@ LogicalResult verifyEntry(EntryOp entry, SpaceSizes sizes, SymbolTable &symbols)
 LogicalResult ashlar::program::verifyProgram(ModuleOp module) {
   SymbolTable symbols(module);
   for (auto entry : module.getOps<EntryOp>())
-    if (failed(verifyEntry(entry, getSpaceSizes(module, entry.getStage()), symbols)))
+    if (failed(EntryVerifier(entry, getSpaceSizes(module, entry.getStage()), symbols).run()))
       return failure();
   return success();
 }

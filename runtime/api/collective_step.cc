@@ -84,9 +84,10 @@ Collective CollectiveStep::Describe(CollectiveKind kind, const char* from, char*
   return call;
 }
 
-absl::Status CollectiveStep::Issue(CollectiveKind kind, const char* from, char* to) {
+absl::Status CollectiveStep::Start(CollectiveKind kind, const char* from, char* to) {
   ASHLAR_RETURN_IF_ERROR(launcher_->BeginCollective());
-  return communicator_->Run(Describe(kind, from, to));
+  ASHLAR_ASSIGN_OR_RETURN(ticket_, communicator_->Start(Describe(kind, from, to)));
+  return absl::OkStatus();
 }
 
 absl::Status CollectiveStep::Deliver(const std::vector<int64_t>& dims, char* whole,
@@ -98,23 +99,16 @@ absl::Status CollectiveStep::Deliver(const std::vector<int64_t>& dims, char* who
                               : Describe(CollectiveKind::kRecv, nullptr, whole));
 }
 
-absl::Status CollectiveStep::Gather() {
+absl::Status CollectiveStep::BeginGather() {
   const Rows rows = RowsOf(output_shape_, schema_.axis);
   const int64_t per = rows.outer * rows.inner / element_bytes_;
   for (size_t p = 0; p < group_.size(); ++p)
     counts_.push_back(per * GetPart(rows.extent, schema_.cuts, static_cast<int>(p)).size);
-  if (rows.outer <= 1) return Issue(CollectiveKind::kAllGather, input_, output_);
-  ASHLAR_RETURN_IF_ERROR(Issue(CollectiveKind::kAllGather, input_, workspace_));
-  const char* block = workspace_;
-  for (size_t p = 0; p < group_.size(); ++p) {
-    const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
-    ASHLAR_RETURN_IF_ERROR(Unpack(rows, part.begin, part.size, block, output_));
-    block += counts_[p] * element_bytes_;
-  }
-  return absl::OkStatus();
+  if (rows.outer > 1) received_ = workspace_;
+  return Start(CollectiveKind::kAllGather, input_, rows.outer > 1 ? workspace_ : output_);
 }
 
-absl::Status CollectiveStep::Scatter() {
+absl::Status CollectiveStep::BeginScatter() {
   const Rows rows = RowsOf(input_shape_, schema_.axis);
   const int64_t per = rows.outer * rows.inner / element_bytes_;
   char* block = workspace_;
@@ -125,10 +119,10 @@ absl::Status CollectiveStep::Scatter() {
     ASHLAR_RETURN_IF_ERROR(Pack(rows, part.begin, part.size, input_, block));
     block += counts_.back() * element_bytes_;
   }
-  return Issue(CollectiveKind::kReduceScatter, rows.outer <= 1 ? input_ : workspace_, output_);
+  return Start(CollectiveKind::kReduceScatter, rows.outer <= 1 ? input_ : workspace_, output_);
 }
 
-absl::Status CollectiveStep::Exchange() {
+absl::Status CollectiveStep::BeginExchange() {
   // What this rank has of the joined dimension, and what it will have of the cut one.
   const int64_t joined = output_shape_[schema_.join], cut = input_shape_[schema_.axis];
   std::vector<int64_t>& from = input_shape_;
@@ -150,13 +144,39 @@ absl::Status CollectiveStep::Exchange() {
   // The verifier has room for both halves at the bounds, each rounded up.
   char* received =
       workspace_ + RoundUp<uint64_t>(static_cast<uint64_t>(block - workspace_), kBufferAlignment);
-  ASHLAR_RETURN_IF_ERROR(Issue(CollectiveKind::kAllToAll, workspace_, received));
+  received_ = received;
+  return Start(CollectiveKind::kAllToAll, workspace_, received);
+}
+
+absl::Status CollectiveStep::UnpackBlocks(const Rows& rows, const std::vector<int64_t>& counts) {
+  const char* block = received_;
   for (size_t p = 0; p < group_.size(); ++p) {
-    const CutRange part = GetPart(joined, schema_.cuts, static_cast<int>(p));
-    ASHLAR_RETURN_IF_ERROR(Unpack(got, part.begin, part.size, received, output_));
-    received += recv_counts_[p] * element_bytes_;
+    const CutRange part = GetPart(rows.extent, schema_.cuts, static_cast<int>(p));
+    ASHLAR_RETURN_IF_ERROR(Unpack(rows, part.begin, part.size, block, output_));
+    block += counts[p] * element_bytes_;
   }
   return absl::OkStatus();
+}
+
+absl::Status CollectiveStep::Begin() {
+  using fb::CollectiveOp;
+  received_ = nullptr;
+  counts_.clear();
+  recv_counts_.clear();
+  switch (schema_.op) {
+    case CollectiveOp::AllReduce:
+      return Start(CollectiveKind::kAllReduce, input_, output_);
+    case CollectiveOp::AllGather:
+      return BeginGather();
+    case CollectiveOp::ReduceScatter:
+      return BeginScatter();
+    case CollectiveOp::Send:
+      return Start(CollectiveKind::kSend, input_, nullptr);
+    case CollectiveOp::Recv:
+      return Start(CollectiveKind::kRecv, nullptr, output_);
+    default:
+      return BeginExchange();
+  }
 }
 
 absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Launcher& launcher,
@@ -177,22 +197,18 @@ absl::Status CollectiveStep::Run(const std::vector<int64_t>& dims, Launcher& lau
   }
   if (!communicator)
     return FailedPrecondition("collective ", schema_.where, " in a session without other ranks");
-  counts_.clear();
-  recv_counts_.clear();
-  switch (schema_.op) {
-    case CollectiveOp::AllReduce:
-      return Issue(CollectiveKind::kAllReduce, input_, output_);
-    case CollectiveOp::AllGather:
-      return Gather();
-    case CollectiveOp::ReduceScatter:
-      return Scatter();
-    case CollectiveOp::Send:
-      return Issue(CollectiveKind::kSend, input_, nullptr);
-    case CollectiveOp::Recv:
-      return Issue(CollectiveKind::kRecv, nullptr, output_);
-    default:
-      return Exchange();
-  }
+  ASHLAR_RETURN_IF_ERROR(Begin());
+  return schema_.starts ? absl::OkStatus() : End();
+}
+
+absl::Status CollectiveStep::End() {
+  // What was launched since then runs meanwhile.
+  if (schema_.starts) ASHLAR_RETURN_IF_ERROR(launcher_->BeginCollective());
+  ASHLAR_RETURN_IF_ERROR(communicator_->Wait(ticket_));
+  if (!received_) return absl::OkStatus();
+  return schema_.op == fb::CollectiveOp::AllToAll
+             ? UnpackBlocks(RowsOf(output_shape_, schema_.join), recv_counts_)
+             : UnpackBlocks(RowsOf(output_shape_, schema_.axis), counts_);
 }
 
 }  // namespace ashlar

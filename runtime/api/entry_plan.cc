@@ -113,9 +113,13 @@ absl::Status EntryPlan::DeliverOutputs(const std::vector<int64_t>& dims, char* b
 
 absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>& dims,
                                        Launcher& launcher, Communicator* communicator) {
-  for (; next_collective_ < end_collective_ && collectives_[next_collective_].before() <= launch;
-       ++next_collective_)
-    ASHLAR_RETURN_IF_ERROR(collectives_[next_collective_].Run(dims, launcher, communicator));
+  for (; next_collective_ < end_collective_; ++next_collective_) {
+    CollectiveStep& next = collectives_[next_collective_];
+    if (next.schema().before > launch) break;
+    ASHLAR_RETURN_IF_ERROR(next.schema().op == fb::CollectiveOp::Wait
+                               ? collectives_[next.schema().ends].End()
+                               : next.Run(dims, launcher, communicator));
+  }
   if (communicator) communicator->Tick();
   return absl::OkStatus();
 }

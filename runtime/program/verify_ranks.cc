@@ -14,6 +14,8 @@ namespace ashlar {
 namespace {
 
 constexpr int64_t kMaxRanks = 1 << 20;
+// Collectives that are under way at once; communicators take more.
+constexpr int64_t kMaxUnderWay = 32;
 
 // Each rank has an index along each cut, and no two ranks of a group have all in common.
 absl::Status CheckCuts(const std::vector<fb::Cut>& cuts, int64_t ranks, const std::string& where) {
@@ -190,6 +192,14 @@ class CollectiveVerifier {
   std::vector<int64_t> input_, output_;
 };
 
+// Whether all ranks of a group do it together: what a rank does alone is over at once, and messages
+// are taken in their order.
+bool MayStart(fb::CollectiveOp op) {
+  using fb::CollectiveOp;
+  return op == CollectiveOp::AllReduce || op == CollectiveOp::ReduceScatter ||
+         op == CollectiveOp::AllGather || op == CollectiveOp::AllToAll;
+}
+
 }  // namespace
 
 absl::Status VerifyMesh(const fb::ProgramT& program) {
@@ -217,16 +227,34 @@ absl::Status VerifyCollectives(const fb::ProgramT& program, const std::vector<in
                                const fb::EntryT& entry) {
   int64_t ranks = RankCount(program);
   uint32_t before = 0;
+  std::vector<bool> under_way(entry.collectives.size());
+  int64_t count = 0;
   for (size_t i = 0; i < entry.collectives.size(); ++i) {
     const fb::CollectiveT& collective = *entry.collectives[i];
     const std::string where = StrCat("collective ", i, " (", Printable(collective.where), ")");
     if (collective.before < before || collective.before > entry.launches.size())
       return DataLoss(where, ": before launch ", collective.before, " of ", entry.launches.size());
     before = collective.before;
+    if (collective.op == fb::CollectiveOp::Wait) {
+      if (collective.ends >= i || !under_way[collective.ends])
+        return DataLoss(where, ": ends collective ", collective.ends, ", which is not under way");
+      under_way[collective.ends] = false;
+      --count;
+      continue;
+    }
+    under_way[i] = collective.starts;
+    count += collective.starts;
+    if (collective.starts && (!MayStart(collective.op) || count > kMaxUnderWay))
+      return DataLoss(where, ": is started, which op ", static_cast<int>(collective.op),
+                      " is not, or one of more than ", kMaxUnderWay, " at once");
     ASHLAR_RETURN_IF_ERROR(CheckCuts(collective.cuts, ranks, where));
     if (absl::Status status = CollectiveVerifier(bounds, entry, collective).Run(); !status.ok())
       return Annotate(status, where);
   }
+  for (size_t i = 0; i < under_way.size(); ++i)
+    if (under_way[i])
+      return DataLoss("collective ", i, " (", Printable(entry.collectives[i]->where),
+                      "): is started and never ended");
   return absl::OkStatus();
 }
 

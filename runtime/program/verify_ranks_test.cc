@@ -17,6 +17,7 @@ using testing::MakeExtent;
 
 // A sum over two ranks of the first bytes of the arena, before the first launch.
 void AddCollective(fb::ProgramT& p) {
+  p.mesh.clear();
   auto axis = std::make_unique<fb::MeshAxisT>();
   axis->name = "tp";
   axis->size = 2;
@@ -81,6 +82,56 @@ TEST(VerifyProgram, Ranks) {
               HasSubstr("dimension 1 of [4, 3] to [4, 8]"));
   EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) { c.op = static_cast<fb::CollectiveOp>(9); }),
               HasSubstr("op 9"));
+}
+
+// A wait for the collective `ends`, before the launch `before`.
+void AddWait(fb::ProgramT& p, uint32_t ends, uint32_t before) {
+  auto wait = std::make_unique<fb::CollectiveT>();
+  wait->op = fb::CollectiveOp::Wait;
+  wait->ends = ends;
+  wait->before = before;
+  p.entries[0]->collectives.push_back(std::move(wait));
+}
+
+TEST(VerifyProgram, CollectivesThatAreStarted) {
+  auto after = [](bool starts, auto change) {
+    return ErrorAfterCollective([&](fb::ProgramT& p, fb::CollectiveT& c) {
+      c.starts = starts;
+      change(p, c);
+    });
+  };
+  const auto launches =
+      static_cast<uint32_t>(testing::TinyProgram().program.entries[0]->launches.size());
+  EXPECT_EQ(after(true, [&](auto& p, auto&) { AddWait(p, 0, launches); }), "");
+  EXPECT_THAT(after(true, [](auto&, auto&) {}), HasSubstr("is started and never ended"));
+  EXPECT_THAT(after(false, [](auto& p, auto&) { AddWait(p, 0, 0); }),
+              HasSubstr("ends collective 0, which is not under way"));
+  EXPECT_THAT(after(true,
+                    [](auto& p, auto&) {
+                      AddWait(p, 0, 0);
+                      AddWait(p, 0, 0);
+                    }),
+              HasSubstr("ends collective 0, which is not under way"));
+  EXPECT_THAT(after(true, [](auto& p, auto&) { AddWait(p, 1, 0); }),
+              HasSubstr("ends collective 1, which is not under way"));
+  EXPECT_THAT(after(true, [](auto& p, auto&) { AddWait(p, UINT32_MAX, 0); }),
+              HasSubstr("which is not under way"));
+  EXPECT_THAT(after(true, [&](auto& p, auto&) { AddWait(p, 0, launches + 1); }),
+              HasSubstr("before launch"));
+  EXPECT_THAT(after(true,
+                    [](auto& p, auto& c) {
+                      c.op = fb::CollectiveOp::Slice;
+                      AddWait(p, 0, 0);
+                    }),
+              HasSubstr("is started, which op 4 is not"));
+  auto add = [](fb::ProgramT& p, uint32_t count) {
+    for (uint32_t i = 1; i < count; ++i) AddCollective(p);
+    for (uint32_t i = 0; i < count; ++i) p.entries[0]->collectives[i]->starts = true;
+    for (uint32_t i = 0; i < count; ++i) AddWait(p, i, 0);
+  };
+  EXPECT_EQ(after(true, [&](auto& p, auto&) { add(p, 32); }), "");
+  EXPECT_THAT(after(true, [&](auto& p, auto&) { add(p, 33); }),
+              HasSubstr("one of more than 32 at once"));
 }
 
 TEST(VerifyProgram, PartsOfDimensionsAndTensors) {

@@ -56,6 +56,28 @@ std::vector<ModelCase> getModelCases() {
 
 INSTANTIATE_TEST_SUITE_P(All, Models, testing::ValuesIn(getModelCases()), getCaseName);
 
+/// Parameters that are gathered for their use are gathered together, or while others are used.
+TEST_F(Partitioned, GathersParametersEarly) {
+  auto whole = import("bert-masked-lm-untied");
+  ASSERT_TRUE(whole);
+  OwningOpRef<ModuleOp> local = whole->clone();
+  ASSERT_TRUE(pin(*local, "mesh dp=2 on host\ninput_ids [{dp}, {}]\n*.bias [{dp}] priority 1\n"
+                          "*.intermediate.dense.weight [{dp}, {}] priority 1\n"
+                          "*.matmul [{dp}, {}, {}]\n*.layer_norm [{dp}, {}, {}]\n"));
+  OwningOpRef<ModuleOp> apart = local->clone();
+  joinsAndOverlaps = false;
+  ASSERT_TRUE(partition(*apart));
+  joinsAndOverlaps = true;
+  ASSERT_TRUE(partition(*local));
+  auto count = [](ModuleOp module, auto op) {
+    return llvm::range_size(module.lookupSymbol<func::FuncOp>("forward").getOps<decltype(op)>());
+  };
+  EXPECT_EQ(count(*apart, dist::WaitOp()), 0);
+  EXPECT_GT(count(*local, dist::WaitOp()), 0);
+  EXPECT_LT(count(*local, dist::AllGatherOp()), count(*apart, dist::AllGatherOp()) / 2);
+  compareAt(*whole, *local, "forward", {{3, 7}, {1, 1}});
+}
+
 /// A cache whose heads and sequences lie on different ranks: prompts, then token by token.
 class Caches : public Partitioned, public testing::WithParamInterface<ModelCase> {};
 
@@ -145,7 +167,10 @@ void pinAtRandom(ModuleOp module, std::mt19937 &random) {
 
 class RandomShardings : public Partitioned, public testing::WithParamInterface<uint32_t> {
 protected:
-  RandomShardings() { moreTolerance = kCutNormTolerance; }
+  RandomShardings() {
+    moreTolerance = kCutNormTolerance;
+    joinsAndOverlaps = GetParam() / 7 % 2 == 0; // on each of the meshes
+  }
 
   void addMesh(ModuleOp module, uint32_t seed) {
     const char *meshes[] = {"a=2", "a=3", "a=4", "a=2 b=2", "a=2 b=4", "a=3 b=2", "a=2 b=2 c=2"};

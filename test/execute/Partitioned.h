@@ -61,6 +61,11 @@ protected:
     manager.addPass(createPartitionPass(PartitionPassOptions{/*report=*/false, forPrograms}));
     manager.addPass(createCSEPass());
     manager.addPass(createCutStagesPass(CutStagesPassOptions{/*report=*/false}));
+    if (joinsAndOverlaps) {
+      manager.addPass(createBucketCollectivesPass(BucketCollectivesPassOptions{/*report=*/false}));
+      manager.addPass(
+          createOverlapCollectivesPass(OverlapCollectivesPassOptions{/*report=*/false}));
+    }
     manager.addPass(createVerifyCollectivesPass());
     return succeeded(manager.run(module));
   }
@@ -157,6 +162,7 @@ protected:
 
   MLIRContext context;
   double moreTolerance = 0;
+  bool joinsAndOverlaps = true; // collectives
 };
 
 /// Tensor parallelism as Megatron-LM cuts it (Shoeybi et al., 2019): what makes heads and the inner

@@ -78,6 +78,7 @@ protected:
     }
     PassManager manager(&context);
     addDistributionPipeline(manager, options);
+    addOverlapPipeline(manager, /*report=*/false);
     EXPECT_TRUE(succeeded(manager.run(*local)));
     return local;
   }

@@ -42,8 +42,15 @@ class Builder {
 };
 
 // At the launch behind it, or the end.
-void AddCollective(const fb::CollectiveT& collective, int launch, Builder& builder) {
+void AddCollective(const fb::EntryT& entry, const fb::CollectiveT& collective, int launch,
+                   Builder& builder) {
   auto lies = [](const auto& operand) { return operand && operand->space == fb::Space::Arena; };
+  if (collective.op == fb::CollectiveOp::Wait) {  // up to here its operands are its own
+    const fb::CollectiveT& ended = *entry.collectives[collective.ends];
+    for (const auto* used : {&ended.input, &ended.workspace, &ended.output})
+      if (lies(*used)) builder.Read((*used)->offset, (*used)->bytes, launch);
+    return;
+  }
   if (lies(collective.input))
     builder.Read(collective.input->offset, collective.input->bytes, launch);
   for (const auto* made : {&collective.workspace, &collective.output})
@@ -61,7 +68,7 @@ std::vector<LiveRange> MemoryMap(const fb::ProgramT& program, const fb::EntryT& 
   for (int i = 0; i <= launches; ++i) {
     for (; collective != entry.collectives.end() && static_cast<int>((*collective)->before) <= i;
          ++collective)
-      AddCollective(**collective, i, builder);
+      AddCollective(entry, **collective, i, builder);
     if (i == launches) break;
     const fb::LaunchT& launch = *entry.launches[i];
     const std::vector<fb::Access>& access = program.kernels[launch.kernel]->operands;

@@ -4,23 +4,12 @@
 
 #include "compiler/Distribution/Costs.h"
 #include "dialects/Graph/GraphPaths.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace ashlar::dist;
 
 namespace ashlar::distribution {
 namespace {
-
-CollectiveKind getKind(Operation *op) {
-  return llvm::TypeSwitch<Operation *, CollectiveKind>(op)
-      .Case<AllReduceOp>([](auto) { return CollectiveKind::AllReduce; })
-      .Case<ReduceScatterOp>([](auto) { return CollectiveKind::ReduceScatter; })
-      .Case<AllGatherOp>([](auto) { return CollectiveKind::AllGather; })
-      .Case<AllToAllOp>([](auto) { return CollectiveKind::AllToAll; })
-      .Case<BroadcastOp>([](auto) { return CollectiveKind::Broadcast; })
-      .Default([](auto) { return CollectiveKind::Permute; });
-}
 
 class Reporter {
 public:
@@ -33,42 +22,46 @@ public:
       entry.entry = stage.getEntry().getValue().str();
       entry.stage = stage.getIndex();
     }
+    computed = linked = 0;
+    ends.clear();
     for (Operation &op : function.getBody().front()) {
       if (auto collective = dyn_cast<CollectiveOpInterface>(op))
         add(collective, entry);
+      else if (auto wait = dyn_cast<WaitOp>(op))
+        computed = std::max(computed, ends.lookup(wait.getPending().getDefiningOp()));
       else if (double seconds = costs.getOpSeconds(&op); seconds > 0)
         addCompute(op, seconds, entry);
     }
+    entry.seconds = std::max(computed, linked);
     return entry;
   }
 
 private:
-  double getBytes(Type type) {
-    auto tensor = dyn_cast_or_null<RankedTensorType>(type);
-    return tensor ? costs.getBytes(tensor, Sharding(tensor.getRank())) : 0;
-  }
-
   void addCompute(Operation &op, double seconds, EntryReport &entry) {
     constexpr llvm::StringLiteral kCompute = "compute";
-    if (entry.timeline.empty() || entry.timeline.back().what != kCompute)
-      entry.timeline.push_back(
-          {kCompute.str(), "", graph::getPath(op.getLoc()).str(), 0, 0, entry.getSeconds(), 0});
-    ++entry.timeline.back().ops;
-    entry.timeline.back().seconds += seconds;
+    std::vector<TimelineStep> &timeline = entry.timeline;
+    if (timeline.empty() || timeline.back().what != kCompute ||
+        timeline.back().begin + timeline.back().seconds < computed)
+      timeline.push_back(
+          {kCompute.str(), "", graph::getPath(op.getLoc()).str(), 0, 0, computed, 0});
+    ++timeline.back().ops;
+    timeline.back().seconds += seconds;
     entry.computeSeconds += seconds;
+    computed += seconds;
   }
 
   void add(CollectiveOpInterface op, EntryReport &entry) {
-    Axes axes = getAxes(op.getAxes(), mesh);
-    Value input = op.getInput();
-    double bytes =
-        std::max(getBytes(op.getOutputType()), getBytes(input ? input.getType() : Type()));
-    CollectiveLine line{op->getName().stripDialect().str(), mesh.toString(axes), bytes,
-                        // A message's time is its sender's.
-                        isa<RecvOp>(op) ? 0 : costs.getSeconds(getKind(op), bytes, axes), 1,
-                        graph::getPath(op->getLoc()).str()};
-    entry.timeline.push_back(
-        {line.op, line.axes, line.path, 1, line.bytes, entry.getSeconds(), line.seconds});
+    std::string axes = mesh.toString(getAxes(op.getAxes(), mesh));
+    CollectiveLine line{
+        op->getName().stripDialect().str(), axes, costs.getBytes(op), costs.getSeconds(op), 1,
+        graph::getPath(op->getLoc()).str()};
+    const double begin = std::max(computed, linked);
+    linked = begin + line.seconds;
+    if (op.isStarted())
+      ends[op] = linked;
+    else
+      computed = linked;
+    entry.timeline.push_back({line.op, axes, line.path, 1, line.bytes, begin, line.seconds});
     entry.collectiveSeconds += line.seconds;
     for (CollectiveLine &known : entry.collectives)
       if (known.op == line.op && known.axes == line.axes && known.bytes == line.bytes) {
@@ -80,6 +73,9 @@ private:
 
   Mesh mesh;
   Costs costs;
+  // Of the step: when arithmetic, the link, and each collective that was started are done.
+  double computed = 0, linked = 0;
+  llvm::DenseMap<Operation *, double> ends;
 };
 
 } // namespace

@@ -36,10 +36,11 @@ struct EntryReport {
   std::string name;
   std::string entry;            // the entry point that it is, or that it is a stage of
   std::optional<int64_t> stage; // of a pipeline
-  double computeSeconds = 0, collectiveSeconds = 0; // of a step at the bounds
+  double seconds = 0;           // of a step at the bounds
+  double computeSeconds = 0, collectiveSeconds = 0; // what is in it, also at the same time
   std::vector<CollectiveLine> collectives;          // in the order of the first of each kind
-  std::vector<TimelineStep> timeline; // a rank's step: one after the other, nothing overlaps
-  double getSeconds() const { return computeSeconds + collectiveSeconds; }
+  std::vector<TimelineStep> timeline; // a rank's step: arithmetic, and what is on its link
+  double getHiddenSeconds() const { return computeSeconds + collectiveSeconds - seconds; }
 };
 
 /// One report per entry point of a partitioned, unfused module.

@@ -76,3 +76,69 @@ program.entry @f arena 256 lower_bound 0 {
   // expected-error @+1 {{an extent is divided by at least 1, found 0}}
   program.output "y" f32 [#program.extent<16 ceildiv 0>] at 0 bytes 64
 }
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-note @+1 {{it was started here, and is not waited for before}}
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 64, 64> [#program.extent<16>] to [#program.extent<16>] started
+  // expected-error @+1 {{reads #program.operand<arena, 64, 64>, which a collective uses meanwhile}}
+  program.launch @k [#program.operand<arena, 64, 64>, #program.operand<arena, 128, 64>] extents [] work []
+  program.wait 0
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-note @+1 {{it was started here}}
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 64, 64> [#program.extent<16>] to [#program.extent<16>] started
+  // expected-error @+1 {{writes #program.operand<arena, 32, 64>, which a collective uses meanwhile}}
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 32, 64>] extents [] work []
+  program.wait 0
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // What it reads others may read, too, and behind the wait everything is as it was.
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 64, 64> [#program.extent<16>] to [#program.extent<16>] started
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 128, 64>] extents [] work []
+  program.wait 0
+  program.launch @k [#program.operand<arena, 64, 64>, #program.operand<arena, 0, 64>] extents [] work []
+  // expected-error @+1 {{waits for collective 0, which is not under way}}
+  program.wait 0
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 64, 64> [#program.extent<16>] to [#program.extent<16>]
+  // expected-error @+1 {{waits for collective 0, which is not under way}}
+  program.wait 0
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-error @+1 {{is started and never waited for}}
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 64, 64> [#program.extent<16>] to [#program.extent<16>] started
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-error @+1 {{is started; only what all ranks of a group do together is}}
+  program.collective send sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> [#program.extent<16>] to [] peer 1 started
+}

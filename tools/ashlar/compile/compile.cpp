@@ -2,21 +2,13 @@
 //
 // ashlar compile: a Hugging Face directory in, an artifact out.
 
-#include <chrono>
-
 #include "codegen/CPU/CpuTarget.h"
-#include "codegen/CUDA/CudaTarget.h"
-#include "compiler/Distribution/Plan/AutoPlan.h"
-#include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/Artifact.h"
-#include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/MemoryReport.h"
-#include "compiler/Pipelines/Pipelines.h"
 #include "dialects/Program/Program.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
-#include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
 #include "runtime/checkpoint/safetensors.h"
 #include "runtime/device/cpu/cpu_cores.h"
@@ -24,8 +16,8 @@
 #include "runtime/memory/weight_packer.h"
 #include "runtime/program/artifact_writer.h"
 #include "tools/ashlar/command.h"
-#include "tools/ashlar/compile/compiler_context.h"
 #include "tools/ashlar/compile/import_properties.h"
+#include "tools/ashlar/compile/lower.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
 
@@ -40,37 +32,6 @@ constexpr char kExamples[] =
     "  ashlar compile ./Llama-3.2-1B -o llama.ashlar --context 4096 --dtype bf16 --embed-weights\n"
     "  ashlar compile ./dir-with-a-config -o random.ashlar --random-weights 1\n"
     "  ashlar compile ./gpt2 -o gpt2.ashlar --target cuda --cuda-arch sm_80,sm_90a,emulator\n";
-
-struct CompileOptions {
-  ImportOptions import;
-  std::string output, emit, machineFile;
-  std::vector<cpu::CpuModel> models;
-  bool isCuda = false;
-  cuda::CudaOptions cuda;
-  std::vector<std::string> archs;
-  bool embedWeights = false;
-  std::optional<uint64_t> seed;
-  LoweringOptions lowering;
-  DistributionOptions distribution;
-  int64_t devices = 0;  // whose mesh is searched
-};
-
-/// Prints what takes long, with its time, to stderr.
-class Progress {
- public:
-  void operator()(StringRef step) {
-    auto now = std::chrono::steady_clock::now();
-    if (!current.empty())
-      llvm::errs() << llvm::format("  %-22s %7.2f s\n", current.c_str(),
-                                   std::chrono::duration<double>(now - since).count());
-    current = step.str();
-    since = now;
-  }
-
- private:
-  std::string current;
-  std::chrono::steady_clock::time_point since;
-};
 
 /// The checkpoint's part of the artifact: where it lies, how its tensors are stored, its headers'
 /// hash.
@@ -124,81 +85,12 @@ void printSummary(ModuleOp module, const CompileOptions& options) {
       mebibytes(report.arenaLowerBound), gap, mebibytes(report.state), mebibytes(report.scratch));
 }
 
-/// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
-LogicalResult distribute(ModuleOp module, CompileOptions& options) {
-  DistributionOptions& distribution = options.distribution;
-  if (options.devices > 1) {
-    auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
-                                            {distribution.memory});
-    if (failed(choices)) return failure();
-    distribution.mesh = choices->front().mesh;
-    for (const distribution::MeshChoice& choice : *choices)
-      llvm::errs() << llvm::format("  mesh %-16s %10.1f us\n", choice.mesh.c_str(),
-                                   choice.plan.seconds * 1e6);
-  }
-  if (!distribution.isDistributed()) return success();
-  PassManager manager(module.getContext());
-  addDistributionPipeline(manager, distribution);
-  return manager.run(module);
-}
-
 /// Prints what the code is made of: device code's text, or a CPU's assembly.
 LogicalResult printCode(const Target& target, const CompileOptions& options, ModuleOp module) {
   auto kernels = getKernelBodies(module);
   if (auto* cuda = dynamic_cast<const cuda::CudaTarget*>(&target))
     return cuda->printText(kernels, options.archs.front(), llvm::outs());
   return static_cast<const cpu::CpuTarget&>(target).printAssembly(kernels, llvm::outs());
-}
-
-/// From the imported module to a program: nothing, or the exit code where it ends here, after an
-/// error or what --emit asks for.
-std::optional<int> lowerOnce(ModuleOp module, CompileOptions& options,
-                             const LoweringOptions& limits, const Target& target, ErrorCodes& codes,
-                             Progress& progress) {
-  if (options.distribution.isDistributed() || options.devices > 1) progress("distribute");
-  codes.enter(ErrorCode::kBadPlan);
-  if (failed(distribute(module, options))) return kFailed;
-  if (options.emit == "partitioned") return module.print(llvm::outs()), kOk;
-  progress("fuse");
-  codes.enter(ErrorCode::kInternal);
-  PassManager manager(module.getContext());
-  addFusionPipeline(manager, options.machineFile);
-  addTargetPipeline(manager, target);
-  if (failed(manager.run(module))) return kFailed;
-  if (options.emit == "fused") return module.print(llvm::outs()), kOk;
-  progress("plan");
-  if (failed(lowerToProgram(module, target, limits))) return kFailed;
-  return std::nullopt;
-}
-
-/// The same; where the solver's plan makes a program that is too large, it plans again.
-std::optional<int> lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
-                         const Target& target, CompilerContext& compiler, Progress& progress) {
-  const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
-  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
-  PlanningRoom room(options.distribution.memory);
-  for (int round = 0; isFree && round < kPlanningRounds; ++round) {
-    OwningOpRef<ModuleOp> trial = module->clone();
-    CompileOptions tried = options;
-    LoweringOptions limits = options.lowering;
-    limits.memoryLimit.reset();
-    compiler.is_quiet = round > 0;  // the limits of later rounds are nobody's
-    std::optional<int> code = lowerOnce(*trial, tried, limits, target, compiler.codes, progress);
-    compiler.is_quiet = false;
-    const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
-    const bool fails = code && *code != kOk;
-    if (fails ? round == 0 : excess == 0) {
-      module = std::move(trial);
-      return code;
-    }
-    fails ? room.grow() : room.shrink(excess);
-    options.distribution.memory = room.getBytes();
-    llvm::errs() << (fails ? "  no plan fits"
-                           : "  the program takes " + std::to_string(excess) + " bytes too much")
-                 << ": planning within " << options.distribution.memory << "\n";
-  }
-  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
-  return lowerOnce(*module, options, options.lowering, target, compiler.codes, progress);
 }
 
 int compile(CompileOptions options, const Target& target) {
@@ -219,7 +111,7 @@ int compile(CompileOptions options, const Target& target) {
     checkpoint = *std::move(opened);
   }
   if (options.emit == "graph") return module->print(llvm::outs()), kOk;
-  if (std::optional<int> code = lower(module, options, target, compiler, progress)) return *code;
+  if (std::optional<int> code = Lower(module, options, target, compiler, progress)) return *code;
   if (options.emit == "program") return module->print(llvm::outs()), kOk;
   if (options.emit == "assembly" || options.emit == "cuda")
     return failed(printCode(target, options, *module)) ? kFailed : kOk;
@@ -303,11 +195,12 @@ int CompileMain(const Arguments& args) {
              &options.distribution.mesh);
   parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
              &options.distribution.plan);
-  parser.Add("--microbatches", "N",
-             "of a pipeline's step, at the most: one stage works on a\n"
-             "microbatch while another works on the next (default: as the plan says, or as many as\n"
-             "are fastest)",
-             &options.distribution.microbatches);
+  parser.Add(
+      "--microbatches", "N",
+      "of a pipeline's step, at the most: one stage works on a\n"
+      "microbatch while another works on the next (default: as the plan says, or as many as\n"
+      "are fastest)",
+      &options.distribution.microbatches);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
   parser.Add("--auto", "choose how tensors lie, and with --devices the mesh",
              &options.distribution.isAutomatic);

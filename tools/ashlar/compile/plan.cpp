@@ -79,6 +79,23 @@ LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& pla
   return success();
 }
 
+/// Lowers one rank's graph, and says what it takes; the bytes over the limit.
+FailureOr<int64_t> lower(ModuleOp module, const PlanOptions& options, bool overlaps,
+                         Planned& planned) {
+  PassManager overlap(module.getContext()), fusion(module.getContext());
+  if (overlaps) addOverlapPipeline(overlap, /*report=*/false);
+  if (failed(overlap.run(module))) return failure();
+  planned.entries = distribution::reportEntries(module);
+  addFusionPipeline(fusion);
+  cpu::CpuTarget target({});
+  LoweringOptions lowering;
+  lowering.threads = options.threads;
+  if (failed(fusion.run(module)) || failed(lowerToProgram(module, target, lowering)))
+    return failure();
+  if (options.memory > 0) lowering.memoryLimit = options.memory;
+  return getExcess(module, lowering);
+}
+
 /// `excess`: by how many bytes it is over the limit, which is then no error yet.
 FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compiler,
                             int64_t* excess) {
@@ -92,18 +109,23 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   PassManager partition(&context);
   addPartitionPipeline(partition, /*report=*/false);
   if (failed(partition.run(*module))) return failure();
-  planned.entries = distribution::reportEntries(*module);
   compiler.codes.enter(ErrorCode::kInternal);
-  PassManager fusion(&context);
-  addFusionPipeline(fusion);
-  cpu::CpuTarget target({});
-  LoweringOptions lowering;
-  lowering.threads = options.threads;
-  if (failed(fusion.run(*module)) || failed(lowerToProgram(*module, target, lowering)))
-    return failure();
-  if (options.memory > 0) lowering.memoryLimit = options.memory;
-  if (excess) *excess = getExcess(*module, lowering);
-  if (!excess && failed(checkMemoryLimit(*module, lowering))) return failure();
+  // What has come early takes memory for longer.
+  OwningOpRef<ModuleOp> early = module->clone();
+  auto over = lower(*early, options, /*overlaps=*/true, planned);
+  if (succeeded(over) && *over == 0)
+    module = std::move(early);
+  else if (succeeded(over))
+    over = lower(*module, options, /*overlaps=*/false, planned);
+  if (failed(over)) return failure();
+  if (excess) {
+    *excess = *over;
+  } else {
+    LoweringOptions limits;
+    limits.threads = options.threads;
+    if (options.memory > 0) limits.memoryLimit = options.memory;
+    if (failed(checkMemoryLimit(*module, limits))) return failure();
+  }
   planned.memory = getMemoryReport(*module);
   planned.program =
       buildArtifact(*module, {}, [](StringRef, fb::DType kernels) { return kernels; }).program;
@@ -159,10 +181,14 @@ void print(const Planned& planned) {
   if (memory.joinedOutputs > 0)
     llvm::outs() << llvm::format("  and %.2f MiB for the outputs of microbatches\n",
                                  mebibytes(static_cast<double>(memory.joinedOutputs)));
-  for (const distribution::EntryReport& entry : planned.entries)
-    llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of computing and %.1f of collectives\n",
-                                 entry.name.c_str(), entry.getSeconds() * 1e6,
+  for (const distribution::EntryReport& entry : planned.entries) {
+    llvm::outs() << llvm::format("%s: %.1f us a step, %.1f of computing and %.1f of collectives",
+                                 entry.name.c_str(), entry.seconds * 1e6,
                                  entry.computeSeconds * 1e6, entry.collectiveSeconds * 1e6);
+    if (double hidden = entry.getHiddenSeconds() * 1e6; hidden > 0.05)
+      llvm::outs() << llvm::format(", %.1f of them at the same time", hidden);
+    llvm::outs() << "\n";
+  }
 }
 
 /// Two plans side by side, and the lines that only one of them has.
@@ -175,7 +201,7 @@ void printComparison(const Planned& a, const Planned& b) {
   auto sum = [](const Planned& planned) {
     llvm::MapVector<StringRef, std::pair<double, double>> seconds;
     for (const distribution::EntryReport& entry : planned.entries) {
-      seconds[entry.entry].first += entry.getSeconds();
+      seconds[entry.entry].first += entry.seconds;
       seconds[entry.entry].second += entry.collectiveSeconds;
     }
     return seconds;

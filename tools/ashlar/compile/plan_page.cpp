@@ -20,18 +20,21 @@ std::string LaneOf(const EntryReport& entry, const TimelineStep& step) {
   return entry.stage ? StrCat("stage ", *entry.stage, ", ", what) : what;
 }
 
-// Time goes right, a row each for computing and for what goes over the same axes. The stages of a
-// pipeline follow each other.
+// Time goes right, a row each for computing and for what goes over the same axes: a collective that
+// was started early stands beside what is computed meanwhile. The stages of a pipeline follow each
+// other.
 std::string TimelineDrawing(const std::vector<const EntryReport*>& stages) {
   constexpr double kWidth = 1000, kNames = 170, kRow = 26;
   std::map<std::string, int> lanes;
   std::vector<std::string> names;
   double total = 0;
   for (const EntryReport* entry : stages) {
-    for (const TimelineStep& step : entry->timeline)
-      if (lanes.try_emplace(LaneOf(*entry, step), static_cast<int>(lanes.size())).second)
-        names.push_back(LaneOf(*entry, step));
-    total += entry->getSeconds();
+    for (bool computes : {true, false})
+      for (const TimelineStep& step : entry->timeline)
+        if (step.axes.empty() == computes &&
+            lanes.try_emplace(LaneOf(*entry, step), static_cast<int>(lanes.size())).second)
+          names.push_back(LaneOf(*entry, step));
+    total += entry->seconds;
   }
   const double scale = (kWidth - kNames) / std::max(total, 1e-12);
   const double height = kRow * static_cast<double>(names.size()) + 4;
@@ -53,7 +56,7 @@ std::string TimelineDrawing(const std::vector<const EntryReport*>& stages) {
           step.axes.empty() ? StrCat(step.ops, " ops from ") : StrCat(HumanBytes(step.bytes), ", "),
           Escape(step.path), "</title></rect>\n");
     }
-    begin += entry->getSeconds();
+    begin += entry->seconds;
   }
   return text + "</svg>\n";
 }
@@ -118,17 +121,19 @@ std::string PlanPage(const Planned& planned, const PlanOptions& options) {
                             MemoryBars(planned.memory, options.memory, options.threads));
   for (size_t i = 0; i < planned.entries.size();) {
     std::vector<const EntryReport*> stages;
-    double compute = 0, collectives = 0;
+    double seconds = 0, compute = 0, collectives = 0;
     const std::string& name = planned.entries[i].entry;
     for (; i < planned.entries.size() && planned.entries[i].entry == name; ++i) {
       stages.push_back(&planned.entries[i]);
+      seconds += planned.entries[i].seconds;
       compute += planned.entries[i].computeSeconds;
       collectives += planned.entries[i].collectiveSeconds;
     }
-    body += StrCat("<h2>", Escape(name), "</h2>\n<p>", Microseconds(compute + collectives),
+    body += StrCat("<h2>", Escape(name), "</h2>\n<p>", Microseconds(seconds),
                    " a step at the bounds of dimensions, ", Microseconds(compute),
-                   " of computing and ", Microseconds(collectives),
-                   " of collectives</p>\n<h3>Timeline</h3>\n", TimelineDrawing(stages),
+                   " of computing and ", Microseconds(collectives), " of collectives, ",
+                   Microseconds(compute + collectives - seconds),
+                   " of them at the same time</p>\n<h3>Timeline</h3>\n", TimelineDrawing(stages),
                    "<h3>Collectives</h3>\n", Collectives(stages), "<h3>Memory map</h3>\n",
                    MemoryMaps(planned.program, name));
   }

@@ -105,7 +105,7 @@ void PrintRemedies(const PlanOptions& options) {
           "  %-24s %10.2f MiB a device", option.c_str(),
           static_cast<double>(planned->memory.getTotal(options.threads)) / (1 << 20));
       for (const distribution::EntryReport& entry : planned->entries)
-        llvm::errs() << llvm::format(", %s %.1f us", entry.name.c_str(), entry.getSeconds() * 1e6);
+        llvm::errs() << llvm::format(", %s %.1f us", entry.name.c_str(), entry.seconds * 1e6);
       llvm::errs() << "\n";
       break;
     }
