@@ -3,7 +3,7 @@
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
 // A work item is a block of kRowBlock rows times a few panels. Its sums live in scratch
-// ([rows][columns] per product); depth is cut in blocks of kDepthBlock so that the panels' part
+// ([rows][columns] per product); depth is cut in blocks so that the panels' part
 // stays in the first-level cache while the rows pass over it. With the last block the epilogue
 // follows each group of rows, while its sums are in cache, and asks for the rows that the next
 // group writes. Neighbouring items share the rows of a, which the machine's bf16 instructions take
@@ -24,6 +24,8 @@ namespace ashlar::cpu {
 
 static constexpr int64_t kRowBlock = 192;
 static constexpr int64_t kDepthBlock = 128;
+/// Two panels' part is 32 KiB, as of f32.
+static constexpr int64_t kDotDepthBlock = 2 * kDepthBlock;
 /// With AMX a panel's part of the depth is 32 KiB.
 static constexpr int64_t kMatrixDepthBlock = 512;
 /// Work items that keep a dozen cores busy.
@@ -259,9 +261,10 @@ void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index
       emitTiles(e, c.module, tiles, isLast ? finish : nullptr);
     });
   };
-  int64_t last = getLastDepth(kDepthBlock);
-  e.loop(e.constant(0), e.constant(last), kDepthBlock, [&](Value from) {
-    emitDepth(from, kDepthBlock, e.mul(e.add(from, kDepthBlock), panels.step), nullptr);
+  const int64_t block = isDot ? kDotDepthBlock : kDepthBlock;
+  int64_t last = getLastDepth(block);
+  e.loop(e.constant(0), e.constant(last), block, [&](Value from) {
+    emitDepth(from, block, e.mul(e.add(from, block), panels.step), nullptr);
   });
   emitDepth(e.constant(last), depth - last, e.constant(panels.blockElements), finish);
 }

@@ -79,11 +79,14 @@ Prediction predict(const Work &work, const Residency &residency, const MachineCo
   double busy = getBusyThreads(work.items, machine.threads);
   auto rate = [&](const Rate &both) { return getRate(both, busy, machine.threads); };
   auto bandwidth = [&](bool cached) { return rate(cached ? machine.cache : machine.read); };
+  // Constants of another machine may know nothing of it.
+  const Rate &bf16 = (machine.*shares.bf16).one_core > 0 ? machine.*shares.bf16 : machine.f32;
   double share = work.weight_read > 0 ? shares.weightProduct : shares.valueProduct;
   Prediction prediction;
   prediction.busy = busy / machine.threads;
   prediction.exposed = shares.exposed;
-  prediction.computeSeconds = work.product_flops / (share * rate(machine.f32)) +
+  prediction.computeSeconds = (work.product_flops - work.bf16_flops) / (share * rate(machine.f32)) +
+                              work.bf16_flops / (shares.bf16Product * rate(bf16)) +
                               work.elementwise_flops / (rate(machine.f32) / 2) +
                               work.transcendentals / rate(machine.exp);
   prediction.memorySeconds = work.weight_read / bandwidth(residency.weights) +
@@ -91,6 +94,21 @@ Prediction predict(const Work &work, const Residency &residency, const MachineCo
                              (work.state_read + work.state_write) / bandwidth(residency.state);
   prediction.launchSeconds = machine.launch_seconds;
   return prediction;
+}
+
+CodeShares getShares(const std::vector<std::string> &features) {
+  auto has = [&](const char *feature) {
+    return std::find(features.begin(), features.end(), feature) != features.end();
+  };
+  CodeShares shares;
+  if (has("amx-bf16")) {
+    shares.bf16 = &MachineConstants::bf16_tile;
+    shares.bf16Product = 0.45;
+  } else if (has("avx512bf16")) {
+    shares.bf16 = &MachineConstants::bf16_dot;
+    shares.bf16Product = 0.85;
+  }
+  return shares;
 }
 
 std::string explain(const Work &work, const Residency &residency, double measuredSeconds,
@@ -102,9 +120,13 @@ std::string explain(const Work &work, const Residency &residency, double measure
   if (measuredSeconds <= kNearLaunch * machine.launch_seconds)
     return format("launch: %.1f times an empty one of %.2f us",
                   measuredSeconds / machine.launch_seconds, machine.launch_seconds * 1e6);
+  // What most of the arithmetic is held against.
+  const bool isBf16 = 2 * work.bf16_flops > flops && shares.bf16 != &MachineConstants::f32 &&
+                      (machine.*shares.bf16).one_core > 0;
+  const double peak = (isBf16 ? machine.*shares.bf16 : machine.f32).all_cores;
   std::string reason;
   if (prediction.memorySeconds > prediction.computeSeconds) {
-    double ridge = machine.f32.all_cores / machine.read.all_cores;
+    double ridge = peak / machine.read.all_cores;
     double reached = bytes / measuredSeconds;
     reason = format("memory: %.1f flop/byte (ridge %.0f), ", flops / bytes, ridge) +
              format("%.1f GB/s, %.0f %% of the read bandwidth", reached * 1e-9,
@@ -112,9 +134,9 @@ std::string explain(const Work &work, const Residency &residency, double measure
     if (reached > machine.read.all_cores)
       reason += ": from a cache";
   } else {
-    reason =
-        format("compute: %.0f GFLOP/s, %.0f %% of the FMA peak", flops / measuredSeconds * 1e-9,
-               100 * flops / measuredSeconds / machine.f32.all_cores);
+    reason = format("compute: %.0f GFLOP/s, %.0f %% of ", flops / measuredSeconds * 1e-9,
+                    100 * flops / measuredSeconds / peak) +
+             (isBf16 ? "the bf16 peak" : "the FMA peak");
     double waiting = prediction.exposed * prediction.memorySeconds / prediction.getSeconds();
     if (waiting > 0.1)
       reason +=

@@ -4,8 +4,9 @@
 // Waterman and Patterson, 2009), and what it takes to start it. One model for decisions at compile
 // time and for the predictions that profiles are held against.
 //
-//   compute = product flops / (share * f32 peak) + elementwise flops / (f32 peak / 2)
-//             + transcendentals / exp peak
+//   compute = product flops / (share * peak) + elementwise flops / (f32 peak / 2)
+//             + transcendentals / exp peak;  the peak is f32's, or, for products of weights of
+//             bf16, that of the instructions that the code multiplies them by
 //   memory  = sum over (weights, arena, state) of bytes / (cache or memory bandwidth)
 //   seconds = launch + max(compute, memory) + exposed * min(compute, memory)
 //
@@ -21,6 +22,7 @@
 #include "runtime/program/work.h"
 
 #include <string>
+#include <vector>
 
 namespace ashlar {
 
@@ -33,7 +35,16 @@ struct CodeShares {
   double weightProduct = 0.75; // with packed weights
   double valueProduct = 0.45;  // of values, as in attention: short sums, operands packed on the way
   double exposed = 0.3;
+  /// What the code multiplies bf16 weights by, and the share of it that products reach.
+  Rate MachineConstants::*bf16 = &MachineConstants::f32;
+  double bf16Product = 0.75;
 };
+
+/// The shares for code with these extensions ("avx512bf16", "amx-bf16", as an image's features name
+/// them). That of dot products was found on BERT-base and MiniLM at 1 to 1,024 rows, on two cores
+/// of a Zen 4 (2026-11-22); that of tiles is what plain loops reached in a trial (40 to 48 %),
+/// measured on no model yet.
+CodeShares getShares(const std::vector<std::string> &features);
 
 /// What of a step's data stays in the last-level cache from one step, or kernel, to the next.
 struct Residency {

@@ -49,6 +49,28 @@ TEST(Roofline, HidesMostOfTheLesserPart) {
               1e-9);
 }
 
+TEST(Roofline, ProductsOfBf16GoByTheRateOfTheirCode) {
+  MachineConstants machine = makeMachine();
+  machine.bf16_dot = {200e9, 800e9};
+  Work work;
+  work.items = 8;
+  work.product_flops = work.bf16_flops = 600e6;
+  work.weight_read = 1e3;
+  EXPECT_NEAR(predict(work, {}, machine).computeSeconds, 2e-3, 1e-9); // widened: f32
+  CodeShares dot = getShares({"avx2", "avx512bf16"});
+  EXPECT_NEAR(predict(work, {}, machine, dot).computeSeconds, 600e6 / (dot.bf16Product * 800e9),
+              1e-9);
+  EXPECT_THAT(explain(work, {}, 1.5e-3, machine, dot),
+              HasSubstr("compute: 400 GFLOP/s, 50 % of the bf16 peak"));
+  EXPECT_THAT(explain(work, {}, 1.5e-3, machine), HasSubstr("100 % of the FMA peak"));
+  // A machine whose constants say nothing of tiles.
+  CodeShares tile = getShares({"avx512bf16", "amx-bf16"});
+  EXPECT_NEAR(predict(work, {}, machine, tile).computeSeconds, 600e6 / (tile.bf16Product * 400e9),
+              1e-9);
+  work.bf16_flops = 0;
+  EXPECT_NEAR(predict(work, {}, machine, dot).computeSeconds, 2e-3, 1e-9);
+}
+
 TEST(Roofline, IdleThreadsCost) {
   Work work;
   work.elementwise_flops = 200e6;

@@ -13,6 +13,7 @@ double Work::flops() const {
 
 Work& Work::operator+=(const Work& other) {
   product_flops += other.product_flops;
+  bf16_flops += other.bf16_flops;
   elementwise_flops += other.elementwise_flops;
   transcendentals += other.transcendentals;
   weight_read += other.weight_read;
@@ -22,6 +23,18 @@ Work& Work::operator+=(const Work& other) {
   state_write += other.state_write;
   items += other.items;
   return *this;
+}
+
+// Whether an operand is a weight in panels of bf16, which only products read.
+static bool ReadsBf16(const fb::ProgramT& program, const fb::LaunchT& launch) {
+  for (const auto& operand : launch.operands) {
+    if (operand->space != fb::Space::Weights) continue;
+    for (const auto& weight : program.weights)
+      if (weight->layout == fb::Layout::PanelBF16 && !weight->parts.empty() &&
+          weight->offset == operand->offset)
+        return true;
+  }
+  return false;
 }
 
 Work WorkOf(const fb::ProgramT& program, const fb::LaunchT& launch, const int64_t* dims,
@@ -40,6 +53,7 @@ Work WorkOf(const fb::ProgramT& program, const fb::LaunchT& launch, const int64_
   work.arena_write = amount(fb::WorkKind::ArenaWrite);
   work.state_read = amount(fb::WorkKind::StateRead) * share;
   work.state_write = amount(fb::WorkKind::StateWrite);
+  if (ReadsBf16(program, launch)) work.bf16_flops = work.product_flops;
   std::vector<int64_t> extents;
   for (const auto& extent : launch.extents) extents.push_back(Evaluate(*extent, dims));
   work.items = 1;

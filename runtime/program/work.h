@@ -13,6 +13,7 @@ namespace ashlar {
 
 struct Work {
   double product_flops = 0;      // of matrix products; a fused multiply-add is two
+  double bf16_flops = 0;         // those of them that multiply a weight of bf16
   double elementwise_flops = 0;  // other arithmetic
   double transcendentals = 0;    // evaluations of exp, erf, tanh, log, sin, cos
   double weight_read = 0;        // bytes, each once: what caches do not save has to move

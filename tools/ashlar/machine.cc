@@ -66,8 +66,17 @@ std::string DescribeMachine(const MachineConstants& machine) {
       machine.exp.one_core * 1e-9, machine.read.all_cores * 1e-9, machine.read.one_core * 1e-9,
       machine.copy.all_cores * 1e-9, machine.copy.one_core * 1e-9, machine.cache_bytes * 1e-6,
       machine.cache.all_cores * 1e-9, machine.cache.one_core * 1e-9, machine.launch_seconds * 1e6);
+  std::string bf16;
+  for (auto [rate, what] :
+       {std::pair{machine.bf16_dot, "dot products"}, {machine.bf16_tile, "tiles"}})
+    if (rate.all_cores > 0) {
+      char line[100];
+      std::snprintf(line, sizeof(line), "  bf16 %s %.1f (%.1f) GFLOP/s\n", what,
+                    rate.all_cores * 1e-9, rate.one_core * 1e-9);
+      bf16 += line;
+    }
   return StrCat("machine: ", machine.cpu, ", ", machine.threads, " threads, measured ",
-                machine.date, "\n", text);
+                machine.date, "\n", text, bf16);
 }
 
 std::string MachineRequest::FindConflict() const {

@@ -65,7 +65,7 @@ absl::StatusOr<Samples> Measure(Session& session, const fb::EntryT& entry,
 Work PerCall(Work work, int calls) {
   double n = std::max(calls, 1);
   for (double* amount :
-       {&work.product_flops, &work.elementwise_flops, &work.transcendentals, &work.weight_read,
+       {&work.product_flops, &work.bf16_flops, &work.elementwise_flops, &work.transcendentals, &work.weight_read,
         &work.arena_read, &work.arena_write, &work.state_read, &work.state_write})
     *amount /= n;
   work.items /= std::max(calls, 1);
@@ -105,6 +105,9 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
   int64_t context = DefaultContext(entry, dims);
   ASHLAR_ASSIGN_OR_RETURN(Samples samples, Measure(session, entry, dims, context));
   double share = StateShare(program, entry, dims, context);
+  const BoundProgram& bound = session.bound_program();
+  const CodeShares shares =
+      bound.device() == "cpu" ? getShares(bound.layout().features) : CodeShares();
   std::vector<Work> works;
   EntryProfile profile;
   double arena = 0;
@@ -128,7 +131,7 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
     Prediction sum;
     for (size_t l = 0; l < works.size(); ++l) {
       if (entry.launches[l]->kernel != k) continue;
-      Prediction prediction = predict(works[l], residency, machine);
+      Prediction prediction = predict(works[l], residency, machine, shares);
       sum.computeSeconds += parts * prediction.computeSeconds;
       sum.memorySeconds += parts * prediction.memorySeconds;
       sum.launchSeconds += parts * prediction.launchSeconds;
@@ -143,7 +146,7 @@ absl::StatusOr<EntryProfile> ProfileEntry(Session& session, const fb::EntryT& en
     kernel.median_us = Median(samples.kernels[k]);
     kernel.min_us = *std::min_element(samples.kernels[k].begin(), samples.kernels[k].end());
     kernel.reason = explain(PerCall(kernel.work, kernel.calls), residency,
-                            kernel.median_us * 1e-6 / kernel.calls, machine);
+                            kernel.median_us * 1e-6 / kernel.calls, machine, shares);
     profile.sum.calls += kernel.calls;
     profile.sum.predicted_us += kernel.predicted_us;
     profile.kernels.push_back(std::move(kernel));

@@ -32,6 +32,7 @@ def main():
     parser.add_argument("ashlar")
     parser.add_argument("models", nargs="+", metavar="NAME=DIR")
     parser.add_argument("--shapes", default="1x16,1x128,1x512,8x128", help="BATCHxSEQ,...")
+    parser.add_argument("--dtype", default="auto", help="of weights: f32, bf16")
     parser.add_argument("--limit", type=float, default=0.25, help="of the median error")
     parser.add_argument("--machine", help="a file of machine constants (default: the measured ones)")
     arguments = parser.parse_args()
@@ -44,7 +45,7 @@ def main():
             name, directory = model.split("=", 1)
             artifact = str(pathlib.Path(folder) / f"{name}.ashlar")
             compiled = subprocess.run([arguments.ashlar, "compile", directory, "-o", artifact, "--random-weights", "1",
-                                       "--batch", "1..8", "--seq", "1..512"], capture_output=True, text=True)
+                                       "--dtype", arguments.dtype, "--batch", "1..8", "--seq", "1..512"], capture_output=True, text=True)
             if compiled.returncode != 0:
                 sys.exit(f"predict.py: cannot compile {directory}:\n{compiled.stderr}")
             for shape in arguments.shapes.split(","):

@@ -63,7 +63,33 @@ int64_t AvailableMemory() {
   return std::min(machine, CgroupMemory());
 }
 
-int64_t SecondLevelCacheBytes() { return std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0); }
+int64_t CacheBytes(int level, const std::string& directory) {
+  int64_t largest = 0;
+  for (int index = 0;; ++index) {
+    const std::string cache = directory + "/index" + std::to_string(index) + "/";
+    int its_level;
+    std::string type;
+    if (!(OpenSystemFile(cache + "level") >> its_level)) return largest;
+    int64_t size;
+    char unit = 0;
+    if (its_level != level || !(OpenSystemFile(cache + "type") >> type) || type == "Instruction" ||
+        !(OpenSystemFile(cache + "size") >> size >> unit) || size < 0 || size > 1 << 30)
+      continue;
+    largest = std::max(largest, unit == 'K' ? size << 10 : unit == 'M' ? size << 20 : 0);
+  }
+}
+
+// The C library adds up the caches of all groups of cores, of which a core has one.
+int64_t SecondLevelCacheBytes() {
+  const int64_t bytes = CacheBytes(2);
+  return bytes > 0 ? bytes : std::max<int64_t>(sysconf(_SC_LEVEL2_CACHE_SIZE), 0);
+}
+
+int64_t LastLevelCacheBytes() {
+  for (int level : {3, 2})
+    if (const int64_t bytes = CacheBytes(level); bytes > 0) return bytes;
+  return std::max<int64_t>({sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE), 0});
+}
 
 int AvailableCores() {
   static const int cores = CountCores();  // reads a file per CPU

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace ashlar {
 
@@ -16,7 +17,12 @@ int AvailableCores();
 // limit.
 int64_t AvailableMemory();
 
-// Bytes of one core's own second-level cache, 0 where the system does not say.
+// Bytes of the largest cache of a level (2: a core's own; 3: what neighbouring cores share), 0
+// where the system does not say. `directory` is where Linux describes the caches of a CPU: `index0`
+// and so on, each with `level`, `type` and `size`.
+int64_t CacheBytes(int level, const std::string& directory = "/sys/devices/system/cpu/cpu0/cache");
 int64_t SecondLevelCacheBytes();
+// The last one that several cores may share; 0 where the system does not say.
+int64_t LastLevelCacheBytes();
 
 }  // namespace ashlar

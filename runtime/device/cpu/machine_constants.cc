@@ -27,8 +27,11 @@ constexpr uint64_t kMaxFileBytes = 1 << 16;
 struct RateField {
   const char* name;
   Rate MachineConstants::* member;
+  bool is_optional = false;  // a CPU may have none
 };
 constexpr RateField kRates[] = {{"f32_flops", &MachineConstants::f32},
+                                {"bf16_dot_flops", &MachineConstants::bf16_dot, true},
+                                {"bf16_tile_flops", &MachineConstants::bf16_tile, true},
                                 {"exp_evaluations", &MachineConstants::exp},
                                 {"read_bytes", &MachineConstants::read},
                                 {"copy_bytes", &MachineConstants::copy},
@@ -43,12 +46,12 @@ std::string Today() {
   return text;
 }
 
-// Sets *out from a positive, finite number.
-bool ReadNumber(const Json& object, const char* name, double* out) {
+// Sets *out from a positive, finite number, or where that may be from 0.
+bool ReadNumber(const Json& object, const char* name, double* out, bool may_be_zero = false) {
   auto it = object.find(name);
   if (it == object.end() || !it->is_number()) return false;
   *out = it->get<double>();
-  return std::isfinite(*out) && *out > 0;
+  return std::isfinite(*out) && (*out > 0 || (may_be_zero && *out == 0));
 }
 
 }  // namespace
@@ -63,11 +66,13 @@ absl::StatusOr<MachineConstants> MeasureMachine(Executor& one, Executor& all) {
   auto enter = [](Rate& rate, const Peak& peak) {
     rate = {peak.one_core * 1e9, peak.all_cores * 1e9};
   };
-  for (const Peak& peak :
-       MeasureMachinePeaks(one, all, {"f32", "f32_exp", "read", "copy"}, kMilliseconds)) {
+  for (const Peak& peak : MeasureMachinePeaks(
+           one, all, {"f32", "bf16_dot", "bf16_tile", "f32_exp", "read", "copy"}, kMilliseconds)) {
     if (!peak.reason.empty() && peak.unit == "GB/s")
       return absl::UnavailableError("cannot measure the memory: " + peak.reason);
     if (peak.kind == "f32") enter(machine.f32, peak);
+    if (peak.kind == "bf16_dot" && peak.reason.empty()) enter(machine.bf16_dot, peak);
+    if (peak.kind == "bf16_tile" && peak.reason.empty()) enter(machine.bf16_tile, peak);
     if (peak.kind == "f32_exp" && peak.reason.empty()) enter(machine.exp, peak);
     if (peak.kind == "read") enter(machine.read, peak);
     if (peak.kind == "copy") enter(machine.copy, peak);
@@ -119,8 +124,9 @@ absl::StatusOr<MachineConstants> ReadMachineFile(const std::string& path) {
   for (const RateField& field : kRates) {
     auto it = object.find(field.name);
     Rate& rate = machine.*field.member;
-    if (it == object.end() || !it->is_object() || !ReadNumber(*it, "one_core", &rate.one_core) ||
-        !ReadNumber(*it, "all_cores", &rate.all_cores))
+    if (it == object.end() || !it->is_object() ||
+        !ReadNumber(*it, "one_core", &rate.one_core, field.is_optional) ||
+        !ReadNumber(*it, "all_cores", &rate.all_cores, field.is_optional))
       return wrong(field.name, "positive numbers one_core and all_cores");
   }
   if (!ReadNumber(object, "cache_bytes", &machine.cache_bytes))

@@ -23,6 +23,7 @@ struct MachineConstants {
   std::string date;           // of the measurement, "2026-11-21"
   int threads = 1;            // that "all cores" are
   Rate f32 = {200e9, 200e9};  // operations of fused multiply-adds on registers
+  Rate bf16_dot, bf16_tile;   // of products of bf16, by dot products and by tiles; 0: has none
   Rate exp = {2e9, 2e9};      // evaluations of a polynomial exponential on registers
   Rate read = {20e9, 20e9};   // from memory
   Rate copy = {20e9, 20e9};   // from memory to memory; bytes read and bytes written both count
@@ -35,8 +36,8 @@ struct MachineConstants {
 // Unavailable when memory for the passes cannot be had.
 absl::StatusOr<MachineConstants> MeasureMachine(Executor& one, Executor& all);
 
-// The file is one JSON object. Reading: every field must be there, numbers positive and finite;
-// else InvalidArgument that names the file and the field.
+// The file is one JSON object. Reading: every field must be there, numbers positive and finite (the
+// rates of bf16 may be 0); else InvalidArgument that names the file and the field.
 absl::StatusOr<MachineConstants> ReadMachineFile(const std::string& path);
 absl::Status WriteMachineFile(const std::string& path, const MachineConstants& machine);
 std::string ToJson(const MachineConstants& machine);

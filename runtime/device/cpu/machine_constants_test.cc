@@ -43,6 +43,8 @@ TEST_F(MachineFileTest, EveryFieldComesBack) {
   machine.cache = {9, 10};
   machine.cache_bytes = 11;
   machine.launch_seconds = 12e-9;
+  machine.bf16_dot = {13, 14};
+  machine.bf16_tile = {15, 0};
   ASSERT_TRUE(WriteMachineFile(path_, machine).ok());
   auto back = ReadMachineFile(path_);
   ASSERT_TRUE(back.ok()) << back.status();
@@ -54,6 +56,10 @@ TEST_F(MachineFileTest, ErrorsNameFileAndField) {
   EXPECT_THAT(ErrorAfter("{", "["), AllOf(HasSubstr(path_), HasSubstr("expected a JSON object")));
   EXPECT_THAT(ErrorAfter("\"date\"", "\"day\""), HasSubstr("field 'date': expected a string"));
   EXPECT_THAT(ErrorAfter("\"threads\": 1", "\"threads\": 1.5"), HasSubstr("field 'threads'"));
+  EXPECT_EQ(ErrorAfter("\"one_core\": 0.0", "\"one_core\": 0"),
+            "");  // of bf16, which an ordinary core has no products of
+  EXPECT_THAT(ErrorAfter("\"one_core\": 0.0", "\"one_core\": -1"),
+              HasSubstr("field 'bf16_dot_flops': expected positive"));
   EXPECT_THAT(ErrorAfter("\"all_cores\"", "\"some_cores\""), HasSubstr("field 'f32_flops'"));
   EXPECT_THAT(ErrorAfter("\"launch_seconds\": ", "\"launch_seconds\": -"),
               HasSubstr("field 'launch_seconds': expected a positive number"));

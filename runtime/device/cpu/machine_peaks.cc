@@ -132,10 +132,6 @@ bool CanRun(Peak& peak, const std::vector<std::string>& features) {
 
 }  // namespace
 
-int64_t LastLevelCacheBytes() {
-  return std::max<int64_t>({sysconf(_SC_LEVEL3_CACHE_SIZE), sysconf(_SC_LEVEL2_CACHE_SIZE), 0});
-}
-
 std::vector<Peak> MeasureMachinePeaks(Executor& one, Executor& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes) {

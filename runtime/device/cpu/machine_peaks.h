@@ -33,7 +33,4 @@ std::vector<Peak> MeasureMachinePeaks(Executor& one, Executor& all,
                                       const std::set<std::string>& kinds, int milliseconds,
                                       int64_t bytes = 0);
 
-// The size of the last-level cache; 0 where the system does not tell.
-int64_t LastLevelCacheBytes();
-
 }  // namespace ashlar

@@ -2,11 +2,15 @@
 #include "runtime/device/cpu/machine_peaks.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
+#include "runtime/base/file.h"
+#include "runtime/device/cpu/cpu_cores.h"
 #include "runtime/device/cpu/cpu_features.h"
 
 namespace ashlar {
@@ -95,6 +99,31 @@ TEST(MachinePeaks, CopiesCopyAndReadsReadEverything) {
       EXPECT_NE(kernel.run(from.get(), to.get(), kBytes), 0) << "line " << line;
     }
   }
+}
+
+// As Linux describes them.
+TEST(CacheBytes, AreTheLargestOfALevelThatHoldsData) {
+  const std::string directory = ::testing::TempDir() + "caches_" + std::to_string(getpid());
+  auto write = [&](int index, const std::string& level, const std::string& type,
+                   const std::string& size) {
+    const std::string cache = directory + "/index" + std::to_string(index);
+    ASSERT_TRUE(MakeDirectories(cache).ok());
+    ASSERT_TRUE(WriteFile(cache + "/level", level + "\n").ok());
+    ASSERT_TRUE(WriteFile(cache + "/type", type + "\n").ok());
+    ASSERT_TRUE(WriteFile(cache + "/size", size + "\n").ok());
+  };
+  EXPECT_EQ(CacheBytes(1, directory), 0);
+  write(0, "1", "Data", "32K");
+  write(1, "1", "Instruction", "64K");
+  write(2, "2", "Unified", "1024K");
+  write(3, "3", "Unified", "36M");
+  write(4, "4", "Unified", "lots");
+  EXPECT_EQ(CacheBytes(1, directory), 32 << 10);
+  EXPECT_EQ(CacheBytes(2, directory), 1 << 20);
+  EXPECT_EQ(CacheBytes(3, directory), 36 << 20);
+  EXPECT_EQ(CacheBytes(4, directory), 0);
+  EXPECT_EQ(CacheBytes(5, directory), 0);
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace
