@@ -20,8 +20,8 @@ using namespace ashlar::distribution;
 
 namespace {
 
-/// Collectives of one kind between the same ranks, one after the other, in place of which one may
-/// stand before the first reader of any.
+/// Collectives of one kind between the same ranks in one layer, one after the other, in place of
+/// which one may stand before the first reader of any.
 struct Bucket {
   SmallVector<CollectiveOpInterface> members;
   Operation *firstReader = nullptr;
@@ -72,9 +72,23 @@ private:
     return reduce ? reduce.getReductionAttr() : Attribute();
   }
 
+  /// `encoder.layer.3` of a path in that layer, nothing of one outside of all.
+  static StringRef getLayer(CollectiveOpInterface op) {
+    StringRef path = graph::getPath(op.getLoc()), rest = path;
+    while (!rest.empty()) {
+      StringRef component = rest.take_until([](char c) { return c == '.'; });
+      rest = rest.drop_front(std::min(rest.size(), component.size() + 1));
+      if (!component.empty() && llvm::all_of(component, llvm::isDigit))
+        return path.drop_back(rest.size());
+    }
+    return "";
+  }
+
+  /// What is read of a bucket is read at its place there: layers that are alike stay so, and share
+  /// kernels, where each has buckets of its own.
   static bool areOfOneKind(CollectiveOpInterface a, CollectiveOpInterface b) {
-    return a->getName() == b->getName() && a.getAxes() == b.getAxes() &&
-           getReduction(a) == getReduction(b) &&
+    return getLayer(a) == getLayer(b) && a->getName() == b->getName() &&
+           a.getAxes() == b.getAxes() && getReduction(a) == getReduction(b) &&
            a.getOutputType().getElementType() == b.getOutputType().getElementType();
   }
 

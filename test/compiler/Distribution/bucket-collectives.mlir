@@ -34,6 +34,31 @@ func.func @gathered(%x: tensor<2x8xf32> {graph.name = "x"})
 
 // -----
 
+// Layers have buckets of their own: what is read of them lies at the same places, and layers stay alike.
+// CHECK-LABEL: func.func @layers
+// CHECK-COUNT-2: graph.concat {{.*}} : tensor<4xf32>, tensor<4xf32>
+// CHECK-NOT: graph.concat
+// REPORT: layer.0.u and 1 more dist.all_gather
+// REPORT: layer.1.u and 1 more dist.all_gather
+dist.mesh @mesh [dp = 2] bandwidth [1.0e9] latency [1.0e-5] flops 1.0e9 memory 1.0e9
+graph.state parameter model @u : tensor<4xf32>
+func.func @layers(%x: tensor<2x8xf32> {graph.name = "x"}) -> (tensor<2x8xf32> {graph.name = "y"}) attributes {graph.entry} {
+  %u = graph.read @u : tensor<4xf32>
+  %0 = dist.all_gather %u over @mesh [dp] axis 0 : tensor<4xf32> to tensor<8xf32> loc("layer.0.u")
+  %1 = dist.all_gather %u over @mesh [dp] axis 0 : tensor<4xf32> to tensor<8xf32> loc("layer.0.v")
+  %2 = dist.all_gather %u over @mesh [dp] axis 0 : tensor<4xf32> to tensor<8xf32> loc("layer.1.u")
+  %3 = dist.all_gather %u over @mesh [dp] axis 0 : tensor<4xf32> to tensor<8xf32> loc("layer.1.v")
+  %4 = dist.all_gather %u over @mesh [dp] axis 0 : tensor<4xf32> to tensor<8xf32> loc("outside")
+  %5 = graph.add %x, %0 : tensor<2x8xf32>, tensor<8xf32>
+  %6 = graph.add %5, %1 : tensor<2x8xf32>, tensor<8xf32>
+  %7 = graph.add %6, %2 : tensor<2x8xf32>, tensor<8xf32>
+  %8 = graph.add %7, %3 : tensor<2x8xf32>, tensor<8xf32>
+  %9 = graph.add %8, %4 : tensor<2x8xf32>, tensor<8xf32>
+  return %9 : tensor<2x8xf32>
+}
+
+// -----
+
 // So are sums. One that is made of another's, or of other elements, or reduced otherwise, is not.
 // CHECK-LABEL: func.func @summed
 // CHECK: dist.all_reduce max
