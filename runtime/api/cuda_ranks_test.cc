@@ -217,6 +217,39 @@ TEST_F(CudaRanksTest, RecordsWhatIsBetweenCollectives) {
   EXPECT_EQ(InstantiatedGraphs() - before, 2 * kRanks * 3);
 }
 
+// The gathering goes on while another launch runs, which gives z = x + 2; what has come is unpacked
+// behind the wait.
+TEST_F(CudaRanksTest, RunsLaunchesBesideACollective) {
+  fb::EntryT& entry = *program_.entries[0];
+  entry.arena_bytes = kEnd + 256;
+  entry.launches.insert(entry.launches.begin() + 1, Add(kSum, kEnd));
+  entry.outputs.push_back(MakeValue("z", fb::DType::F32, kEnd, kBytes));
+  entry.outputs.back()->shape = Shape({0});
+  for (size_t i = 2; i < entry.collectives.size(); ++i) ++entry.collectives[i]->before;
+  entry.collectives[1]->starts = true;
+  auto wait = std::make_unique<fb::CollectiveT>();
+  wait->op = CollectiveOp::Wait;
+  wait->before = 2;
+  wait->ends = 1;
+  entry.collectives.insert(entry.collectives.begin() + 2, std::move(wait));
+  for (const char* sync : {"0", "1"}) {
+    setenv("ASHLAR_CUDA_SYNC", sync, 1);
+    auto session = Open();
+    ASSERT_TRUE(session.ok()) << session.status();
+    const int before = InstantiatedGraphs();
+    for (int64_t n : {7, 16, 7, 1}) {
+      EXPECT_EQ(Message(Step(**session, n)), "") << n;
+      std::vector<float> x(2 * n, 5);
+      std::vector<Tensor> outputs;
+      ASSERT_EQ((*session)->Run("step", {{"x", DType::kF32, {2, n}, x.data()}}, &outputs),
+                absl::OkStatus());
+      for (int64_t i = 0; i < 2 * n; ++i) EXPECT_EQ(outputs[2].as<float>()[i], 7) << i;
+    }
+    // add and slice; the other add; unpacking; add and origin; at three extents.
+    if (*sync == '0') EXPECT_EQ(InstantiatedGraphs() - before, 3 * kRanks * 4);
+  }
+}
+
 TEST_F(CudaRanksTest, RunsARankWithTheCommunicatorOfTheCaller) {
   auto ends = MakeLoopback(kRanks);
   std::vector<std::thread> threads;

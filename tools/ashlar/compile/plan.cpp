@@ -113,10 +113,14 @@ FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compile
   // What has come early takes memory for longer.
   OwningOpRef<ModuleOp> early = module->clone();
   auto over = lower(*early, options, /*overlaps=*/true, planned);
-  if (succeeded(over) && *over == 0)
+  if (succeeded(over) && *over == 0) {
     module = std::move(early);
-  else if (succeeded(over))
+  } else if (succeeded(over)) {
+    if (options.says_how)
+      llvm::errs() << "collectives that start early take " << *over
+                   << " bytes more than there are: none does\n";
     over = lower(*module, options, /*overlaps=*/false, planned);
+  }
   if (failed(over)) return failure();
   if (excess) {
     *excess = *over;
