@@ -261,6 +261,7 @@ std::unique_ptr<fb::CollectiveT> ArtifactBuilder::toCollective(program::Collecti
     collective->whole = std::make_unique<fb::ExtentT>(toExtent(*whole, dims));
   collective->peer = static_cast<uint32_t>(op.getPeer().value_or(0));
   collective->starts = op.getStarted();
+  collective->layout = static_cast<fb::Layout>(op.getLayout());
   collective->where = graph::getPath(op.getLoc()).str() + getSource(op.getLoc());
   return collective;
 }

@@ -16,6 +16,21 @@ bool isRankOp(Operation *op) {
   return isa<CollectiveOpInterface, AllSliceOp, ShardOriginOp, WaitOp>(op);
 }
 
+bool isStarted(Operation *op) {
+  auto collective = dyn_cast<CollectiveOpInterface>(op);
+  return collective && collective.isStarted();
+}
+
+Value getAwaited(Operation *op) {
+  return isStarted(op) ? cast<WaitOp>(*op->getResult(0).user_begin()).getResult() : Value();
+}
+
+Value getGiven(Operation *op) {
+  if (Value awaited = getAwaited(op))
+    return awaited;
+  return op->getNumResults() ? op->getResult(0) : Value();
+}
+
 /// Pairs (stride, size).
 static SmallVector<int64_t> getCuts(llvm::ArrayRef<Axis> axes, const Mesh &mesh) {
   SmallVector<int64_t> cuts;
@@ -34,14 +49,15 @@ static bool isStrided(RankedTensorType type, int64_t axis) {
   return false;
 }
 
-int64_t getWorkspaceBytes(Operation *op, llvm::function_ref<int64_t(StringAttr)> bound) {
+int64_t getWorkspaceBytes(Operation *op, bool isPacked,
+                          llvm::function_ref<int64_t(StringAttr)> bound) {
   auto bytes = [&](RankedTensorType type) {
     // What is packed begins at a cache line.
     return llvm::alignTo(static_cast<int64_t>(graph::getByteSize(type).evaluate(bound)), 64);
   };
   RankedTensorType result = dist::getOutputType(op); // also where it is pending
   if (auto gather = dyn_cast<AllGatherOp>(op))
-    return isStrided(result, gather.getAxis()) ? bytes(result) : 0;
+    return isPacked || isStrided(result, gather.getAxis()) ? bytes(result) : 0;
   if (auto scatter = dyn_cast<ReduceScatterOp>(op))
     return isStrided(getType(scatter.getX()), scatter.getAxis()) ? bytes(getType(scatter.getX()))
                                                                  : 0;
@@ -51,7 +67,7 @@ int64_t getWorkspaceBytes(Operation *op, llvm::function_ref<int64_t(StringAttr)>
 }
 
 LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr input,
-                               OperandAttr output, OperandAttr workspace) {
+                               OperandAttr output, OperandAttr workspace, bool isPacked) {
   using program::CollectiveKind;
   MLIRContext *context = op->getContext();
   auto module = op->getParentOfType<ModuleOp>();
@@ -110,9 +126,7 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
            << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
               "all_to_all, send and recv";
   }
-  auto collective = dyn_cast<CollectiveOpInterface>(op);
-  const bool isStarted = collective && collective.isStarted();
-  if (isStarted && peer)
+  if (isStarted(op) && peer)
     return op->emitOpError() << "is a message that is started; the runtime runs them to their end";
   auto result = op->getNumResults() ? dist::getOutputType(op) : getType(op->getOperand(0));
   auto getShape = [&](Type type) {
@@ -129,7 +143,9 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
       input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
       output ? getShape(result) : builder.getArrayAttr({}), whole, peer,
       isDelivery ? builder.getUnitAttr() : UnitAttr(),
-      isStarted ? builder.getUnitAttr() : UnitAttr());
+      isStarted(op) ? builder.getUnitAttr() : UnitAttr(),
+      program::LayoutAttr::get(context,
+                               isPacked ? program::Layout::PanelF32 : program::Layout::Plain));
   return success();
 }
 

@@ -48,9 +48,17 @@ private:
     return cast<RankedTensorType>(value.getType()).getElementType();
   }
   int64_t getBoundBytes(Value value) {
+    if (int64_t bytes = weights.getGatheredBytes(value))
+      return bytes;
     return getByteSize(value.getType()).evaluate([&](StringAttr dim) {
       return getBound(module, dim);
     });
+  }
+  /// Bytes of the arena that a collective packs or unpacks in.
+  int64_t getWorkspace(Operation *op) {
+    Value result = getGiven(op);
+    return getWorkspaceBytes(op, result && weights.getGatheredBytes(result) > 0,
+                             [&](StringAttr dim) { return getBound(module, dim); });
   }
   WriteOp getWrite(Value value);
 
@@ -71,16 +79,6 @@ WriteOp EntryLowering::getWrite(Value value) {
     if (auto write = dyn_cast<WriteOp>(user))
       return write;
   return nullptr;
-}
-
-static bool isStarted(Operation *op) {
-  auto collective = dyn_cast<dist::CollectiveOpInterface>(op);
-  return collective && collective.isStarted();
-}
-
-/// What a started collective gives, where it is waited for; null for other ops.
-static Value getAwaited(Operation *op) {
-  return isStarted(op) ? cast<dist::WaitOp>(*op->getResult(0).user_begin()).getResult() : Value();
 }
 
 /// More bytes than any machine addresses; sums of many such sizes still fit in 64 bits.
@@ -169,8 +167,7 @@ LogicalResult EntryLowering::planArena() {
         arena.useWorkspace(found->second, step);
       continue;
     }
-    if (int64_t bytes =
-            getWorkspaceBytes(&op, [&](StringAttr dim) { return getBound(module, dim); }))
+    if (int64_t bytes = getWorkspace(&op))
       workspaces[&op] = arena.defineWorkspace(bytes, step);
     for (Value result : op.getResults())
       if (isa<RankedTensorType>(result.getType()) && !getWrite(result))
@@ -260,16 +257,14 @@ LogicalResult EntryLowering::createCollective(Operation *op) {
       return op->emitOpError() << "takes what does not lie in the arena; run ashlar-fuse before";
     input = place(op->getOperand(0));
   }
-  Value awaited = getAwaited(op), result = awaited               ? awaited
-                                           : op->getNumResults() ? op->getResult(0)
-                                                                 : Value();
+  Value result = getGiven(op);
   if (result && arena.contains(result))
     output = place(result);
   if (auto found = workspaces.find(op); found != workspaces.end())
-    workspace = OperandAttr::get(
-        module.getContext(), Space::Arena, arena.getWorkspaceOffset(found->second),
-        getWorkspaceBytes(op, [&](StringAttr dim) { return getBound(module, dim); }));
-  return ashlar::createCollective(builder, op, input, output, workspace);
+    workspace = OperandAttr::get(module.getContext(), Space::Arena,
+                                 arena.getWorkspaceOffset(found->second), getWorkspace(op));
+  const bool isPacked = result && weights.getGatheredBytes(result) > 0;
+  return ashlar::createCollective(builder, op, input, output, workspace, isPacked);
 }
 
 ArrayAttr EntryLowering::getShape(Value value) {

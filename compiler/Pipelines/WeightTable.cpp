@@ -55,6 +55,8 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
     return caches.get(input).str();
   SmallVector<StateOp> parts = getWeightParts(input);
   auto type = dyn_cast<RankedTensorType>(input.getType());
+  if (getGatheredBytes(input) > 0)
+    return "panel_f32";
   if (parts.empty() || type.getRank() != 2)
     return "";
   MatmulOp product = getProduct(use);
@@ -68,6 +70,14 @@ std::string WeightTable::getLayout(Value input, BlockArgument use) {
       llvm::all_of(use.getUsers(), [](Operation *user) { return isa<EmbeddingOp>(user); });
   bool shared = isTable && parts.size() == 1 && panelTables.contains(parts.front().getSymName());
   return isProduct || shared ? panels : "";
+}
+
+int64_t WeightTable::getGatheredBytes(Value value) const {
+  if (!hasPanels || !isGatheredWeight(value))
+    return 0;
+  auto type = cast<RankedTensorType>(value.getType());
+  return llvm::alignTo(type.getDimSize(0), kPanelWidth) * type.getDimSize(1) *
+         getElementBytes(type.getElementType());
 }
 
 FailureOr<OperandAttr> WeightTable::getWeight(Value value, StringRef layout, BlockArgument use) {

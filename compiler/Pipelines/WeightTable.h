@@ -37,6 +37,10 @@ public:
   /// row-major.
   std::string getLayout(mlir::Value input, mlir::BlockArgument use);
 
+  /// The bytes in panels of a parameter that is gathered and packed as it comes; 0 for other
+  /// values.
+  int64_t getGatheredBytes(mlir::Value value) const;
+
   /// Where the weight (in this layout), constant or state lies; the op is created where it is new.
   mlir::FailureOr<program::OperandAttr> getWeight(mlir::Value value, llvm::StringRef layout,
                                                   mlir::BlockArgument use);

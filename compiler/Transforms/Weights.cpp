@@ -2,6 +2,8 @@
 
 #include "compiler/Transforms/Weights.h"
 
+#include "dialects/Dist/Dist.h"
+
 using namespace mlir;
 
 namespace ashlar {
@@ -61,8 +63,27 @@ SmallVector<StateOp> getWeightParts(Value value) {
   return parts;
 }
 
+/// Whether a use is that of a product's weight [N, K].
+static bool isTransposedWeight(OpOperand &use) {
+  if (auto fused = dyn_cast<FusedOp>(use.getOwner()))
+    return llvm::all_of(fused.getBlock().getArgument(use.getOperandNumber()).getUses(),
+                        isTransposedWeight);
+  auto product = dyn_cast<MatmulOp>(use.getOwner());
+  return product && &use == &product.getBMutable() && product.getTransposeB() &&
+         fitsPanels(product, use.get());
+}
+
+bool isGatheredWeight(Value value) {
+  auto wait = value.getDefiningOp<dist::WaitOp>();
+  auto gather = (wait ? wait.getPending() : value).getDefiningOp<dist::AllGatherOp>();
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  return gather && gather.getAxis() == 0 && type.getRank() == 2 && type.getElementType().isF32() &&
+         llvm::all_of(value.getUses(), isTransposedWeight);
+}
+
 bool hasPackedWeight(MatmulOp product, Value weight) {
-  return fitsPanels(product, weight) && !getWeightParts(weight).empty();
+  return fitsPanels(product, weight) &&
+         (!getWeightParts(weight).empty() || isGatheredWeight(weight));
 }
 
 bool hasPackedWeight(MatmulOp product) { return hasPackedWeight(product, product.getB()); }

@@ -17,8 +17,12 @@ graph::StateOp getParameter(mlir::Value value);
 /// concatenation is not that must be computed for one of its readers.
 llvm::SmallVector<graph::StateOp> getWeightParts(mlir::Value value);
 
-/// Whether the product's right operand can be packed in panels: a weight [K, N] (or [N, K]
-/// transposed), concatenated along N if at all, of f32 or bf16.
+/// Whether the value is a parameter of f32 that ranks gather row by row, [N, K], for nothing but
+/// products that read it transposed: where products read panels, it is packed as it comes.
+bool isGatheredWeight(mlir::Value value);
+
+/// Whether the product's right operand can be packed in panels: a gathered weight, or a weight [K,
+/// N] (or [N, K] transposed), concatenated along N if at all, of f32 or bf16.
 bool hasPackedWeight(graph::MatmulOp product);
 
 /// The same where the right operand is (an argument that stands for) `weight`.

@@ -258,7 +258,7 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
     begins. send and recv are between this rank and the one at the place `peer` of the group. Parts that are no run of
     bytes are packed in `workspace`. A `delivery` brings an output to a stage that does not make it. One that is `started`
     goes on while launches run, until `program.wait`: up to then nothing touches its operands. The location is the value
-    and where it comes from.
+    and where it comes from. A weight that is gathered, [n, k], may go into panels as it comes, from the workspace.
   }];
   let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
                        DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,
@@ -266,11 +266,11 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
                        OptionalAttr<Program_OperandAttr>:$workspace,
                        Program_Extents:$input_shape, Program_Extents:$output_shape,
                        OptionalAttr<Program_ExtentAttr>:$whole, OptionalAttr<I64Attr>:$peer, UnitAttr:$delivery,
-                       UnitAttr:$started);
+                       UnitAttr:$started, DefaultValuedAttr<Program_Layout, "Layout::Plain">:$layout);
   let assemblyFormat = [{
     $kind $reduction $element_type `cuts` $cuts `axis` $axis `join` $join (`from` $input^)? (`to` $output^)?
     (`workspace` $workspace^)? $input_shape `to` $output_shape (`of` $whole^)? (`peer` $peer^)?
-    (`delivery` $delivery^)? (`started` $started^)? attr-dict
+    (`delivery` $delivery^)? (`started` $started^)? (`layout` $layout^)? attr-dict
   }];
 }
 

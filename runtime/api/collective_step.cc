@@ -3,6 +3,7 @@
 
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
+#include "runtime/memory/pack_panels.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/cut.h"
 #include "runtime/program/extent.h"
@@ -104,8 +105,9 @@ absl::Status CollectiveStep::BeginGather() {
   const int64_t per = rows.outer * rows.inner / element_bytes_;
   for (size_t p = 0; p < group_.size(); ++p)
     counts_.push_back(per * GetPart(rows.extent, schema_.cuts, static_cast<int>(p)).size);
-  if (rows.outer > 1) received_ = workspace_;
-  return Start(CollectiveKind::kAllGather, input_, rows.outer > 1 ? workspace_ : output_);
+  const bool unpacks = rows.outer > 1 || schema_.layout != fb::Layout::Plain;
+  if (unpacks) received_ = workspace_;
+  return Start(CollectiveKind::kAllGather, input_, unpacks ? workspace_ : output_);
 }
 
 absl::Status CollectiveStep::BeginScatter() {
@@ -206,6 +208,11 @@ absl::Status CollectiveStep::End() {
   if (schema_.starts) ASHLAR_RETURN_IF_ERROR(launcher_->BeginCollective());
   ASHLAR_RETURN_IF_ERROR(communicator_->Wait(ticket_));
   if (!received_) return absl::OkStatus();
+  if (schema_.layout == fb::Layout::PanelF32) {
+    PackMatrix(reinterpret_cast<const float*>(received_), output_shape_[0], output_shape_[1],
+               output_);
+    return absl::OkStatus();
+  }
   return schema_.op == fb::CollectiveOp::AllToAll
              ? UnpackBlocks(RowsOf(output_shape_, schema_.join), recv_counts_)
              : UnpackBlocks(RowsOf(output_shape_, schema_.axis), counts_);

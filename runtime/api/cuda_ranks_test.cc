@@ -250,6 +250,17 @@ TEST_F(CudaRanksTest, RunsLaunchesBesideACollective) {
   }
 }
 
+// Weights go into panels where CPUs read them: by the runtime, in memory that it reads.
+TEST_F(CudaRanksTest, RefusesToPackWeights) {
+  fb::CollectiveT& sum = *program_.entries[0]->collectives[2];
+  sum.op = CollectiveOp::AllGather;
+  sum.layout = fb::Layout::PanelF32;
+  sum.input_shape.clear(), sum.output_shape.clear();
+  for (int64_t extent : {1, 4}) sum.input_shape.push_back(MakeExtent({}, extent));
+  for (int64_t extent : {3, 4}) sum.output_shape.push_back(MakeExtent({}, extent));
+  EXPECT_THAT(Message(Open().status()), HasSubstr("layout 1 of [3, 4]"));
+}
+
 TEST_F(CudaRanksTest, RunsARankWithTheCommunicatorOfTheCaller) {
   auto ends = MakeLoopback(kRanks);
   std::vector<std::thread> threads;

@@ -159,6 +159,25 @@ void PackF32(const PanelPart& part, bool transposed) {
     }
 }
 
+void PackMatrix(const float* matrix, int64_t N, int64_t K, char* out) {
+  constexpr int64_t kWidth = 32;
+  class Reader : public TensorReader {
+   public:
+    explicit Reader(const float* data) : data_(data) {}
+    void Read(int64_t begin, int64_t count, DType, void* to) const override {
+      std::memcpy(to, data_ + begin, count * sizeof(float));
+    }
+
+   private:
+    const float* data_;
+  } const reader(matrix);
+  if (N % kWidth != 0)
+    std::memset(out + N / kWidth * kWidth * K * sizeof(float), 0, kWidth * K * sizeof(float));
+  PackF32({&reader, K, /*stride=*/K, /*first=*/0, N, /*place=*/0, reinterpret_cast<uint32_t*>(out)},
+          /*transposed=*/true);
+  _mm_sfence();  // stores past the cache are in order before what follows
+}
+
 void PackBF16(const PanelPart& part, bool transposed) {
   constexpr int64_t kWidth = 16;
   if (transposed) return PackTransposed(part, kWidth, DType::kBF16);

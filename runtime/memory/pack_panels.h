@@ -27,6 +27,10 @@ void StreamCopy(const void* from, void* to, int64_t bytes);
 // Panels [32 columns][K], f32.
 void PackF32(const PanelPart& part, bool transposed);
 
+// A matrix [N, K] where it lies, as panels of the weight [K, N], padding included, at `out`, a
+// multiple of 64 bytes with room for N rounded up to 32 times K. Allocates nothing.
+void PackMatrix(const float* matrix, int64_t N, int64_t K, char* out);
+
 // Panels [16 columns][K / 2] of pairs of bf16; an odd K is padded with zeros.
 void PackBF16(const PanelPart& part, bool transposed);
 

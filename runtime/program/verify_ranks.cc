@@ -84,8 +84,8 @@ absl::Status CheckPart(const fb::WeightPartT& part, int64_t ranks, const std::st
 class CollectiveVerifier {
  public:
   CollectiveVerifier(const std::vector<int64_t>& bounds, const fb::EntryT& entry,
-                     const fb::CollectiveT& collective)
-      : bounds_(bounds), entry_(entry), collective_(collective) {}
+                     const fb::CollectiveT& collective, bool on_cpus)
+      : bounds_(bounds), entry_(entry), collective_(collective), on_cpus_(on_cpus) {}
 
   absl::Status Run() {
     const bool origin = collective_.op == fb::CollectiveOp::Origin;
@@ -96,6 +96,8 @@ class CollectiveVerifier {
       return DataLoss("op ", static_cast<int>(collective_.op), ", reduction ",
                       static_cast<int>(collective_.reduction), ", dtype ",
                       static_cast<int>(collective_.dtype));
+    if (collective_.layout != fb::Layout::Plain && collective_.op != fb::CollectiveOp::AllGather)
+      return DataLoss("op ", static_cast<int>(collective_.op), " gives a layout");
     if (collective_.op == fb::CollectiveOp::Send || collective_.op == fb::CollectiveOp::Recv)
       return Message(collective_.op == fb::CollectiveOp::Send);
     ASHLAR_RETURN_IF_ERROR(Shape(collective_.output_shape, &output_));
@@ -169,6 +171,7 @@ class CollectiveVerifier {
         return DataLoss("dimension ", d, " of ", ShapeToString(input_), " to ",
                         ShapeToString(output_));
     }
+    if (collective_.layout != fb::Layout::Plain) return Packed();
     if (op == CollectiveOp::Slice) return absl::OkStatus();
     const std::vector<int64_t>& packed = op == CollectiveOp::AllGather ? output_ : input_;
     int64_t runs = 1;
@@ -177,6 +180,25 @@ class CollectiveVerifier {
     uint64_t bytes = Packed(packed) + (exchange ? Packed(output_) : 0);
     if (!collective_.workspace || collective_.workspace->bytes < bytes)
       return DataLoss("a workspace of less than ", bytes, " bytes");
+    return Operand(collective_.workspace.get(), {}, "workspace");
+  }
+
+  // A weight [N, K] of f32 that goes into panels, on CPUs.
+  absl::Status Packed() {
+    int64_t elements, bytes;
+    if (collective_.layout != fb::Layout::PanelF32 || collective_.axis != 0 ||
+        collective_.dtype != fb::DType::F32 || output_.size() != 2 || !on_cpus_)
+      return DataLoss("layout ", static_cast<int>(collective_.layout), " of ",
+                      ShapeToString(output_));
+    for (const auto& extent : collective_.output_shape)
+      if (!extent->dims.empty()) return DataLoss("a weight of a named dimension");
+    if (!CheckedElements({RoundUp<int64_t>(output_[0], 32), output_[1]}, &elements) ||
+        !CheckedMul(elements, ElementBytes(), &bytes) ||
+        static_cast<uint64_t>(bytes) > collective_.output->bytes)
+      return DataLoss("panels of ", ShapeToString(output_), " in ", collective_.output->bytes,
+                      " bytes");
+    if (!collective_.workspace || collective_.workspace->bytes < Packed(output_))
+      return DataLoss("a workspace of less than ", Packed(output_), " bytes");
     return Operand(collective_.workspace.get(), {}, "workspace");
   }
 
@@ -189,6 +211,7 @@ class CollectiveVerifier {
   const std::vector<int64_t>& bounds_;
   const fb::EntryT& entry_;
   const fb::CollectiveT& collective_;
+  const bool on_cpus_;
   std::vector<int64_t> input_, output_;
 };
 
@@ -248,7 +271,9 @@ absl::Status VerifyCollectives(const fb::ProgramT& program, const std::vector<in
       return DataLoss(where, ": is started, which op ", static_cast<int>(collective.op),
                       " is not, or one of more than ", kMaxUnderWay, " at once");
     ASHLAR_RETURN_IF_ERROR(CheckCuts(collective.cuts, ranks, where));
-    if (absl::Status status = CollectiveVerifier(bounds, entry, collective).Run(); !status.ok())
+    if (absl::Status status =
+            CollectiveVerifier(bounds, entry, collective, program.device_images.empty()).Run();
+        !status.ok())
       return Annotate(status, where);
   }
   for (size_t i = 0; i < under_way.size(); ++i)

@@ -134,6 +134,37 @@ TEST(VerifyProgram, CollectivesThatAreStarted) {
               HasSubstr("one of more than 32 at once"));
 }
 
+// A weight [8, 4] of which each of two ranks has four rows, for panels of 32 columns.
+TEST(VerifyProgram, WeightsThatArePackedAsTheyCome) {
+  auto after = [](auto change) {
+    return ErrorAfterCollective([&](fb::ProgramT& p, fb::CollectiveT& c) {
+      c.op = fb::CollectiveOp::AllGather;
+      c.layout = fb::Layout::PanelF32;
+      c.input_shape.clear(), c.output_shape.clear();
+      for (int64_t extent : {4, 4}) c.input_shape.push_back(MakeExtent({}, extent));
+      for (int64_t extent : {8, 4}) c.output_shape.push_back(MakeExtent({}, extent));
+      c.output = testing::MakeOperand(fb::Space::Arena, 1024, 32 * 4 * 4);
+      c.workspace = testing::MakeOperand(fb::Space::Arena, 2048, 128);
+      change(p, c);
+    });
+  };
+  EXPECT_EQ(after([](auto&, auto&) {}), "");
+  EXPECT_THAT(after([](auto&, auto& c) { c.output->bytes -= 64; }),
+              HasSubstr("panels of [8, 4] in 448 bytes"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.workspace->bytes = 64; }),
+              HasSubstr("a workspace of less than 128 bytes"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.workspace = nullptr; }),
+              HasSubstr("a workspace of less than 128 bytes"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.workspace->offset = 1 << 20; }),
+              HasSubstr("workspace outside the arena"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.layout = fb::Layout::PanelBF16; }),
+              HasSubstr("layout 2 of [8, 4]"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.dtype = fb::DType::I32; }),
+              HasSubstr("layout 1 of [8, 4]"));
+  EXPECT_THAT(after([](auto&, auto& c) { c.op = fb::CollectiveOp::AllReduce; }),
+              HasSubstr("op 0 gives a layout"));
+}
+
 TEST(VerifyProgram, PartsOfDimensionsAndTensors) {
   auto add_dim = [](fb::ProgramT& p, int64_t maximum, uint16_t of) {
     AddCollective(p);

@@ -28,6 +28,8 @@ program.entry @forward arena 512 lower_bound 256 {
   program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 128> to <arena, 256, 128> [#program.extent<1 * batch>, #program.extent<2>] to [#program.extent<1 * batch>, #program.extent<2>] started
   // CHECK: program.wait 1
   program.wait 1
+  // CHECK: program.collective all_gather {{.*}} layout panel_f32
+  program.collective all_gather sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 128> to <arena, 512, 1024> workspace <arena, 1536, 256> [#program.extent<4>, #program.extent<8>] to [#program.extent<8>, #program.extent<8>] layout panel_f32
   // CHECK: program.collective origin sum i64 cuts [2, 2] axis 0 join 0 to <arena, 0, 8> [] to [] of <1 * batch>
   program.collective origin sum i64 cuts [2, 2] axis 0 join 0 to <arena, 0, 8> [] to [] of <1 * batch>
 }
