@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/ashlar/compile/lower.h"
 
-#include "compiler/Distribution/Plan/AutoPlan.h"
+#include "compiler/Distribution/Plan/MeshSearch.h"
 #include "compiler/Pipelines/MemoryReport.h"
+#include "compiler/Transforms/Passes.h"
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
 #include "tools/ashlar/command.h"
@@ -16,18 +17,24 @@ namespace {
 /// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
 LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   DistributionOptions& distribution = options.distribution;
+  PassManager manager(module.getContext());
   if (options.devices > 1) {
-    auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
+    const bool is_first = options.meshes.empty();
+    if (is_first) options.meshes = distribution::getMeshes(options.devices);
+    PassManager names(module.getContext());
+    names.addNestedPass<func::FuncOp>(createNameValuesPass());
+    if (failed(names.run(module))) return failure();
+    auto choices = distribution::searchMesh(module, options.meshes, distribution.topology,
                                             {distribution.memory});
     if (failed(choices)) return failure();
     distribution.mesh = choices->front().mesh;
+    if (is_first) options.meshes = distribution::getPromising(*choices);
     for (const distribution::MeshChoice& choice : *choices)
-      llvm::errs() << llvm::format("  mesh %-16s %10.1f us\n", choice.mesh.c_str(),
-                                   choice.plan.seconds * 1e6);
+      llvm::errs() << "  " << toString(choice) << "\n";
+    addPartitionPipeline(manager, distribution.report);
+  } else if (distribution.isDistributed()) {
+    addDistributionPipeline(manager, distribution);
   }
-  if (!distribution.isDistributed()) return success();
-  PassManager manager(module.getContext());
-  addDistributionPipeline(manager, distribution);
   return manager.run(module);
 }
 
@@ -91,6 +98,7 @@ std::optional<int> Lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
     compiler.is_quiet = round > 0;  // the limits of later rounds are nobody's
     std::optional<int> code = lowerOnce(trial, tried, limits, target, compiler.codes, progress);
     compiler.is_quiet = false;
+    options.meshes = tried.meshes;
     const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
     const bool fails = code && *code != kOk;
     if (fails ? round == 0 : excess == 0) {

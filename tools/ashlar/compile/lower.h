@@ -32,7 +32,8 @@ struct CompileOptions {
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
   DistributionOptions distribution;
-  int64_t devices = 0;  // whose mesh is searched
+  int64_t devices = 0;              // whose mesh is searched
+  std::vector<std::string> meshes;  // of them, to choose from; empty: all
 };
 
 // Prints what takes long, with its time, to stderr.

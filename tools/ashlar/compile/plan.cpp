@@ -7,7 +7,6 @@
 
 #include "codegen/CPU/CpuTarget.h"
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Distribution/Plan/PlanFile.h"
 #include "compiler/Distribution/Propagate.h"
 #include "compiler/Pipelines/Artifact.h"
@@ -34,34 +33,47 @@ namespace {
 
 double mebibytes(double bytes) { return bytes / (1 << 20); }
 
+void sayPlanned(double seconds, double lower_bound) {
+  llvm::outs() << llvm::format(
+      "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
+      seconds * 1e6, lower_bound * 1e6);
+}
+
+/// Finds the mesh of so many devices, and plans for it; keeps the meshes that are still of interest
+/// within less memory.
+LogicalResult chooseMesh(ModuleOp module, PlanOptions& options,
+                         const distribution::AutoPlanOptions& room) {
+  const bool is_first = options.meshes.empty();
+  if (is_first) options.meshes = distribution::getMeshes(options.devices);
+  auto choices =
+      distribution::searchMesh(module, options.meshes, options.distribution.topology, room);
+  if (failed(choices)) return failure();
+  if (is_first) options.meshes = distribution::getPromising(*choices);
+  if (!options.says_how) return success();
+  for (const distribution::MeshChoice& each : *choices) llvm::outs() << toString(each) << "\n";
+  sayPlanned(choices->front().seconds, choices->front().lowerBound);
+  return success();
+}
+
 /// Gives the module its shardings, by the solver or along the pins, and writes them down.
-LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& planned) {
+LogicalResult annotate(ModuleOp module, PlanOptions& options, Planned& planned) {
   DistributionOptions ranks = options.distribution;
   distribution::AutoPlanOptions room;
   room.memory = ranks.memory;
   room.workLimit = options.work_limit;
-  if (options.devices > 0) {
-    auto meshes = distribution::searchMesh(module, options.devices, ranks.topology, room);
-    if (failed(meshes)) return failure();
-    ranks.mesh = meshes->front().mesh;
-    for (const distribution::MeshChoice& each : *meshes)
-      if (options.says_how)
-        llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
-                                     each.plan.seconds * 1e6);
-  }
   const bool follows_conventions = ranks.plan.empty() && !ranks.isAutomatic;
   PassManager pins(module.getContext());
   pins.addNestedPass<func::FuncOp>(createNameValuesPass());
-  pins.addPass(createPinShardingPass(
-      {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
+  if (options.devices == 0)
+    pins.addPass(createPinShardingPass(
+        {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
   if (failed(pins.run(module))) return failure();
-  if (ranks.isAutomatic) {
+  if (options.devices > 0) {
+    if (failed(chooseMesh(module, options, room))) return failure();
+  } else if (ranks.isAutomatic) {
     auto chosen = distribution::planSharding(module, room);
     if (failed(chosen)) return failure();
-    if (options.says_how)
-      llvm::outs() << llvm::format(
-          "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
-          chosen->seconds * 1e6, chosen->lowerBound * 1e6);
+    if (options.says_how) sayPlanned(chosen->seconds, chosen->lowerBound);
   }
   if (!ranks.plan.empty()) {
     auto text = llvm::MemoryBuffer::getFile(ranks.plan);
@@ -97,8 +109,7 @@ FailureOr<int64_t> lower(ModuleOp module, const PlanOptions& options, bool overl
 }
 
 /// `excess`: by how many bytes it is over the limit, which is then no error yet.
-FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compiler,
-                            int64_t* excess) {
+FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int64_t* excess) {
   MLIRContext& context = compiler.context;
   compiler.codes.enter(ErrorCode::kBadModel);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
