@@ -44,11 +44,12 @@ int64_t ReshardTable::get(Type type, unsigned from, unsigned to) {
 PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
     : shardings(module), costs(module, shardings.getMesh()), reshards(costs, shardings.getMesh()),
       makers(shardings.tensors.size(), {-1, 0}) {
-  // Stages share the tensors; how evenly is not known before they are cut.
-  const MeshAxis *stages = shardings.getMesh().find(kStageAxis);
+  // Stages share the states, how evenly is not known before they are cut; what is computed is one
+  // stage's alone.
+  if (const MeshAxis *axis = shardings.getMesh().find(kStageAxis))
+    stages = axis->size;
   constexpr int64_t kUnlimited = INT64_MAX / 4;
-  const int64_t share = stages ? stages->size : 1;
-  problem.limits = {memory > 0 && memory < kUnlimited / share ? memory * share : kUnlimited};
+  problem.limits = {memory > 0 && memory < kUnlimited / stages ? memory * stages : kUnlimited};
   findLifetimes();
   for (auto [i, relation] : llvm::enumerate(shardings.relations))
     if (relation.op)
@@ -80,7 +81,7 @@ solver::Usage PlanProblem::getUsage(unsigned tensor, int64_t bytes, int64_t from
   int64_t end = static_cast<int64_t>(shardings.relations.size()) + 1;
   if (shardings.tensors[tensor].isState)
     return {0, 0, end, bytes};
-  return {0, from, std::max(lastUse[tensor], from + 1), bytes};
+  return {0, from, std::max(lastUse[tensor], from + 1), stages * bytes};
 }
 
 static const void *toKey(uintptr_t number) { return reinterpret_cast<const void *>(number); }
@@ -195,7 +196,7 @@ void PlanProblem::addResult(unsigned value, unsigned result, int64_t at) {
   const bool isFree = isUnsaid(shardings.tensors[result].sharding);
   auto [node, number] = getMaker(isFree ? value : result);
   const size_t rank = shardings.tensors[result].sharding.dims.size();
-  const auto whole = static_cast<int64_t>(costs.getBytes(type, Sharding(rank)));
+  const auto whole = stages * static_cast<int64_t>(costs.getBytes(type, Sharding(rank)));
   for (auto [strategy, offer] : llvm::zip(problem.nodes[node].strategies, offers[node]->results)) {
     const auto &dims = offer[number].dims;
     auto isCut = [](const DimSharding &dim) { return !dim.axes.empty(); };

@@ -90,6 +90,7 @@ private:
   Shardings shardings;
   Costs costs;
   ReshardTable reshards;
+  int64_t stages = 1; // of a pipeline
   solver::Problem problem;
   std::map<Key, Offers> known;
   std::vector<const Offers *> offers;               // per node

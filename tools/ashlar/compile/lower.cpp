@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/ashlar/compile/lower.h"
 
-#include "compiler/Distribution/Plan/MeshSearch.h"
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Transforms/Passes.h"
 #include "llvm/Support/Format.h"
@@ -19,16 +18,16 @@ LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   DistributionOptions& distribution = options.distribution;
   PassManager manager(module.getContext());
   if (options.devices > 1) {
-    const bool is_first = options.meshes.empty();
-    if (is_first) options.meshes = distribution::getMeshes(options.devices);
+    if (options.meshes.empty())
+      options.meshes = distribution::getMeshes(options.devices, distribution.memory);
     PassManager names(module.getContext());
     names.addNestedPass<func::FuncOp>(createNameValuesPass());
     if (failed(names.run(module))) return failure();
-    auto choices = distribution::searchMesh(module, options.meshes, distribution.topology,
-                                            {distribution.memory});
+    auto choices = distribution::searchMesh(module, options.meshes,
+                                            {{distribution.memory}, distribution.topology});
     if (failed(choices)) return failure();
     distribution.mesh = choices->front().mesh;
-    if (is_first) options.meshes = distribution::getPromising(*choices);
+    options.meshes = *choices;
     for (const distribution::MeshChoice& choice : *choices)
       llvm::errs() << "  " << toString(choice) << "\n";
     addPartitionPipeline(manager, distribution.report);
@@ -105,11 +104,17 @@ std::optional<int> Lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
       module = std::move(trial);
       return code;
     }
-    fails ? room.grow() : room.shrink(excess);
-    options.distribution.memory = room.getBytes();
+    if (options.devices > 1) {
+      if (fails) break;
+      options.meshes.front().shrink(excess);
+    } else {
+      fails ? room.grow() : room.shrink(excess);
+      options.distribution.memory = room.getBytes();
+    }
     llvm::errs() << (fails ? "  no plan fits"
                            : "  the program takes " + std::to_string(excess) + " bytes too much")
-                 << ": planning within " << options.distribution.memory << "\n";
+                 << ": planning within "
+                 << (options.devices > 1 ? options.meshes.front().room : room).getBytes() << "\n";
   }
   options.distribution.memory = options.lowering.memoryLimit.value_or(0);
   return lowerOnce(module, options, options.lowering, target, compiler.codes, progress);

@@ -33,25 +33,25 @@ namespace {
 
 double mebibytes(double bytes) { return bytes / (1 << 20); }
 
-void sayPlanned(double seconds, double lower_bound) {
+void sayPlanned(const distribution::AutoPlan& plan) {
   llvm::outs() << llvm::format(
       "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
-      seconds * 1e6, lower_bound * 1e6);
+      plan.seconds * 1e6, plan.lowerBound * 1e6);
 }
 
-/// Finds the mesh of so many devices, and plans for it; keeps the meshes that are still of interest
-/// within less memory.
+/// Finds the mesh of so many devices, and plans for it; keeps what it has found of all meshes.
 LogicalResult chooseMesh(ModuleOp module, PlanOptions& options,
                          const distribution::AutoPlanOptions& room) {
-  const bool is_first = options.meshes.empty();
-  if (is_first) options.meshes = distribution::getMeshes(options.devices);
-  auto choices =
-      distribution::searchMesh(module, options.meshes, options.distribution.topology, room);
+  if (options.meshes.empty())
+    options.meshes = distribution::getMeshes(options.devices, room.memory);
+  auto choices = distribution::searchMesh(
+      module, options.meshes,
+      {room, options.distribution.topology, options.distribution.microbatches});
   if (failed(choices)) return failure();
-  if (is_first) options.meshes = distribution::getPromising(*choices);
+  options.meshes = *choices;
   if (!options.says_how) return success();
   for (const distribution::MeshChoice& each : *choices) llvm::outs() << toString(each) << "\n";
-  sayPlanned(choices->front().seconds, choices->front().lowerBound);
+  sayPlanned(choices->front().plan);
   return success();
 }
 
@@ -73,7 +73,7 @@ LogicalResult annotate(ModuleOp module, PlanOptions& options, Planned& planned) 
   } else if (ranks.isAutomatic) {
     auto chosen = distribution::planSharding(module, room);
     if (failed(chosen)) return failure();
-    if (options.says_how) sayPlanned(chosen->seconds, chosen->lowerBound);
+    if (options.says_how) sayPlanned(*chosen);
   }
   if (!ranks.plan.empty()) {
     auto text = llvm::MemoryBuffer::getFile(ranks.plan);
@@ -155,8 +155,14 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
     auto planned = planOnce(options, compiler, &excess);
     compiler.is_quiet = !options.says_how;
     if (succeeded(planned) ? excess == 0 : round == 0) return planned;
-    succeeded(planned) ? room.shrink(excess) : room.grow();
-    options.distribution.memory = room.getBytes();
+    if (options.devices > 0) {
+      if (failed(planned)) break;
+      options.meshes.front().shrink(excess);
+    } else {
+      succeeded(planned) ? room.shrink(excess) : room.grow();
+      options.distribution.memory = room.getBytes();
+    }
+    const PlanningRoom& next = options.devices > 0 ? options.meshes.front().room : room;
     if (options.says_how)
       llvm::errs() << llvm::format("%s: planning within %.2f MiB\n",
                                    succeeded(planned)
@@ -165,7 +171,7 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
                                              .str()
                                              .c_str()
                                        : "no plan fits",
-                                   mebibytes(static_cast<double>(room.getBytes())));
+                                   mebibytes(static_cast<double>(next.getBytes())));
   }
   options.distribution.memory = options.memory;
   return planOnce(options, compiler, nullptr);
@@ -266,7 +272,8 @@ int PlanMain(const Arguments& args) {
       &ranks.microbatches);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
-  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh", &ranks.isAutomatic);
+  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh: of dp, tp and pp",
+             &ranks.isAutomatic);
   parser.Add("--topology", "host|nvlink|nvlink-ib",
              "what the ranks are connected by (default: host)", &ranks.topology);
   parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",

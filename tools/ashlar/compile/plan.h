@@ -17,9 +17,9 @@ struct PlanOptions {
   ImportOptions import;
   DistributionOptions distribution;
   int64_t devices = 0;
-  std::vector<std::string> meshes;  // of so many devices, to choose from; empty: all
-  int64_t memory = 0;               // of a device; 0: any
-  int64_t threads = 1;              // of a rank
+  std::vector<distribution::MeshChoice> meshes;  // of these, as far as they are known
+  int64_t memory = 0;                            // of a device; 0: any
+  int64_t threads = 1;                           // of a rank
   int64_t work_limit = distribution::AutoPlanOptions().workLimit;
   bool says_how = true;  // meshes and rounds, as they are tried
 };
