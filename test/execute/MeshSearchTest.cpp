@@ -139,4 +139,29 @@ TEST_F(StagePlans, ShrinkOneMeshAtATime) {
   EXPECT_TRUE(again->front().isPlanned);
 }
 
+/// Three sequences over eight ranks, five of which have none, as people would write it.
+class IdleRankPlans : public Partitioned, public testing::WithParamInterface<const char *> {};
+
+TEST_P(IdleRankPlans, AreNoSlowerThanTheConventions) {
+  auto whole = import(GetParam());
+  ASSERT_TRUE(whole);
+  OwningOpRef<ModuleOp> free = whole->clone(), pinned = whole->clone();
+  ASSERT_TRUE(pin(*free, "mesh dp=8 on nvlink\n"));
+  ASSERT_TRUE(pin(*pinned, "mesh dp=8 on nvlink\ninput_ids [{dp}, {}]\n"));
+  auto best = distribution::planSharding(*free, {}),
+       byHand = distribution::planSharding(*pinned, {});
+  ASSERT_TRUE(succeeded(best) && succeeded(byHand));
+  EXPECT_LE(best->seconds, byHand->seconds);
+  // The sequences are cut, although there are too few.
+  const std::string plan = distribution::writePlan(*free, "");
+  EXPECT_NE(plan.find(" [{dp}"), std::string::npos) << plan;
+  ASSERT_TRUE(partition(*free, /*forPrograms=*/true));
+  moreTolerance = kCutNormTolerance;
+  compareAt(*whole, *free, "forward", {{3, 7}, {1, 1}});
+  if (whole->lookupSymbol("decode"))
+    compareDecoding(*whole, *free);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, IdleRankPlans, testing::Values("gpt2", "llama"));
+
 } // namespace
