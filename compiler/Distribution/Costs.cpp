@@ -13,7 +13,9 @@ namespace ashlar::distribution {
 int64_t Costs::getBound(StringAttr name) {
   if (auto found = extents.find(name); found != extents.end())
     return found->second;
-  auto dim = module.lookupSymbol<graph::DimOp>(name);
+  graph::DimOp &dim = dims[name];
+  if (!dim)
+    dim = module.lookupSymbol<graph::DimOp>(name);
   if (!dim)
     return 1;
   auto local = dim->getAttrOfType<LocalDimAttr>(kLocalAttr);

@@ -41,6 +41,9 @@ public:
   /// Bytes of a tensor on the rank with most of it.
   double getBytes(mlir::Type whole, const dist::Sharding &sharding);
 
+  /// Whether a value is a parameter, follows from parameters alone, or is a cache.
+  bool isStored(mlir::Value value);
+
   /// The extent of a dimension, at its bound where it is a name.
   int64_t getExtent(mlir::Type type, unsigned dim);
 
@@ -52,8 +55,6 @@ public:
   void setExtent(mlir::StringAttr name, int64_t extent) { extents[name] = extent; }
 
 private:
-  /// Whether a value is a parameter, follows from parameters alone, or is a cache.
-  bool isStored(mlir::Value value);
   double getStoredBytes(mlir::Operation *op, const graph::ShardingRule &rule,
                         const FactorAxes &axes);
   double getComputeSeconds(mlir::Operation *op, const graph::ShardingRule &rule,
@@ -62,7 +63,8 @@ private:
 
   mlir::ModuleOp module;
   const dist::Mesh &mesh;
-  llvm::DenseMap<mlir::StringAttr, int64_t> extents; // in place of bounds
+  llvm::DenseMap<mlir::StringAttr, int64_t> extents;   // in place of bounds
+  llvm::DenseMap<mlir::StringAttr, graph::DimOp> dims; // as they were found
   mlir::SymbolTableCollection symbols;
 };
 

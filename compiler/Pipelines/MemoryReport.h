@@ -5,6 +5,7 @@
 #ifndef ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
 #define ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
 
+#include "compiler/Distribution/Plan/PlanningRoom.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -37,33 +38,7 @@ int64_t getExcess(mlir::ModuleOp module, const LoweringOptions &options);
 /// How often a plan of the solver is made again, within less, because the program that came of it
 /// was too large. The solver counts tensors as the graph has them; a program may keep a weight in
 /// two layouts, and what collectives are packed in.
-inline constexpr int kPlanningRounds = 6;
-
-/// The bytes that the solver may plan with in the next of these rounds, between what came out too
-/// large and what nothing fitted into.
-class PlanningRoom {
-public:
-  explicit PlanningRoom(int64_t bytes) : bytes(bytes), tooLarge(bytes) {}
-
-  int64_t getBytes() const { return bytes; }
-  /// After a program that was too large: takes off by how much, and at least twice what was taken
-  /// off last, since a plan may have kept below the limit, so that a little less changes nothing.
-  /// Half at most: where weights are kept twice, a plan of half the size does.
-  void shrink(int64_t excess) {
-    step = std::min(std::max(excess, 2 * step), bytes / 2);
-    tooLarge = bytes;
-    bytes = std::max(bytes - step, tooSmall + (tooLarge - tooSmall) / 2);
-  }
-  /// After no plan fitted.
-  void grow() {
-    tooSmall = bytes;
-    bytes = tooSmall + (tooLarge - tooSmall) / 2;
-    step = 0;
-  }
-
-private:
-  int64_t bytes, tooLarge, tooSmall = 0, step = 0;
-};
+inline constexpr int kPlanningRounds = 6; // Distribution/Plan/PlanningRoom.h
 
 /// Emits an error that says what takes how much, and what would help, where the program exceeds the
 /// limit.

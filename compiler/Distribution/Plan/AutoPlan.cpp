@@ -4,12 +4,8 @@
 
 #include "compiler/Diagnostics/ErrorCodes.h"
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/Plan/Conventions.h"
-#include "compiler/Distribution/Plan/PlanProblem.h"
-#include "compiler/Distribution/Propagate.h"
-#include "mlir/IR/OwningOpRef.h"
+#include "compiler/Distribution/Plan/Planner.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 
@@ -24,61 +20,6 @@ using namespace ashlar::distribution;
 
 namespace ashlar::distribution {
 namespace {
-
-/// How the tensors of a module lie by the conventions of its axes' names, where it says nothing
-/// else; nothing where an axis has another name, or the conventions do not do for the model.
-std::optional<Shardings> getConventional(ModuleOp copy) {
-  ScopedDiagnosticHandler quiet(copy.getContext(), [](Diagnostic &) { return success(); });
-  Plan plan;
-  plan.mesh = findMesh(copy).getMesh();
-  if (llvm::Error error = addConventions(plan)) {
-    llvm::consumeError(std::move(error));
-    return std::nullopt;
-  }
-  if (failed(applyPlan(plan, "conventions", copy)))
-    return std::nullopt;
-  Shardings shardings(copy);
-  propagate(shardings);
-  return shardings;
-}
-
-/// Cuts the parameters over the data axis, too, each along its first dimension: weights are then
-/// gathered for their use, as in ZeRO (Rajbhandari et al., 2020).
-void cutParameters(Shardings &shardings) {
-  const Mesh &mesh = shardings.getMesh();
-  if (!mesh.find("dp"))
-    return;
-  const Axis data = mesh.getWhole("dp");
-  for (Shardings::Tensor &tensor : shardings.tensors)
-    if (tensor.isState && isa<RankedTensorType>(tensor.type) && !tensor.sharding.dims.empty())
-      tensor.sharding.dims[0].axes.insert(tensor.sharding.dims[0].axes.begin(), data);
-}
-
-/// A plan that people would make, for the solver to start from: it fits if any of those does, and
-/// is the fastest of them.
-std::vector<int32_t> getStart(ModuleOp module, const PlanProblem &problem) {
-  OwningOpRef<ModuleOp> copy = module.clone();
-  std::optional<Shardings> conventional = getConventional(*copy);
-  if (!conventional)
-    return {};
-  std::vector<int32_t> best = problem.follow(*conventional);
-  std::optional<solver::Cost> least;
-  auto consider = [&](std::vector<int32_t> choices) {
-    for (bool descends : {false, true}) {
-      if (descends)
-        problem.descend(choices);
-      auto cost = solver::verifySolution(problem.get(), choices);
-      if (!cost.ok() || (least && *cost >= *least))
-        continue;
-      least = *cost;
-      best = choices;
-    }
-  };
-  consider(best);
-  cutParameters(*conventional);
-  consider(problem.follow(*conventional));
-  return best;
-}
 
 /// Without a limit it is not memory: what must not be moved is pinned against its users.
 LogicalResult reportContradiction(ModuleOp module) {
@@ -113,26 +54,22 @@ LogicalResult reportTooLittleMemory(ModuleOp module, int64_t limit) {
 
 } // namespace
 
+LogicalResult reportNoPlan(ModuleOp module, int64_t memory) {
+  return memory > 0 ? reportTooLittleMemory(module, memory) : reportContradiction(module);
+}
+
+LogicalResult reportRefusal(ModuleOp module, const absl::Status &status) {
+  return emitError(module.getLoc(), ErrorCode::kInternal)
+         << "the solver refuses the plan's problem: " << std::string(status.message());
+}
+
 FailureOr<AutoPlan> planSharding(ModuleOp module, const AutoPlanOptions &options) {
-  PlanProblem planProblem(module, options.memory);
-  solver::Problem problem = planProblem.get();
-  problem.start = getStart(module, planProblem);
-  solver::Options solverOptions;
-  solverOptions.timeLimit = 3600;
-  solverOptions.workLimit = options.workLimit;
-  solverOptions.threads = llvm::heavyweight_hardware_concurrency().compute_thread_count();
-  auto solution = solver::solve(problem, solverOptions);
-  if (!solution.ok())
-    return emitError(module.getLoc(), ErrorCode::kInternal)
-           << "the solver refuses the plan's problem: " << std::string(solution.status().message());
-  if (!solution->feasible)
-    return options.memory > 0 ? reportTooLittleMemory(module, options.memory)
-                              : reportContradiction(module);
-  AutoPlan plan;
-  plan.seconds = PlanProblem::toSeconds(solution->cost);
-  plan.lowerBound = PlanProblem::toSeconds(solution->lowerBound);
-  plan.stateBytes = planProblem.apply(solution->choices);
-  return plan;
+  Planner planner(module, options.memory);
+  if (absl::Status status = planner.search(options.workLimit, getSearchThreads()); !status.ok())
+    return reportRefusal(module, status);
+  if (!planner.hasPlan())
+    return reportNoPlan(module, options.memory);
+  return planner.apply();
 }
 
 } // namespace ashlar::distribution

@@ -33,17 +33,6 @@ struct AutoPlan {
 /// ranks, and what would help.
 mlir::FailureOr<AutoPlan> planSharding(mlir::ModuleOp module, const AutoPlanOptions &options);
 
-struct MeshChoice {
-  std::string mesh; // `dp=2,tp=4`
-  AutoPlan plan;
-};
-
-/// Plans for every mesh of two axes, dp and tp, over so many ranks, and gives the fastest first.
-/// Fails with the errors of all of them where none fits.
-mlir::FailureOr<std::vector<MeshChoice>> searchMesh(mlir::ModuleOp module, int64_t ranks,
-                                                    llvm::StringRef topology,
-                                                    const AutoPlanOptions &options);
-
 } // namespace ashlar::distribution
 
 #endif

@@ -20,6 +20,9 @@ namespace ashlar::distribution {
 /// The axis of the stages of a pipeline, in every plan.
 inline constexpr llvm::StringLiteral kStageAxis = "pp";
 
+/// The axis of the sequences.
+inline constexpr llvm::StringLiteral kDataAxis = "dp";
+
 /// Appends the lines for the axes that the plan's mesh has, all optional. Fails where an axis has
 /// another name, which nothing would then be cut along.
 llvm::Error addConventions(Plan &plan);

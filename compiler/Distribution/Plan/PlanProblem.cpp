@@ -25,6 +25,13 @@ unsigned ReshardTable::add(const Sharding &sharding) {
   return known->second;
 }
 
+std::vector<unsigned> ReshardTable::add(ArrayRef<Sharding> some) {
+  std::vector<unsigned> added;
+  for (const Sharding &sharding : some)
+    added.push_back(add(sharding));
+  return added;
+}
+
 int64_t ReshardTable::get(Type type, unsigned from, unsigned to) {
   if (from == to)
     return 0;
@@ -37,11 +44,12 @@ int64_t ReshardTable::get(Type type, unsigned from, unsigned to) {
 PlanProblem::PlanProblem(ModuleOp module, int64_t memory)
     : shardings(module), costs(module, shardings.getMesh()), reshards(costs, shardings.getMesh()),
       makers(shardings.tensors.size(), {-1, 0}) {
-  // Stages share the tensors; how evenly is not known before they are cut.
-  const MeshAxis *stages = shardings.getMesh().find(kStageAxis);
+  // Stages share the states, how evenly is not known before they are cut; what is computed is one
+  // stage's alone.
+  if (const MeshAxis *axis = shardings.getMesh().find(kStageAxis))
+    stages = axis->size;
   constexpr int64_t kUnlimited = INT64_MAX / 4;
-  const int64_t share = stages ? stages->size : 1;
-  problem.limits = {memory > 0 && memory < kUnlimited / share ? memory * share : kUnlimited};
+  problem.limits = {memory > 0 && memory < kUnlimited / stages ? memory * stages : kUnlimited};
   findLifetimes();
   for (auto [i, relation] : llvm::enumerate(shardings.relations))
     if (relation.op)
@@ -69,79 +77,116 @@ void PlanProblem::findLifetimes() {
       lastUse[tensor] = std::max<int64_t>(lastUse[tensor], static_cast<int64_t>(i) + 1);
 }
 
-solver::Usage PlanProblem::getUsage(unsigned tensor, const Sharding &sharding, int64_t from) {
-  auto bytes = static_cast<int64_t>(costs.getBytes(shardings.tensors[tensor].type, sharding));
+solver::Usage PlanProblem::getUsage(unsigned tensor, int64_t bytes, int64_t from) {
   int64_t end = static_cast<int64_t>(shardings.relations.size()) + 1;
   if (shardings.tensors[tensor].isState)
     return {0, 0, end, bytes};
-  return {0, from, std::max(lastUse[tensor], from + 1), bytes};
+  return {0, from, std::max(lastUse[tensor], from + 1), stages * bytes};
+}
+
+static const void *toKey(uintptr_t number) { return reinterpret_cast<const void *>(number); }
+
+const PlanProblem::Offers &PlanProblem::getOffers(const Shardings::Tensor &tensor) {
+  const Key key{tensor.type.getAsOpaquePointer(), toKey(reshards.add(tensor.sharding))};
+  auto [found, isNew] = known.try_emplace(key);
+  Offers &made = found->second;
+  if (!isNew)
+    return made;
+  for (const Sharding &sharding :
+       getTensorStrategies(tensor.type, tensor.sharding, shardings.getMesh(), costs)) {
+    made.results.push_back({sharding});
+    made.numbers.push_back({reshards.add(sharding)});
+    made.bytes.push_back({static_cast<int64_t>(costs.getBytes(tensor.type, sharding))});
+    made.costs.push_back(0);
+  }
+  return made;
+}
+
+const PlanProblem::Offers &PlanProblem::getOffers(const Relation &relation) {
+  Operation *op = relation.op;
+  Key key{op->getName().getAsOpaquePointer(), op->getAttrDictionary().getAsOpaquePointer()};
+  for (Value operand : op->getOperands()) {
+    key.push_back(operand.getType().getAsOpaquePointer());
+    key.push_back(toKey(costs.isStored(operand))); // which takes time to read
+  }
+  SmallVector<Sharding, 0> wanted;
+  for (unsigned tensor : relation.results) {
+    wanted.push_back(shardings.tensors[tensor].sharding);
+    key.push_back(shardings.tensors[tensor].type.getAsOpaquePointer());
+    key.push_back(toKey(reshards.add(wanted.back())));
+  }
+  auto [found, isNew] = known.try_emplace(std::move(key));
+  Offers &made = found->second;
+  if (!isNew)
+    return made;
+  for (OpStrategy &strategy :
+       getOpStrategies(op, relation.rule, wanted, shardings.getMesh(), costs)) {
+    int64_t cost = toCost(costs.getOpSeconds(op, relation.rule, strategy.axes));
+    std::vector<int64_t> &bytes = made.bytes.emplace_back();
+    for (auto [tensor, from, to] :
+         llvm::zip(relation.results, strategy.produced, strategy.results)) {
+      Type type = shardings.tensors[tensor].type;
+      cost += reshards.get(type, reshards.add(from), reshards.add(to));
+      bytes.push_back(static_cast<int64_t>(costs.getBytes(type, to)));
+    }
+    made.costs.push_back(cost);
+    made.operands.push_back(reshards.add(strategy.operands));
+    made.numbers.push_back(reshards.add(strategy.results));
+    made.results.push_back(std::move(strategy.results));
+  }
+  return made;
 }
 
 /// The node that makes a tensor; arguments and states are nodes of their own.
 std::pair<int32_t, unsigned> PlanProblem::getMaker(unsigned tensor) {
   if (makers[tensor].first >= 0)
     return makers[tensor];
-  const Shardings::Tensor &source = shardings.tensors[tensor];
+  offers.push_back(&getOffers(shardings.tensors[tensor]));
   solver::Node node;
-  auto &offer = offers.emplace_back();
-  for (const Sharding &sharding :
-       getTensorStrategies(source.type, source.sharding, shardings.getMesh(), costs)) {
-    node.strategies.push_back({0, {getUsage(tensor, sharding, 0)}});
-    offer.push_back({sharding});
-  }
+  for (const std::vector<int64_t> &bytes : offers.back()->bytes)
+    node.strategies.push_back({0, {getUsage(tensor, bytes.front(), 0)}});
   problem.nodes.push_back(std::move(node));
   return makers[tensor] = {static_cast<int32_t>(problem.nodes.size()) - 1, 0};
 }
 
 /// The cost of bringing a tensor from what its maker offers to what a node's strategies want.
-template <typename Wanted>
-void PlanProblem::addEdge(unsigned tensor, int32_t user, size_t count, Wanted wanted) {
+void PlanProblem::addEdge(unsigned tensor, int32_t user,
+                          llvm::function_ref<unsigned(size_t)> wanted) {
   auto [maker, result] = getMaker(tensor);
   Type type = shardings.tensors[tensor].type;
   bool stays = isa<graph::CacheType>(type); // a cache is not moved
   SmallVector<unsigned> wants;
-  for (size_t strategy = 0; strategy < count; ++strategy)
-    wants.push_back(reshards.add(wanted(strategy)));
+  for (size_t strategy = 0; strategy < offers[user]->size(); ++strategy)
+    wants.push_back(wanted(strategy));
   solver::Edge edge{maker, user, {}};
-  for (const auto &offer : offers[maker]) {
-    const unsigned has = reshards.add(offer[result]);
+  edge.costs.reserve(offers[maker]->size() * wants.size());
+  for (const std::vector<unsigned> &numbers : offers[maker]->numbers)
     for (unsigned want : wants)
-      edge.costs.push_back(stays ? (has == want ? 0 : solver::kForbidden)
-                                 : reshards.get(type, has, want));
-  }
+      edge.costs.push_back(stays ? (numbers[result] == want ? 0 : solver::kForbidden)
+                                 : reshards.get(type, numbers[result], want));
   problem.edges.push_back(std::move(edge));
 }
 
 void PlanProblem::addOp(const Relation &relation, int64_t at) {
-  SmallVector<Sharding, 0> wanted;
-  for (unsigned tensor : relation.results)
-    wanted.push_back(shardings.tensors[tensor].sharding);
-  std::vector<OpStrategy> strategies =
-      getOpStrategies(relation.op, relation.rule, wanted, shardings.getMesh(), costs);
+  const Offers &offered = getOffers(relation);
   for (unsigned tensor : relation.operands)
     getMaker(tensor);
   auto self = static_cast<int32_t>(problem.nodes.size());
   solver::Node node;
-  auto &offer = offers.emplace_back();
-  for (const OpStrategy &strategy : strategies) {
+  for (auto [cost, bytes] : llvm::zip(offered.costs, offered.bytes)) {
     solver::Strategy made;
-    made.cost = toCost(costs.getOpSeconds(relation.op, relation.rule, strategy.axes));
-    for (auto [tensor, from, to] :
-         llvm::zip(relation.results, strategy.produced, strategy.results)) {
-      Type type = shardings.tensors[tensor].type;
-      made.cost += reshards.get(type, reshards.add(from), reshards.add(to));
-      if (!isa<graph::CacheType>(type)) // a cache takes its state's room
-        made.usages.push_back(getUsage(tensor, to, at));
-    }
+    made.cost = cost;
+    for (auto [tensor, each] : llvm::zip(relation.results, bytes))
+      if (!isa<graph::CacheType>(shardings.tensors[tensor].type)) // it takes its state's room
+        made.usages.push_back(getUsage(tensor, each, at));
     node.strategies.push_back(std::move(made));
-    offer.push_back(strategy.results);
   }
   problem.nodes.push_back(std::move(node));
+  offers.push_back(&offered);
   for (auto [r, tensor] : llvm::enumerate(relation.results))
     makers[tensor] = {self, static_cast<unsigned>(r)};
   for (auto [i, tensor] : llvm::enumerate(relation.operands))
-    addEdge(tensor, self, strategies.size(),
-            [&, i = i](size_t s) -> const Sharding & { return strategies[s].operands[i]; });
+    addEdge(tensor, self, [&, i = i](size_t s) { return offered.operands[s][i]; });
 }
 
 /// A program gives its results whole: where one is cut it is gathered last, into a buffer, and
@@ -151,8 +196,8 @@ void PlanProblem::addResult(unsigned value, unsigned result, int64_t at) {
   const bool isFree = isUnsaid(shardings.tensors[result].sharding);
   auto [node, number] = getMaker(isFree ? value : result);
   const size_t rank = shardings.tensors[result].sharding.dims.size();
-  const auto whole = static_cast<int64_t>(costs.getBytes(type, Sharding(rank)));
-  for (auto [strategy, offer] : llvm::zip(problem.nodes[node].strategies, offers[node])) {
+  const auto whole = stages * static_cast<int64_t>(costs.getBytes(type, Sharding(rank)));
+  for (auto [strategy, offer] : llvm::zip(problem.nodes[node].strategies, offers[node]->results)) {
     const auto &dims = offer[number].dims;
     auto isCut = [](const DimSharding &dim) { return !dim.axes.empty(); };
     if (llvm::any_of(dims, isCut))
@@ -175,10 +220,8 @@ void PlanProblem::addTie(const Relation &relation, int64_t at) {
     return;
   }
   auto [user, result] = getMaker(to);
-  addEdge(from, user, offers[user].size(),
-          [&, user = user, result = result](size_t s) -> const Sharding & {
-            return offers[user][s][result];
-          });
+  addEdge(from, user,
+          [&, user = user, result = result](size_t s) { return offers[user]->numbers[s][result]; });
 }
 
 int64_t PlanProblem::getStrategyCount(int32_t node) const {
@@ -208,10 +251,13 @@ std::vector<int32_t> PlanProblem::follow(const Shardings &guide) const {
   std::vector<int32_t> choices(problem.nodes.size(), -1);
   for (size_t node = 0; node < problem.nodes.size(); ++node) {
     std::pair<int64_t, solver::Cost> least{INT64_MAX, 0};
-    for (size_t strategy = 0; strategy < offers[node].size(); ++strategy) {
+    SmallVector<std::pair<Sharding, unsigned>, 2> wanted;
+    for (auto [tensor, result] : made[node])
+      wanted.push_back({guide.tensors[tensor].sharding.getClosed(), result});
+    for (size_t strategy = 0; strategy < offers[node]->size(); ++strategy) {
       int64_t others = 0;
-      for (auto [tensor, result] : made[node])
-        others += offers[node][strategy][result] != guide.tensors[tensor].sharding.getClosed();
+      for (const auto &[sharding, result] : wanted)
+        others += offers[node]->results[strategy][result] != sharding;
       std::pair cost(others, getCost(static_cast<int32_t>(node), strategy, choices));
       if (cost < least) {
         least = cost;
@@ -230,7 +276,7 @@ void PlanProblem::descend(std::vector<int32_t> &choices) const {
     for (size_t i = 0; i < problem.nodes.size(); ++i) {
       const auto node = static_cast<int32_t>(i);
       solver::Cost least = getCost(node, choices[i], choices);
-      for (size_t strategy = 0; strategy < offers[i].size(); ++strategy)
+      for (size_t strategy = 0; strategy < offers[i]->size(); ++strategy)
         if (solver::Cost cost = getCost(node, strategy, choices); cost < least) {
           least = cost;
           choices[i] = static_cast<int32_t>(strategy);
@@ -240,12 +286,25 @@ void PlanProblem::descend(std::vector<int32_t> &choices) const {
   }
 }
 
+bool PlanProblem::hasRoomForStates() const {
+  int64_t bytes = 0;
+  for (auto [tensor, maker] : llvm::zip(shardings.tensors, makers)) {
+    if (!tensor.isState)
+      continue;
+    int64_t least = INT64_MAX;
+    for (const solver::Strategy &strategy : problem.nodes[maker.first].strategies)
+      least = std::min(least, strategy.usages.front().bytes);
+    bytes += least;
+  }
+  return bytes <= problem.limits.front();
+}
+
 int64_t PlanProblem::apply(const std::vector<int32_t> &choices) {
   int64_t bytes = 0;
   for (unsigned tensor = 0; tensor < shardings.tensors.size(); ++tensor) {
     Shardings::Tensor &each = shardings.tensors[tensor];
     auto [node, result] = makers[tensor];
-    each.sharding = offers[node][choices[node]][result];
+    each.sharding = offers[node]->results[choices[node]][result];
     if (each.isState)
       bytes += static_cast<int64_t>(costs.getBytes(each.type, each.sharding));
   }

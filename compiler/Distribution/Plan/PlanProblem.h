@@ -16,6 +16,8 @@
 
 #include "llvm/ADT/StringMap.h"
 
+#include <map>
+
 namespace ashlar::distribution {
 
 /// Resharding costs in picoseconds, computed once per type and pair of shardings: layers are alike.
@@ -25,6 +27,7 @@ public:
 
   /// The number of a sharding, for many questions about it.
   unsigned add(const dist::Sharding &sharding);
+  std::vector<unsigned> add(llvm::ArrayRef<dist::Sharding> some);
   int64_t get(mlir::Type type, unsigned from, unsigned to);
 
 private:
@@ -41,6 +44,9 @@ public:
   PlanProblem(mlir::ModuleOp module, int64_t memory);
 
   const solver::Problem &get() const { return problem; }
+  void setStart(std::vector<int32_t> choices) { problem.start = std::move(choices); }
+  /// Whether a rank can keep its part of the states at all, each cut as far as it can be.
+  bool hasRoomForStates() const;
   static double toSeconds(solver::Cost cost);
 
   /// Choices under which tensors lie as in `guide`, which is of a copy of the module, as far as
@@ -55,12 +61,25 @@ public:
 
 private:
   using Relation = Shardings::Relation;
+  /// What a node may choose from, per strategy. Layers are alike: what is offered is found once per
+  /// type, or op, and what is wanted of it.
+  struct Offers {
+    std::vector<std::vector<dist::Sharding>> results;
+    std::vector<std::vector<unsigned>> numbers;  // of these
+    std::vector<std::vector<int64_t>> bytes;     // of these, on a rank
+    std::vector<std::vector<unsigned>> operands; // of an op: the numbers of what it takes
+    std::vector<int64_t> costs;
+    size_t size() const { return results.size(); }
+  };
+  using Key = std::vector<const void *>;
 
   void findLifetimes();
-  solver::Usage getUsage(unsigned tensor, const dist::Sharding &sharding, int64_t from);
+  solver::Usage getUsage(unsigned tensor, int64_t bytes, int64_t from);
   std::pair<int32_t, unsigned> getMaker(unsigned tensor);
-  template <typename Wanted>
-  void addEdge(unsigned tensor, int32_t user, size_t count, Wanted wanted);
+  const Offers &getOffers(const Shardings::Tensor &tensor);
+  const Offers &getOffers(const Relation &relation);
+  /// `wanted` gives the number of the sharding that a strategy of the user takes.
+  void addEdge(unsigned tensor, int32_t user, llvm::function_ref<unsigned(size_t)> wanted);
   void addOp(const Relation &relation, int64_t at);
   void addTie(const Relation &relation, int64_t at);
   void addResult(unsigned value, unsigned result, int64_t at);
@@ -71,9 +90,10 @@ private:
   Shardings shardings;
   Costs costs;
   ReshardTable reshards;
+  int64_t stages = 1; // of a pipeline
   solver::Problem problem;
-  /// Per node and strategy, how its tensors lie.
-  std::vector<std::vector<std::vector<dist::Sharding>>> offers;
+  std::map<Key, Offers> known;
+  std::vector<const Offers *> offers;               // per node
   std::vector<std::pair<int32_t, unsigned>> makers; // per tensor: node and result
   std::vector<int64_t> lastUse;                     // per tensor: the relation behind it
   std::vector<std::vector<int32_t>> edgesOf;        // per node

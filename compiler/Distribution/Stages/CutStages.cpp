@@ -4,9 +4,9 @@
 
 #include "compiler/Distribution/Passes.h"
 #include "compiler/Distribution/Plan/Conventions.h"
+#include "compiler/Distribution/Stages/Messages.h"
 #include "compiler/Distribution/Stages/Microbatches.h"
 #include "dialects/Graph/GraphPaths.h"
-#include "llvm/ADT/SetVector.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include "mlir/IR/IRMapping.h"
@@ -33,8 +33,8 @@ public:
         builder(entry) {}
 
   void run(bool report, int64_t mostMicrobatches) {
-    collectMessages();
-    auto messageSeconds = [&] { return getMessageSeconds(); };
+    messages = collectMessages(entry, assignment, axis.size);
+    auto messageSeconds = [&] { return getLongestSeconds(messages.needed, assignment, axis.size); };
     plan = planMicrobatches(entry, assignment, axis.size, messageSeconds, mostMicrobatches);
     for (int64_t stage = 0; stage < axis.size; ++stage)
       build(stage);
@@ -44,49 +44,6 @@ public:
   }
 
 private:
-  using Kind = StageAssignment::Kind;
-  /// A value that a stage needs and another one makes.
-  struct Message {
-    Value value;
-    int64_t from, to;
-  };
-
-  bool isStaged(Value value) { return assignment.getKind(value) == Kind::Staged; }
-
-  /// Who sends what to whom: in the order of the senders, receivers and values, which is the order
-  /// of every stage too, so that no two wait for each other.
-  void collectMessages() {
-    Block &body = entry.getBody().front();
-    llvm::SetVector<std::pair<Value, int64_t>> needed;
-    for (Operation &op : body.without_terminator())
-      for (Value result : op.getResults())
-        for (Operation *user : result.getUsers())
-          if (std::optional<int64_t> to = assignment.findStage(user);
-              to && assignment.findStage(&op) && *to != assignment.getStage(result))
-            needed.insert({result, *to});
-    for (int64_t from = 0; from < axis.size; ++from)
-      for (int64_t to = from + 1; to < axis.size; ++to)
-        for (auto [value, stage] : needed)
-          if (stage == to && assignment.getStage(value) == from)
-            messages.push_back({value, from, to});
-    llvm::SetVector<Value> results;
-    for (Value result : body.getTerminator()->getOperands())
-      if (isStaged(result))
-        results.insert(result);
-    for (Value value : results)
-      for (int64_t to = 0; to < axis.size; ++to)
-        if (to != assignment.getStage(value) && !needed.contains({value, to}))
-          deliveries.push_back({value, assignment.getStage(value), to});
-  }
-
-  /// What the busiest stage's messages to others take, results aside.
-  double getMessageSeconds() {
-    SmallVector<double> sent(static_cast<size_t>(axis.size));
-    for (const Message &message : messages)
-      sent[static_cast<size_t>(message.from)] += assignment.getTransferSeconds(message.value);
-    return *llvm::max_element(sent);
-  }
-
   void send(const Message &message, bool isDelivery) {
     SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value), message.to,
                    meshName, axes, isDelivery);
@@ -151,16 +108,16 @@ private:
     }
 
     llvm::DenseSet<Operation *> mine = collect(stage);
-    for (const Message &message : messages)
+    for (const Message &message : messages.needed)
       if (message.to == stage)
         receive(message, /*isDelivery=*/false);
     for (Operation &op : entry.getBody().front().without_terminator())
       if (mine.contains(&op))
         builder.clone(op, mapping);
-    for (const Message &message : messages)
+    for (const Message &message : messages.needed)
       if (message.from == stage)
         send(message, /*isDelivery=*/false);
-    for (const Message &message : deliveries) {
+    for (const Message &message : messages.deliveries) {
       if (message.from == stage)
         send(message, /*isDelivery=*/true);
       if (message.to == stage)
@@ -174,7 +131,8 @@ private:
       entry.emitRemark() << "stage " << stage << " of @" << entry.getSymName() << ": "
                          << llvm::formatv("{0:F2}", assignment.getSeconds(entry, stage) * 1e6).str()
                          << " us";
-    for (auto [list, what] : {std::pair(&messages, ""), {&deliveries, ", a result"}})
+    for (auto [list, what] :
+         {std::pair(&messages.needed, ""), {&messages.deliveries, ", a result"}})
       for (const Message &message : *list)
         emitRemark(message.value.getLoc())
             << "send from stage " << message.from << " to " << message.to << " of '"
@@ -199,7 +157,7 @@ private:
   AxesAttr axes;
   OpBuilder builder;
   MicrobatchPlan plan;
-  std::vector<Message> messages, deliveries; // deliveries: results, at the end, for all stages
+  Messages messages;
   IRMapping mapping;
 };
 

@@ -157,6 +157,14 @@ std::string findObstacle(func::FuncOp entry, Batch &batch) {
 
 } // namespace
 
+BatchBounds getBatchBounds(func::FuncOp entry) {
+  Batch batch(entry);
+  if (!findObstacle(entry, batch).empty())
+    return {};
+  return {batch.getOp().getSymNameAttr(), static_cast<int64_t>(batch.getOp().getMaximum()),
+          std::min(batch.getFewest(), kMostMicrobatches)};
+}
+
 MicrobatchPlan planMicrobatches(func::FuncOp entry, StageAssignment &assignment, int64_t stages,
                                 llvm::function_ref<double()> messages, int64_t most) {
   MicrobatchPlan best;

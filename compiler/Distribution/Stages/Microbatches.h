@@ -31,6 +31,14 @@ MicrobatchPlan planMicrobatches(mlir::func::FuncOp entry, StageAssignment &assig
                                 int64_t stages, llvm::function_ref<double()> messages,
                                 int64_t most);
 
+/// The dimension that an entry point's steps can be split along.
+struct BatchBounds {
+  mlir::StringAttr name; // null: there is none
+  int64_t extent = 1;    // at its bound
+  int64_t mostMicrobatches = 1;
+};
+BatchBounds getBatchBounds(mlir::func::FuncOp entry);
+
 } // namespace ashlar::distribution
 
 #endif

@@ -202,7 +202,7 @@ int CompileMain(const Arguments& args) {
       "are fastest)",
       &options.distribution.microbatches);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
-  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh",
+  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh: of dp, tp and pp",
              &options.distribution.isAutomatic);
   parser.Add("--topology", "host|nvlink|nvlink-ib",
              "what the ranks are connected by (default: host)", &options.distribution.topology);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "tools/ashlar/compile/lower.h"
 
-#include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Pipelines/MemoryReport.h"
+#include "compiler/Transforms/Passes.h"
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
 #include "tools/ashlar/command.h"
@@ -16,18 +16,24 @@ namespace {
 /// Brings the module onto its mesh; finds the mesh where only a number of devices is given.
 LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   DistributionOptions& distribution = options.distribution;
+  PassManager manager(module.getContext());
   if (options.devices > 1) {
-    auto choices = distribution::searchMesh(module, options.devices, distribution.topology,
-                                            {distribution.memory});
+    if (options.meshes.empty())
+      options.meshes = distribution::getMeshes(options.devices, distribution.memory);
+    PassManager names(module.getContext());
+    names.addNestedPass<func::FuncOp>(createNameValuesPass());
+    if (failed(names.run(module))) return failure();
+    auto choices = distribution::searchMesh(module, options.meshes,
+                                            {{distribution.memory}, distribution.topology});
     if (failed(choices)) return failure();
     distribution.mesh = choices->front().mesh;
+    options.meshes = *choices;
     for (const distribution::MeshChoice& choice : *choices)
-      llvm::errs() << llvm::format("  mesh %-16s %10.1f us\n", choice.mesh.c_str(),
-                                   choice.plan.seconds * 1e6);
+      llvm::errs() << "  " << toString(choice) << "\n";
+    addPartitionPipeline(manager, distribution.report);
+  } else if (distribution.isDistributed()) {
+    addDistributionPipeline(manager, distribution);
   }
-  if (!distribution.isDistributed()) return success();
-  PassManager manager(module.getContext());
-  addDistributionPipeline(manager, distribution);
   return manager.run(module);
 }
 
@@ -91,17 +97,24 @@ std::optional<int> Lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
     compiler.is_quiet = round > 0;  // the limits of later rounds are nobody's
     std::optional<int> code = lowerOnce(trial, tried, limits, target, compiler.codes, progress);
     compiler.is_quiet = false;
+    options.meshes = tried.meshes;
     const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
     const bool fails = code && *code != kOk;
     if (fails ? round == 0 : excess == 0) {
       module = std::move(trial);
       return code;
     }
-    fails ? room.grow() : room.shrink(excess);
-    options.distribution.memory = room.getBytes();
+    if (options.devices > 1) {
+      if (fails) break;
+      options.meshes.front().shrink(excess);
+    } else {
+      fails ? room.grow() : room.shrink(excess);
+      options.distribution.memory = room.getBytes();
+    }
     llvm::errs() << (fails ? "  no plan fits"
                            : "  the program takes " + std::to_string(excess) + " bytes too much")
-                 << ": planning within " << options.distribution.memory << "\n";
+                 << ": planning within "
+                 << (options.devices > 1 ? options.meshes.front().room : room).getBytes() << "\n";
   }
   options.distribution.memory = options.lowering.memoryLimit.value_or(0);
   return lowerOnce(module, options, options.lowering, target, compiler.codes, progress);

@@ -10,6 +10,7 @@
 
 #include "codegen/CPU/CpuModel.h"
 #include "codegen/CUDA/CudaTarget.h"
+#include "compiler/Distribution/Plan/MeshSearch.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "compiler/Pipelines/Pipelines.h"
@@ -32,7 +33,8 @@ struct CompileOptions {
   std::optional<uint64_t> seed;
   LoweringOptions lowering;
   DistributionOptions distribution;
-  int64_t devices = 0;  // whose mesh is searched
+  int64_t devices = 0;                           // whose mesh is searched
+  std::vector<distribution::MeshChoice> meshes;  // of them, as far as they are known
 };
 
 // Prints what takes long, with its time, to stderr.

@@ -7,7 +7,6 @@
 
 #include "codegen/CPU/CpuTarget.h"
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/Plan/AutoPlan.h"
 #include "compiler/Distribution/Plan/PlanFile.h"
 #include "compiler/Distribution/Propagate.h"
 #include "compiler/Pipelines/Artifact.h"
@@ -34,34 +33,47 @@ namespace {
 
 double mebibytes(double bytes) { return bytes / (1 << 20); }
 
+void sayPlanned(const distribution::AutoPlan& plan) {
+  llvm::outs() << llvm::format(
+      "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
+      plan.seconds * 1e6, plan.lowerBound * 1e6);
+}
+
+/// Finds the mesh of so many devices, and plans for it; keeps what it has found of all meshes.
+LogicalResult chooseMesh(ModuleOp module, PlanOptions& options,
+                         const distribution::AutoPlanOptions& room) {
+  if (options.meshes.empty())
+    options.meshes = distribution::getMeshes(options.devices, room.memory);
+  auto choices = distribution::searchMesh(
+      module, options.meshes,
+      {room, options.distribution.topology, options.distribution.microbatches});
+  if (failed(choices)) return failure();
+  options.meshes = *choices;
+  if (!options.says_how) return success();
+  for (const distribution::MeshChoice& each : *choices) llvm::outs() << toString(each) << "\n";
+  sayPlanned(choices->front().plan);
+  return success();
+}
+
 /// Gives the module its shardings, by the solver or along the pins, and writes them down.
-LogicalResult annotate(ModuleOp module, const PlanOptions& options, Planned& planned) {
+LogicalResult annotate(ModuleOp module, PlanOptions& options, Planned& planned) {
   DistributionOptions ranks = options.distribution;
   distribution::AutoPlanOptions room;
   room.memory = ranks.memory;
   room.workLimit = options.work_limit;
-  if (options.devices > 0) {
-    auto meshes = distribution::searchMesh(module, options.devices, ranks.topology, room);
-    if (failed(meshes)) return failure();
-    ranks.mesh = meshes->front().mesh;
-    for (const distribution::MeshChoice& each : *meshes)
-      if (options.says_how)
-        llvm::outs() << llvm::format("mesh %s: %.1f us\n", each.mesh.c_str(),
-                                     each.plan.seconds * 1e6);
-  }
   const bool follows_conventions = ranks.plan.empty() && !ranks.isAutomatic;
   PassManager pins(module.getContext());
   pins.addNestedPass<func::FuncOp>(createNameValuesPass());
-  pins.addPass(createPinShardingPass(
-      {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
+  if (options.devices == 0)
+    pins.addPass(createPinShardingPass(
+        {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
   if (failed(pins.run(module))) return failure();
-  if (ranks.isAutomatic) {
+  if (options.devices > 0) {
+    if (failed(chooseMesh(module, options, room))) return failure();
+  } else if (ranks.isAutomatic) {
     auto chosen = distribution::planSharding(module, room);
     if (failed(chosen)) return failure();
-    if (options.says_how)
-      llvm::outs() << llvm::format(
-          "planned: %.1f us for a run of each entry point, no plan takes less than %.1f us\n",
-          chosen->seconds * 1e6, chosen->lowerBound * 1e6);
+    if (options.says_how) sayPlanned(*chosen);
   }
   if (!ranks.plan.empty()) {
     auto text = llvm::MemoryBuffer::getFile(ranks.plan);
@@ -97,8 +109,7 @@ FailureOr<int64_t> lower(ModuleOp module, const PlanOptions& options, bool overl
 }
 
 /// `excess`: by how many bytes it is over the limit, which is then no error yet.
-FailureOr<Planned> planOnce(const PlanOptions& options, CompilerContext& compiler,
-                            int64_t* excess) {
+FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int64_t* excess) {
   MLIRContext& context = compiler.context;
   compiler.codes.enter(ErrorCode::kBadModel);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
@@ -148,8 +159,14 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
     auto planned = planOnce(options, compiler, &excess);
     compiler.is_quiet = !options.says_how;
     if (succeeded(planned) ? excess == 0 : round == 0) return planned;
-    succeeded(planned) ? room.shrink(excess) : room.grow();
-    options.distribution.memory = room.getBytes();
+    if (options.devices > 0) {
+      if (failed(planned)) break;
+      options.meshes.front().shrink(excess);
+    } else {
+      succeeded(planned) ? room.shrink(excess) : room.grow();
+      options.distribution.memory = room.getBytes();
+    }
+    const PlanningRoom& next = options.devices > 0 ? options.meshes.front().room : room;
     if (options.says_how)
       llvm::errs() << llvm::format("%s: planning within %.2f MiB\n",
                                    succeeded(planned)
@@ -158,7 +175,7 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
                                              .str()
                                              .c_str()
                                        : "no plan fits",
-                                   mebibytes(static_cast<double>(room.getBytes())));
+                                   mebibytes(static_cast<double>(next.getBytes())));
   }
   options.distribution.memory = options.memory;
   return planOnce(options, compiler, nullptr);
@@ -259,7 +276,8 @@ int PlanMain(const Arguments& args) {
       &ranks.microbatches);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
   parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
-  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh", &ranks.isAutomatic);
+  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh: of dp, tp and pp",
+             &ranks.isAutomatic);
   parser.Add("--topology", "host|nvlink|nvlink-ib",
              "what the ranks are connected by (default: host)", &ranks.topology);
   parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",

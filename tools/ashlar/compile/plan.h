@@ -3,7 +3,7 @@
 // What `ashlar plan` finds out, and the ways in which it says it.
 #pragma once
 
-#include "compiler/Distribution/Plan/AutoPlan.h"
+#include "compiler/Distribution/Plan/MeshSearch.h"
 #include "compiler/Distribution/Plan/Report.h"
 #include "compiler/Import/HuggingFace.h"
 #include "compiler/Pipelines/MemoryReport.h"
@@ -17,8 +17,9 @@ struct PlanOptions {
   ImportOptions import;
   DistributionOptions distribution;
   int64_t devices = 0;
-  int64_t memory = 0;    // of a device; 0: any
-  int64_t threads = 1;   // of a rank
+  std::vector<distribution::MeshChoice> meshes;  // of these, as far as they are known
+  int64_t memory = 0;                            // of a device; 0: any
+  int64_t threads = 1;                           // of a rank
   int64_t work_limit = distribution::AutoPlanOptions().workLimit;
   bool says_how = true;  // meshes and rounds, as they are tried
 };

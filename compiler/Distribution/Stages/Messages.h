@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// What the stages of a pipeline say to each other in an entry point.
+
+#ifndef ASHLAR_COMPILER_DISTRIBUTION_STAGES_MESSAGES_H
+#define ASHLAR_COMPILER_DISTRIBUTION_STAGES_MESSAGES_H
+
+#include "compiler/Distribution/Stages/StageAssignment.h"
+
+namespace ashlar::distribution {
+
+/// A value that a stage needs and another one makes.
+struct Message {
+  mlir::Value value;
+  int64_t from, to;
+};
+
+struct Messages {
+  /// In the order of the senders, receivers and values, which is the order of every stage too, so
+  /// that no two wait for each other.
+  std::vector<Message> needed;
+  std::vector<Message> deliveries; // results, at the end, for all stages
+};
+
+Messages collectMessages(mlir::func::FuncOp entry, const StageAssignment &assignment,
+                         int64_t stages);
+
+/// What these messages of the stage that has most to send take, at the extents of the time.
+double getLongestSeconds(llvm::ArrayRef<Message> messages, StageAssignment &assignment,
+                         int64_t stages);
+
+} // namespace ashlar::distribution
+
+#endif
