@@ -198,4 +198,16 @@ double Costs::getComputeSeconds(Operation *op, const graph::ShardingRule &rule,
   return std::max(arithmetic, reading);
 }
 
+void forEachEntry(ModuleOp module,
+                  llvm::function_ref<void(func::FuncOp, Costs &, const Mesh &)> run) {
+  MeshOp meshOp = findMesh(module);
+  if (!meshOp)
+    return;
+  const Mesh mesh = meshOp.getMesh();
+  Costs costs(module, mesh);
+  for (auto function : module.getOps<func::FuncOp>())
+    if (function->hasAttr(graph::kEntryAttr))
+      run(function, costs, mesh);
+}
+
 } // namespace ashlar::distribution

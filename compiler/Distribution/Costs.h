@@ -68,6 +68,10 @@ private:
   mlir::SymbolTableCollection symbols;
 };
 
+/// Calls `run` for every entry point of a module that has a mesh.
+void forEachEntry(mlir::ModuleOp module,
+                  llvm::function_ref<void(mlir::func::FuncOp, Costs &, const dist::Mesh &)> run);
+
 } // namespace ashlar::distribution
 
 #endif

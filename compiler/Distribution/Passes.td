@@ -21,9 +21,11 @@ def PinShardingPass : Pass<"ashlar-pin-sharding", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"plan", "plan", "std::string", "\"\"", "the plan's file; none: the mesh alone">,
-    Option<"mesh", "mesh", "std::string", "\"\"", "axes in place of a plan's: dp=2,tp=4">,
+    Option<"text", "text", "std::string", "\"\"", "the plan's text, where somebody has read the file already">,
+    Option<"mesh", "mesh", "std::string", "\"\"", "axes, where there is no plan: dp=2,tp=4">,
     Option<"topology", "topology", "std::string", "\"host\"", "what that mesh is on">,
     Option<"microbatches", "microbatches", "int64_t", "0", "of a pipeline's step, at the most; 0: as the plan says">,
+    Option<"chunks", "chunks", "int64_t", "0", "stages of each rank of a pipeline; 0: as the plan says">,
     Option<"conventions", "conventions", "bool", "false", "pin what the names of its axes mean (Conventions.h)">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];
 }
@@ -115,7 +117,8 @@ def CutStagesPass : Pass<"ashlar-cut-stages", "::mlir::ModuleOp"> {
     which stage: the stages' modelled times are balanced by dynamic programming, and all entry points are cut alike, so that
     a stage keeps the parameters and caches of its layers. What follows from inputs and counters alone every stage computes
     for itself. Every stage gives all results, which are sent to it last. In how many microbatches a step runs
-    (Microbatches.h) stands on the stages' functions. Tests: cut-stages.mlir, cut-stages-invalid.mlir,
+    (Microbatches.h) stands on the stages' functions. Where the mesh has `dist.chunks = v`, each rank has v stages, stage s
+    those of place s mod pp, and the last of them gives the results. Tests: cut-stages.mlir, cut-stages-invalid.mlir,
     execute_partition_test.
   }];
   let options = [Option<"report", "report", "bool", "true", "report the stages and what they send as remarks">];
@@ -149,7 +152,7 @@ def OverlapCollectivesPass : Pass<"ashlar-overlap-collectives", "::mlir::ModuleO
 
     Overlap.h says which, and from where on, by modelled times; each is reported as a remark with what is hidden of it. What
     has come early takes memory for longer: where that is too much, do without this pass. Runs on what each rank computes,
-    before fusion. Tests: overlap-collectives.mlir, execute_partition_test, ranks/driver.test.
+    before fusion. Tests: overlap-collectives.mlir, execute_partition_test, ranks/overlap.test.
   }];
   let options = [Option<"report", "report", "bool", "true", "report what starts early as remarks">];
   let dependentDialects = ["::ashlar::dist::DistDialect"];

@@ -86,25 +86,31 @@ FailureOr<ArrayPtr> assemble(func::FuncOp function, const std::string &name,
 struct Rank {
   RankPlace place;
   Extents extents;
-  StateStore &states;
   Values values;
 };
+
+/// Each stage of a pipeline has states of its own, where a rank has several, too.
+int64_t getChunks(MeshOp mesh) {
+  auto chunks = mesh->getAttrOfType<IntegerAttr>(kChunksAttr);
+  return chunks ? chunks.getInt() : 1;
+}
 
 /// Evaluates one set of functions on all ranks.
 class RanksRun {
 public:
   RanksRun(ArrayRef<func::FuncOp> functions, ModuleOp module, std::vector<StateStore> &states,
            const EvaluateOptions &options)
-      : functions(functions), types(findMesh(module)), mesh(types.getMesh()), options(options) {
+      : functions(functions), types(findMesh(module)), mesh(types.getMesh()), options(options),
+        states(states) {
     for (int64_t rank = 0; rank < mesh.getRankCount(); ++rank)
-      ranks.push_back(Rank{{mesh, rank}, Extents(), states[rank], Values()});
+      ranks.push_back(Rank{{mesh, rank}, Extents(), Values()});
   }
 
   FailureOr<std::vector<NamedArray>> run(ArrayRef<NamedArray> inputs) {
     auto assigned = assignRanks(functions, mesh);
     if (failed(assigned))
       return failure();
-    functionOfRank = std::move(*assigned);
+    functionsOfRank = std::move(*assigned);
     for (const auto &dim : options.dims)
       whole.set(dim.getKey(), dim.getValue());
     for (func::FuncOp function : functions)
@@ -112,10 +118,11 @@ public:
         return failure();
     auto evaluateOne = [&](int64_t rank, Operation *op) {
       Rank &mine = ranks[rank];
-      return Evaluator(mine.states, options, mine.extents, &mine.place).evaluate(*op, mine.values);
+      StateStore &store = getStates(rank, op->getParentOfType<func::FuncOp>());
+      return Evaluator(store, options, mine.extents, &mine.place).evaluate(*op, mine.values);
     };
     auto exchangeGroup = [&](ArrayRef<Issued> group) { return exchangeValues(group); };
-    if (failed(walkRanks(mesh, functionOfRank, evaluateOne, exchangeGroup)))
+    if (failed(walkRanks(mesh, functionsOfRank, evaluateOne, exchangeGroup)))
       return failure();
     std::vector<NamedArray> results;
     for (func::FuncOp function : functions)
@@ -125,6 +132,14 @@ public:
   }
 
 private:
+  bool runs(const Rank &rank, func::FuncOp function) const {
+    return llvm::is_contained(functionsOfRank[rank.place.rank], function);
+  }
+  StateStore &getStates(int64_t rank, func::FuncOp function) {
+    int64_t chunk = llvm::find(functionsOfRank[rank], function) - functionsOfRank[rank].begin();
+    return states[chunk * mesh.getRankCount() + rank];
+  }
+
   LogicalResult bind(func::FuncOp function, ArrayRef<NamedArray> inputs) {
     SmallVector<Type> wholeTypes;
     std::vector<Sharding> shardings;
@@ -143,7 +158,7 @@ private:
     if (failed(arguments))
       return failure();
     for (Rank &rank : ranks) {
-      if (functionOfRank[rank.place.rank] != function)
+      if (!runs(rank, function))
         continue;
       setExtents(rank);
       for (auto [i, argument] : llvm::enumerate(function.getArguments()))
@@ -216,7 +231,7 @@ private:
       std::vector<int64_t> holders;
       std::vector<ArrayPtr> parts;
       for (Rank &rank : ranks)
-        if (functionOfRank[rank.place.rank] == function) {
+        if (runs(rank, function)) {
           holders.push_back(rank.place.rank);
           parts.push_back(rank.values.lookup(value));
         }
@@ -232,7 +247,8 @@ private:
   LocalTypes types;
   const Mesh &mesh;
   const EvaluateOptions &options;
-  std::vector<func::FuncOp> functionOfRank;
+  std::vector<StateStore> &states;
+  std::vector<RankFunctions> functionsOfRank;
   Extents whole;
   std::vector<Rank> ranks;
 };
@@ -241,9 +257,11 @@ private:
 
 std::vector<StateStore> makeRankStates(ModuleOp module, StateInitializer parameters) {
   auto mesh = std::make_shared<const Mesh>(findMesh(module).getMesh());
+  const int64_t count = mesh->getRankCount() * getChunks(findMesh(module));
   std::vector<StateStore> stores;
-  for (int64_t rank = 0; rank < mesh->getRankCount(); ++rank)
-    stores.emplace_back([mesh, rank, parameters](StateOp state) -> FailureOr<ArrayPtr> {
+  for (int64_t i = 0; i < count; ++i)
+    stores.emplace_back([mesh, rank = i % mesh->getRankCount(),
+                         parameters](StateOp state) -> FailureOr<ArrayPtr> {
       if (!parameters)
         return state.emitError() << "parameter @" << state.getSymName()
                                  << " has no value: no weights were given";
@@ -281,9 +299,10 @@ FailureOr<std::vector<NamedArray>> evaluateOnRanks(ArrayRef<func::FuncOp> functi
   MeshOp mesh = module ? findMesh(module) : MeshOp();
   if (!mesh)
     return first.emitError() << "runs on ranks, but its module has no dist.mesh";
-  if (static_cast<int64_t>(states.size()) != mesh.getMesh().getRankCount())
-    return first.emitError() << "has states of " << states.size() << " ranks for a mesh of "
-                             << mesh.getMesh().getRankCount();
+  const int64_t count = mesh.getMesh().getRankCount() * getChunks(mesh);
+  if (static_cast<int64_t>(states.size()) != count)
+    return first.emitError() << "has states of " << states.size() << " ranks for a mesh that has "
+                             << count;
   return RanksRun(functions, module, states, options).run(inputs);
 }
 

@@ -19,8 +19,10 @@ Array takePart(const Array &array, unsigned dim, dist::Range range);
 /// Arrays one behind the other along a dimension; the inverse.
 Array joinParts(llvm::ArrayRef<ArrayPtr> parts, unsigned dim);
 
-/// A store per rank of the module's mesh. Parameters are asked for whole, and each rank keeps its
-/// part as the state's dist.sharding says; what pads it is not a number, so that reading it shows.
+/// A store per rank of the module's mesh; where ranks have several stages of a pipeline, those of
+/// every rank's first stage and then the others. Parameters are asked for whole, and each rank
+/// keeps its part as the state's dist.sharding says; what pads it is not a number, so that reading
+/// it shows.
 std::vector<StateStore> makeRankStates(mlir::ModuleOp module, StateInitializer parameters);
 
 /// Runs the functions (one for all ranks, or stages that name theirs) on every rank. Inputs are

@@ -49,6 +49,13 @@ static bool isStrided(RankedTensorType type, int64_t axis) {
   return false;
 }
 
+bool isSentLater(Operation *op) {
+  if (!isa<SendOp>(op))
+    return false;
+  MeshOp mesh = findMesh(op->getParentOfType<ModuleOp>());
+  return mesh && mesh->hasAttr(kChunksAttr);
+}
+
 int64_t getWorkspaceBytes(Operation *op, bool isPacked,
                           llvm::function_ref<int64_t(StringAttr)> bound) {
   auto bytes = [&](RankedTensorType type) {
@@ -126,8 +133,6 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
            << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
               "all_to_all, send and recv";
   }
-  if (isStarted(op) && peer)
-    return op->emitOpError() << "is a message that is started; the runtime runs them to their end";
   auto result = op->getNumResults() ? dist::getOutputType(op) : getType(op->getOperand(0));
   auto getShape = [&](Type type) {
     SmallVector<Attribute> shape;
@@ -143,7 +148,7 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
       input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
       output ? getShape(result) : builder.getArrayAttr({}), whole, peer,
       isDelivery ? builder.getUnitAttr() : UnitAttr(),
-      isStarted(op) ? builder.getUnitAttr() : UnitAttr(),
+      isStarted(op) || isSentLater(op) ? builder.getUnitAttr() : UnitAttr(),
       program::LayoutAttr::get(context,
                                isPacked ? program::Layout::PanelF32 : program::Layout::Plain));
   return success();

@@ -18,6 +18,10 @@ bool isRankOp(mlir::Operation *op);
 /// Whether an op is a collective that is waited for later.
 bool isStarted(mlir::Operation *op);
 
+/// Whether an op sends while its rank goes on with another one of its stages: what it sends stays
+/// where it is until this one is run again.
+bool isSentLater(mlir::Operation *op);
+
 /// What a started collective gives, where it is waited for; null for other ops.
 mlir::Value getAwaited(mlir::Operation *op);
 

@@ -177,8 +177,12 @@ LogicalResult EntryLowering::planArena() {
     if (Value result = getAwaited(&op))
       arena.define(result, getBoundBytes(result), step);
   }
+  ++step;
   for (Value value : function.getBody().front().getTerminator()->getOperands())
-    arena.use(value, step + 1);
+    arena.use(value, step);
+  for (Operation &op : function.getBody().front())
+    if (isSentLater(&op))
+      arena.use(op.getOperand(0), step);
   absl::Status planned = arena.plan();
   if (!planned.ok())
     return function.emitError() << "memory plan: " << std::string(planned.message());

@@ -6,11 +6,23 @@
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
 
+#include <map>
 #include <set>
 
 using namespace mlir;
 
 namespace ashlar {
+
+void MemoryReport::add(const MemoryReport &other) {
+  weights += other.weights;
+  state += other.state;
+  if (other.arena > arena)
+    largestEntry = other.largestEntry;
+  arena += other.arena;
+  arenaLowerBound += other.arenaLowerBound;
+  joinedOutputs += other.joinedOutputs;
+  scratch += other.scratch;
+}
 
 MemoryReport getMemoryReport(ModuleOp module, std::optional<int64_t> stage) {
   MemoryReport report;
@@ -48,12 +60,21 @@ MemoryReport getMemoryReport(ModuleOp module) {
       stages.insert(*stage);
   if (stages.empty())
     return getMemoryReport(module, std::nullopt);
-  MemoryReport largest;
+  int64_t places = *stages.rbegin() + 1;
+  for (auto mesh : module.getOps<program::MeshOp>())
+    if (auto cut = mesh.getStages())
+      places = (*cut)[1];
+  std::map<int64_t, MemoryReport> reports; // by place; of its stages each has memory of its own
   for (int64_t stage : stages) {
-    MemoryReport report = getMemoryReport(module, stage);
+    const MemoryReport report = getMemoryReport(module, stage);
+    auto [known, isFirst] = reports.try_emplace(stage % places, report);
+    if (!isFirst)
+      known->second.add(report);
+  }
+  MemoryReport largest;
+  for (const auto &[place, report] : reports)
     if (report.getTotal(1) > largest.getTotal(1))
       largest = report;
-  }
   return largest;
 }
 

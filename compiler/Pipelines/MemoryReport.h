@@ -25,6 +25,8 @@ struct MemoryReport {
   int64_t getTotal(int64_t threads) const {
     return weights + constants + state + arena + joinedOutputs + threads * scratch;
   }
+  /// What another stage of the same ranks takes beside it; constants are shared.
+  void add(const MemoryReport &other);
 };
 
 /// Of a program without stages, or of the ranks of one.

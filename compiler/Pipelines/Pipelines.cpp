@@ -42,9 +42,9 @@ void addTargetPipeline(OpPassManager &manager, const Target &target) {
 void addAnnotationPipeline(OpPassManager &manager, const DistributionOptions &options) {
   // Plans speak of values by their paths.
   manager.addNestedPass<func::FuncOp>(createNameValuesPass());
-  manager.addPass(
-      createPinShardingPass({options.plan, options.mesh, options.topology, options.microbatches,
-                             /*conventions=*/options.plan.empty() && !options.isAutomatic}));
+  manager.addPass(createPinShardingPass(
+      {options.plan, options.planText, options.mesh, options.topology, options.microbatches,
+       options.chunks, /*conventions=*/options.plan.empty() && !options.isAutomatic}));
   if (options.isAutomatic) {
     PlanShardingPassOptions planning;
     planning.memory = options.memory;

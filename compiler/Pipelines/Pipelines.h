@@ -23,8 +23,10 @@ void addTargetPipeline(mlir::OpPassManager &manager, const Target &target);
 /// Where an imported module's tensors lie on a mesh of ranks, and who decides it.
 struct DistributionOptions {
   std::string plan;                    // a file (compiler/Distribution/Plan/PlanFile.h), or nothing
+  std::string planText;                // what is in it
   std::string mesh, topology = "host"; // `dp=2,tp=4`, in place of a plan's
   int64_t microbatches = 0; // of a pipeline's step, at the most; 0: as many as are fastest
+  int64_t chunks = 0;       // stages of each rank of a pipeline; 0: as the plan says, or one
   bool isAutomatic = false; // the solver chooses what is not pinned; else it is propagated
   int64_t memory = 0;       // bytes per rank that an automatic plan may take; 0: any
   bool report = false;      // each collective as a remark

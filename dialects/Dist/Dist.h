@@ -51,7 +51,13 @@ inline constexpr llvm::StringLiteral kStageAttr = "dist.stage";
 // In how many microbatches a step of a stage's function runs, an I64, and the symbol of the
 // dimension that is split. On a mesh: in how many at the most, where someone has said so.
 inline constexpr llvm::StringLiteral kMicrobatchesAttr = "dist.microbatches";
+inline constexpr int64_t kMostMicrobatches = 1 << 16;
 inline constexpr llvm::StringLiteral kBatchAttr = "dist.batch";
+// What a step of a stage's entry point takes by the model, all stages together: an F64, seconds.
+inline constexpr llvm::StringLiteral kStepSecondsAttr = "dist.step_seconds";
+// Of a mesh: how many stages each rank of a pipeline has, an I64; one where it is left out.
+inline constexpr llvm::StringLiteral kChunksAttr = "dist.chunks";
+inline constexpr int64_t kMostChunks = 64;
 
 /// `[dp, tp:(1)2]`
 mlir::ParseResult parseAxes(mlir::AsmParser &parser, AxesAttr &axes);

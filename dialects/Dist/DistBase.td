@@ -35,6 +35,11 @@ def Dist_Dialect : Dialect {
     | `dist.local` | `graph.dim` | the dimension is a rank's part of another (`#dist.local_dim`) |
     | `dist.global_type` | `graph.state` | the type of the whole tensor of which the state holds a part |
     | `dist.ranks` | functions | which ranks run it, where not all do: a stage |
+    | `dist.stage` | beside it | the entry point that it is a stage of, and its number |
+    | `dist.microbatches` | beside it, `dist.mesh` | in how many parts a step runs; at the most |
+    | `dist.batch` | beside `dist.microbatches` | the dimension that is split |
+    | `dist.step_seconds` | beside `dist.stage` | what a step of all stages takes by the model |
+    | `dist.chunks` | `dist.mesh` | how many stages each rank has |
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
@@ -79,7 +84,7 @@ def Dist_ShardingAttr : Dist_Attr<"Sharding", "sharding"> {
 }
 
 def Dist_StageAttr : Dist_Attr<"Stage", "stage"> {
-  let summary = "a stage of a pipeline: which entry point the function is a part of, and the how manieth";
+  let summary = "a stage of a pipeline: which entry point the function is a part of, and its number";
   let description = "`func.func @forward.stage1(...) attributes {dist.ranks = array<i64: 2, 3>, dist.stage = #dist.stage<\"forward\", 1>}`";
   let parameters = (ins "::mlir::StringAttr":$entry, "int64_t":$index);
   let assemblyFormat = "`<` $entry `,` $index `>`";

@@ -136,7 +136,14 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
         (!whole || !SymbolTable::lookupNearestSymbolFrom<graph::DimOp>(op, whole)))
       return op->emitOpError() << "is a part of " << local.getWhole()
                                << ", which is neither a number nor a graph.dim of this module";
-    return success(bool(lookUpMesh(op, local.getMesh())));
+    MeshOp mesh = lookUpMesh(op, local.getMesh());
+    if (!mesh)
+      return failure();
+    Sharding part(1);
+    part.dims[0].axes = getAxes(local.getAxes(), mesh.getMesh());
+    if (std::string error = check(part, mesh.getMesh()); !error.empty())
+      return op->emitOpError() << "is cut wrongly: " << error;
+    return success();
   }
   if (name == kRanksAttr)
     return verifyRanks(op, attribute.getValue());
@@ -150,9 +157,23 @@ LogicalResult DistDialect::verifyOperationAttribute(Operation *op, NamedAttribut
   if (name == kMicrobatchesAttr) {
     auto count = dyn_cast<IntegerAttr>(attribute.getValue());
     if (!count || !count.getType().isInteger(64) || count.getInt() < 1 ||
-        !(isa<MeshOp>(op) || op->hasAttr(kBatchAttr)))
-      return op->emitOpError() << "'" << name << "' is an I64 from 1 on, of a mesh or beside '"
-                               << kBatchAttr << "'";
+        count.getInt() > kMostMicrobatches || !(isa<MeshOp>(op) || op->hasAttr(kBatchAttr)))
+      return op->emitOpError() << "'" << name << "' is an I64 from 1 to " << kMostMicrobatches
+                               << ", of a mesh or beside '" << kBatchAttr << "'";
+    return success();
+  }
+  if (name == kStepSecondsAttr) {
+    auto seconds = dyn_cast<FloatAttr>(attribute.getValue());
+    if (!seconds || !seconds.getType().isF64() || !op->hasAttr(kStageAttr))
+      return op->emitOpError() << "'" << name << "' is an F64, beside '" << kStageAttr << "'";
+    return success();
+  }
+  if (name == kChunksAttr) {
+    auto count = dyn_cast<IntegerAttr>(attribute.getValue());
+    if (!isa<MeshOp>(op) || !count || !count.getType().isInteger(64) || count.getInt() < 1 ||
+        count.getInt() > kMostChunks)
+      return op->emitOpError() << "'" << name << "' is an I64 from 1 to " << kMostChunks
+                               << ", of a mesh";
     return success();
   }
   if (name == kBatchAttr) {

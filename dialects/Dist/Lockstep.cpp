@@ -10,24 +10,33 @@ using namespace mlir;
 namespace ashlar::dist {
 namespace {
 
-/// A rank on its way through its function.
+/// A rank on its way through its functions.
 struct Walker {
+  explicit Walker(ArrayRef<func::FuncOp> functions) : rest(functions) { enterNext(); }
+
   Block::iterator at, end;
+  ArrayRef<func::FuncOp> rest;  // behind the one at hand
   Operation *waiting = nullptr; // for this collective
   llvm::DenseSet<Operation *> done;
 
-  bool hasEnded() const { return at == end; }
+  bool hasEnded() const { return at == end && rest.empty(); }
+  void enterNext() {
+    func::FuncOp function = rest.front();
+    Block &body = function.getBody().front();
+    at = body.begin();
+    end = std::prev(body.end());
+    rest = rest.drop_front();
+  }
 };
 
 class Walk {
 public:
-  Walk(const Mesh &mesh, ArrayRef<func::FuncOp> functionOfRank,
+  Walk(const Mesh &mesh, ArrayRef<RankFunctions> functionsOfRank,
        llvm::function_ref<LogicalResult(int64_t, Operation *)> evaluate,
        llvm::function_ref<LogicalResult(ArrayRef<Issued>)> exchange)
       : mesh(mesh), evaluate(evaluate), exchange(exchange) {
-    for (func::FuncOp function : functionOfRank)
-      ranks.push_back(
-          {function.getBody().front().begin(), std::prev(function.getBody().front().end())});
+    for (const RankFunctions &functions : functionsOfRank)
+      ranks.emplace_back(functions);
   }
 
   LogicalResult run() {
@@ -63,6 +72,10 @@ private:
   LogicalResult advance(int64_t rank, bool &goesOn) {
     Walker &walker = ranks[rank];
     while (!walker.hasEnded()) {
+      if (walker.at == walker.end) {
+        walker.enterNext();
+        continue;
+      }
       Operation *op = &*walker.at;
       if (walker.waiting) {
         if (!walker.done.contains(walker.waiting))
@@ -92,6 +105,10 @@ private:
   }
 
   LogicalResult issue(int64_t rank, CollectiveOpInterface op) {
+    if (op.isStarted() && !op->getResult(0).hasOneUse())
+      return op->emitError() << "is started, and "
+                             << (op->getResult(0).use_empty() ? "never waited for"
+                                                              : "waited for more than once");
     Group group = getGroup(rank, op);
     std::deque<std::vector<Operation *>> &queue = queues[group];
     // The first exchange of the group that this rank has not joined yet.
@@ -203,40 +220,50 @@ private:
 
 } // namespace
 
-FailureOr<std::vector<func::FuncOp>> assignRanks(ArrayRef<func::FuncOp> functions,
-                                                 const Mesh &mesh) {
-  std::vector<func::FuncOp> functionOfRank(mesh.getRankCount());
+FailureOr<std::vector<RankFunctions>> assignRanks(ArrayRef<func::FuncOp> functions,
+                                                  const Mesh &mesh) {
+  std::vector<RankFunctions> functionsOfRank(mesh.getRankCount());
+  auto getStage = [](func::FuncOp function) {
+    auto stage = function->getAttrOfType<StageAttr>(kStageAttr);
+    return stage ? stage.getIndex() : -1;
+  };
   for (func::FuncOp function : functions) {
     auto ranks = function->getAttrOfType<DenseI64ArrayAttr>(kRanksAttr);
     for (int64_t rank = 0; rank < mesh.getRankCount(); ++rank) {
       if (ranks && !llvm::is_contained(ranks.asArrayRef(), rank))
         continue;
-      if (functionOfRank[rank])
-        return (function.emitError() << "is a second function for rank " << rank)
-                   .attachNote(functionOfRank[rank].getLoc())
-               << "the first one";
-      functionOfRank[rank] = function;
+      RankFunctions &mine = functionsOfRank[rank];
+      for (func::FuncOp other : mine)
+        if (getStage(other) < 0 || getStage(other) == getStage(function))
+          return (function.emitError() << "is a second function for rank " << rank)
+                     .attachNote(other.getLoc())
+                 << "the first one";
+      mine.insert(llvm::upper_bound(mine, function,
+                                    [&](func::FuncOp one, func::FuncOp other) {
+                                      return getStage(one) < getStage(other);
+                                    }),
+                  function);
     }
   }
-  for (auto [rank, function] : llvm::enumerate(functionOfRank))
-    if (!function)
+  for (auto [rank, mine] : llvm::enumerate(functionsOfRank))
+    if (mine.empty())
       return func::FuncOp(functions.front()).emitError()
              << "leaves rank " << rank << " without a function";
-  return functionOfRank;
+  return functionsOfRank;
 }
 
-LogicalResult walkRanks(const Mesh &mesh, ArrayRef<func::FuncOp> functionOfRank,
+LogicalResult walkRanks(const Mesh &mesh, ArrayRef<RankFunctions> functionsOfRank,
                         llvm::function_ref<LogicalResult(int64_t, Operation *)> evaluate,
                         llvm::function_ref<LogicalResult(ArrayRef<Issued>)> exchange) {
-  return Walk(mesh, functionOfRank, evaluate, exchange).run();
+  return Walk(mesh, functionsOfRank, evaluate, exchange).run();
 }
 
 LogicalResult verifyCollectives(ArrayRef<func::FuncOp> functions, const Mesh &mesh) {
-  auto functionOfRank = assignRanks(functions, mesh);
-  if (failed(functionOfRank))
+  auto functionsOfRank = assignRanks(functions, mesh);
+  if (failed(functionsOfRank))
     return failure();
   return walkRanks(
-      mesh, *functionOfRank, [](int64_t, Operation *) { return success(); },
+      mesh, *functionsOfRank, [](int64_t, Operation *) { return success(); },
       [](ArrayRef<Issued>) { return success(); });
 }
 

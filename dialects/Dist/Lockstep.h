@@ -18,9 +18,13 @@ struct Issued {
   CollectiveOpInterface op;
 };
 
-/// The function that each rank runs: the one whose dist.ranks names it, or that has no such
-/// attribute. Fails, at the function, where a rank has two or none.
-mlir::FailureOr<std::vector<mlir::func::FuncOp>>
+/// What a rank runs, one after the other.
+using RankFunctions = llvm::SmallVector<mlir::func::FuncOp, 1>;
+
+/// The functions that each rank runs: the one whose dist.ranks names it, or that has no such
+/// attribute; of the stages of a pipeline all of its own, in their order. Fails, at the function,
+/// where a rank has two otherwise, or none.
+mlir::FailureOr<std::vector<RankFunctions>>
 assignRanks(llvm::ArrayRef<mlir::func::FuncOp> functions, const Mesh &mesh);
 
 /// Calls `evaluate` for every op of a rank that is no collective (dist.wait once its collective is
@@ -28,7 +32,7 @@ assignRanks(llvm::ArrayRef<mlir::func::FuncOp> functions, const Mesh &mesh);
 /// their place (for a send and its receive: sender, receiver). Fails with an error that names both
 /// places where two ranks of a group issue different ops, and where ranks wait for each other.
 mlir::LogicalResult
-walkRanks(const Mesh &mesh, llvm::ArrayRef<mlir::func::FuncOp> functionOfRank,
+walkRanks(const Mesh &mesh, llvm::ArrayRef<RankFunctions> functionsOfRank,
           llvm::function_ref<mlir::LogicalResult(int64_t, mlir::Operation *)> evaluate,
           llvm::function_ref<mlir::LogicalResult(llvm::ArrayRef<Issued>)> exchange);
 

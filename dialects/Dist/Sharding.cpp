@@ -224,7 +224,8 @@ std::string check(const Sharding &sharding, const Mesh &mesh) {
       const MeshAxis *whole = mesh.find(axis.name);
       if (!whole)
         return "axis '" + axis.name + "' is not in the mesh " + mesh.toString();
-      if (axis.pre < 1 || axis.size < 1 || whole->size % (axis.pre * axis.size) != 0)
+      if (axis.pre < 1 || axis.size < 1 || axis.pre > whole->size ||
+          axis.size > whole->size / axis.pre || whole->size % (axis.pre * axis.size) != 0)
         return "axis '" + axis.name + "' of size " + std::to_string(whole->size) +
                " has no part (" + std::to_string(axis.pre) + ")" + std::to_string(axis.size);
       if (overlaps(seen, axis))

@@ -157,7 +157,8 @@ def Program_MeshOp : Program_Op<"mesh"> {
   let summary = "the ranks that run the program together: named axes and their sizes, the last one fastest";
   let description = [{
     With `stages`, a pair (stride, size), the program is a pipeline: what carries `stage` is of the ranks whose index along
-    that pair it is, and has its own weights and state regions.
+    that pair is that number modulo the size, and has its own weights, state and arena. A rank may have several stages; the
+    last of them gives the outputs.
   }];
   let arguments = (ins StrArrayAttr:$names, DenseI64ArrayAttr:$sizes, OptionalAttr<DenseI64ArrayAttr>:$stages);
   let assemblyFormat = "$names $sizes (`stages` $stages^)? attr-dict";
@@ -257,8 +258,8 @@ def Program_CollectiveOp : Program_Op<"collective", [HasParent<"EntryOp">]> {
     cut and `join` joined; shapes are this rank's, `whole` the extent of which `origin` writes where the rank's part
     begins. send and recv are between this rank and the one at the place `peer` of the group. Parts that are no run of
     bytes are packed in `workspace`. A `delivery` brings an output to a stage that does not make it. One that is `started`
-    goes on while launches run, until `program.wait`: up to then nothing touches its operands. The location is the value
-    and where it comes from. A weight that is gathered, [n, k], may go into panels as it comes, from the workspace.
+    goes on while launches run, until `program.wait`, a send until the entry runs again: up to then nothing touches its
+    operands. The location is the value and where it comes from. A weight that is gathered, [n, k], may go into panels as it comes, from the workspace.
   }];
   let arguments = (ins Program_CollectiveKind:$kind, Program_Reduction:$reduction, TypeAttr:$element_type,
                        DenseI64ArrayAttr:$cuts, I64Attr:$axis, I64Attr:$join,

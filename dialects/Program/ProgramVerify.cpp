@@ -132,8 +132,9 @@ LogicalResult EntryVerifier::run() {
     if (failed(verified))
       return failure();
   }
-  if (!underWay.empty())
-    return underWay.front().emitOpError() << "is started and never waited for";
+  for (CollectiveOp collective : underWay)
+    if (collective.getKind() != CollectiveKind::Send)
+      return collective.emitOpError() << "is started and never waited for";
   return success();
 }
 
@@ -214,6 +215,11 @@ LogicalResult EntryVerifier::verify(LaunchOp launch) {
   return success();
 }
 
+static bool overlap(OperandAttr a, OperandAttr b) {
+  return a.getOffset() < b.getOffset() + b.getBytes() &&
+         b.getOffset() < a.getOffset() + a.getBytes();
+}
+
 LogicalResult EntryVerifier::verify(CollectiveOp collective) {
   std::optional<OperandAttr> input = collective.getInput(), workspace = collective.getWorkspace();
   std::optional<OperandAttr> output = collective.getOutput();
@@ -231,9 +237,17 @@ LogicalResult EntryVerifier::verify(CollectiveOp collective) {
                                       << entry.getArena() << " bytes";
   if (collective.getCuts().size() % 2 != 0)
     return collective.emitOpError() << "takes pairs of a stride and a size";
-  if (collective.getStarted() &&
-      (isMessage || kind == CollectiveKind::Slice || kind == CollectiveKind::Origin))
-    return collective.emitOpError() << "is started; only what all ranks of a group do together is";
+  if (collective.getStarted() && (kind == CollectiveKind::Recv || kind == CollectiveKind::Slice ||
+                                  kind == CollectiveKind::Origin))
+    return collective.emitOpError()
+           << "is started; only what all ranks of a group do together is, and sends";
+  if (output && workspace && overlap(*output, *workspace))
+    return collective.emitOpError() << "has a workspace on top of its output";
+  // Others read what this rank gives while it writes what it gets. A sum may take its input's
+  // place.
+  if (output && input && overlap(*output, *input) &&
+      !(kind == CollectiveKind::AllReduce && *output == *input))
+    return collective.emitOpError() << "has an output on top of its input";
   if (input && failed(read(collective, *input, "")))
     return failure();
   if (workspace && failed(write(collective, *workspace)))
@@ -252,7 +266,7 @@ LogicalResult EntryVerifier::verify(WaitOp wait) {
   auto number = static_cast<size_t>(wait.getCollective());
   auto found =
       number < collectives.size() ? llvm::find(underWay, collectives[number]) : underWay.end();
-  if (found == underWay.end())
+  if (found == underWay.end() || found->getKind() == CollectiveKind::Send)
     return wait.emitOpError() << "waits for collective " << wait.getCollective()
                               << ", which is not under way";
   underWay.erase(found);

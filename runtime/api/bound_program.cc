@@ -42,6 +42,7 @@ absl::StatusOr<std::shared_ptr<const BoundProgram>> BoundProgram::Bind(
   std::shared_ptr<BoundProgram> bound(new BoundProgram(Program::ForRank(std::move(program), rank)));
   bound->rank_ = rank;
   ASHLAR_RETURN_IF_ERROR(bound->Prepare(options));
+  ASHLAR_RETURN_IF_ERROR(bound->BindEarlierStages(options));
   if (ranks > 1 && options.rank < 0) ASHLAR_RETURN_IF_ERROR(bound->BindPeers(options));
   return std::shared_ptr<const BoundProgram>(std::move(bound));
 }
@@ -53,7 +54,20 @@ absl::Status BoundProgram::BindPeers(const BindOptions& options) {
     peer->rank_ = rank;
     peer->image_ = image_;
     ASHLAR_RETURN_IF_ERROR(peer->Prepare(options));
+    ASHLAR_RETURN_IF_ERROR(peer->BindEarlierStages(options));
     peers_.push_back(std::move(peer));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BoundProgram::BindEarlierStages(const BindOptions& options) {
+  for (int chunk = 0; chunk + 1 < program_->chunks(); ++chunk) {
+    std::shared_ptr<BoundProgram> stage(
+        new BoundProgram(Program::ForChunk(program_, rank_, chunk)));
+    stage->rank_ = rank_;
+    stage->image_ = image_;
+    ASHLAR_RETURN_IF_ERROR(stage->Prepare(options));
+    earlier_.push_back(std::move(stage));
   }
   return absl::OkStatus();
 }

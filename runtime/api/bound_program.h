@@ -51,6 +51,10 @@ class BoundProgram {
   int rank() const { return rank_; }
   // Where this process runs all ranks: the others, rank 1 first.
   const std::vector<std::shared_ptr<const BoundProgram>>& peers() const { return peers_; }
+  // Of a rank that has several stages of a pipeline: all but the last, which is this one.
+  const std::vector<std::shared_ptr<const BoundProgram>>& earlier_stages() const {
+    return earlier_;
+  }
   const Weights& weights() const { return *weights_; }
   const std::string& device() const { return device_; }
   // For the device "cpu": its machine code, and what the metadata say of it.
@@ -64,11 +68,12 @@ class BoundProgram {
   absl::Status Prepare(const BindOptions& options);
   absl::Status ChooseCode();
   absl::Status BindPeers(const BindOptions& options);
+  absl::Status BindEarlierStages(const BindOptions& options);
 
   std::shared_ptr<const Program> program_;
   std::string device_;
   int rank_ = 0;
-  std::vector<std::shared_ptr<const BoundProgram>> peers_;
+  std::vector<std::shared_ptr<const BoundProgram>> peers_, earlier_;
   int image_index_ = 0;
   std::shared_ptr<const ExecutableImage> image_;
   std::shared_ptr<const Weights> weights_;

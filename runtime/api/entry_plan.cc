@@ -119,8 +119,16 @@ absl::Status EntryPlan::RunCollectives(size_t launch, const std::vector<int64_t>
     ASHLAR_RETURN_IF_ERROR(next.schema().op == fb::CollectiveOp::Wait
                                ? collectives_[next.schema().ends].End()
                                : next.Run(dims, launcher, communicator));
+    if (next.schema().op == fb::CollectiveOp::Send && next.schema().starts)
+      sends_.push_back(next_collective_);
   }
   if (communicator) communicator->Tick();
+  return absl::OkStatus();
+}
+
+absl::Status EntryPlan::FinishSends() {
+  for (size_t i : sends_) ASHLAR_RETURN_IF_ERROR(collectives_[i].End());
+  sends_.clear();
   return absl::OkStatus();
 }
 

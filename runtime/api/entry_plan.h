@@ -39,9 +39,12 @@ class EntryPlan {
   // Runs the launches in order at these dims, up to the first that fails. Errors also: those of
   // CheckStop, before each launch but the first. `communicator` is null where one rank runs the
   // program. Of a step in several microbatches this runs the one whose sequences begin at
-  // `first_row`, and leaves out the deliveries.
+  // `first_row`, and leaves out the deliveries. Sends that are started go on afterwards, so that
+  // this rank may turn to another one of its stages: FinishSends comes before anything else happens
+  // to this entry's arena.
   absl::Status Run(const std::vector<int64_t>& dims, int64_t first_row, Launcher& launcher,
                    Communicator* communicator, bool profile, const RunOptions& options);
+  absl::Status FinishSends();
 
   // For a step in several microbatches, whose outputs are joined in a block, one behind the other:
   // puts those of one of them there, where this rank makes them, and afterwards brings all of them
@@ -81,6 +84,7 @@ class EntryPlan {
   std::vector<PreparedLaunch> launches_;
   std::vector<CollectiveStep> collectives_;
   size_t next_collective_ = 0, end_collective_ = 0;
+  std::vector<size_t> sends_;  // collectives that are to be finished
   std::vector<LaunchTime> times_;
 };
 

@@ -8,9 +8,7 @@
 #include "runtime/api/cpu_launcher.h"
 #include "runtime/api/cuda_launcher.h"
 #include "runtime/api/emulated_launcher.h"
-#include "runtime/api/tracer.h"
 #include "runtime/base/error_code.h"
-#include "runtime/base/hash.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/communicator/loopback.h"
@@ -18,7 +16,6 @@
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/cut.h"
-#include "runtime/program/extent.h"
 
 namespace ashlar {
 namespace {
@@ -96,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(
   ASHLAR_RETURN_IF_ERROR(session->TakeMemory(options));
   ASHLAR_RETURN_IF_ERROR(session->JoinRanks(options));
   ASHLAR_RETURN_IF_ERROR(session->MakePlans(options.gpu));
+  ASHLAR_RETURN_IF_ERROR(session->AddEarlierStages(options));
   return session;
 }
 
@@ -130,6 +128,23 @@ absl::Status Session::AddPeers(const SessionOptions& options) {
   }
   communicator_ = std::move(ends[0]);
   ASHLAR_ASSIGN_OR_RETURN(crew_, Crew::Create(static_cast<int>(peers_.size())));
+  return absl::OkStatus();
+}
+
+absl::Status Session::AddEarlierStages(const SessionOptions& options) {
+  if (bound_->earlier_stages().empty()) return absl::OkStatus();
+  if (bound_->device() == "cuda")
+    return Unimplemented(
+        program().path(), " has ", program().chunks(),
+        " stages for each rank, which GPUs do not run; compile it with --chunks 1");
+  SessionOptions own = options;
+  own.buffer = nullptr;  // the caller's is the last stage's
+  own.executor = executor_;
+  own.communicator = communicator_;
+  for (const auto& stage : bound_->earlier_stages()) {
+    ASHLAR_ASSIGN_OR_RETURN(auto session, Create(stage, own));
+    earlier_.push_back(std::move(session));
+  }
   return absl::OkStatus();
 }
 
@@ -211,160 +226,9 @@ absl::Status Session::MakePlans(int gpu) {
   return absl::OkStatus();
 }
 
-absl::Status Session::Run(std::string_view name, const std::vector<Tensor>& inputs,
-                          std::vector<Tensor>* outputs, const RunOptions& options) {
-  EntryPlan* plan = nullptr;
-  for (const auto& entry : entries_)
-    if (entry->entry().name == name) plan = entry.get();
-  if (!plan) return program().FindEntry(name).status();
-  if (launcher_) ASHLAR_RETURN_IF_ERROR(launcher_->Failure());
-  // Several ranks do not go on after an error, whatever is called; theirs is the error then.
-  if (interrupted_ && !communicator_)
-    return WithCode(ErrorCode::kInterrupted,
-                    FailedPrecondition("the last step was stopped halfway: call Reset, or "
-                                       "SetCounter with a number of tokens that were complete"));
-  if (!crew_) return RunRank(*plan, inputs, outputs, options);
-  RunOptions quiet = options;
-  quiet.tracer = nullptr;
-  return crew_->Run([&] { return RunRank(*plan, inputs, outputs, options); },
-                    [&](int peer) { return peers_[peer]->Run(name, inputs, nullptr, quiet); });
-}
-
-absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
-                              const RunOptions& options) {
-  ASHLAR_RETURN_IF_ERROR(plan.inputs().Solve(inputs, memory_.data(), memory_.bytes(), &next_dims_));
-  const size_t parts = plan.microbatches().Split(next_dims_);
-  for (size_t part = 0; part < parts; ++part)
-    ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
-  return plan.CheckStop(0, options);
-}
-
-// Afterwards the inputs of the microbatch are in the arena, and its extents in part_dims_.
-absl::Status Session::PreparePart(EntryPlan& plan, const std::vector<Tensor>& whole, size_t part) {
-  Microbatches& parts = plan.microbatches();
-  InputValues& inputs = plan.inputs();
-  const bool is_whole = parts.size() == 1;
-  if (is_whole)
-    part_dims_ = next_dims_;
-  else
-    ASHLAR_RETURN_IF_ERROR(
-        inputs.Solve(parts.Inputs(part, whole), memory_.data(), memory_.bytes(), &part_dims_));
-  ASHLAR_RETURN_IF_ERROR(CheckLimits(plan.entry(), part_dims_, parts.first_row(part)));
-  return is_whole ? inputs.Fill(whole, part_dims_, memory_.data())
-                  : inputs.FillPart(whole, parts, part, part_dims_, memory_.data());
-}
-
-absl::Status Session::Agree(const fb::EntryT& entry, const absl::Status& prepared) {
-  if (!communicator_) return prepared;
-  // The largest of each: 1 where a rank refuses, and of a step's hash and its complement, which are
-  // each other's only where all ranks mean the same step.
-  uint64_t hash = Hash64(entry.name);
-  const auto& dims = program().metadata().dims;
-  for (size_t i = 0; i < dims.size() && prepared.ok(); ++i)
-    if (!dims[i]->whole)
-      hash = Hash64({reinterpret_cast<const char*>(&next_dims_[i]), sizeof(next_dims_[i])}, hash);
-  const int64_t step = static_cast<int64_t>(hash);
-  int64_t largest[3] = {prepared.ok() ? 0 : 1, step, ~step};
-  Collective call;
-  call.dtype = DType::kI64;
-  call.reduction = Reduction::kMax;
-  call.group = &everyone_;
-  call.input = call.output = largest;
-  call.count = 3;
-  call.where = "the beginning of a step";
-  // Processes bind their weights each by itself, which may take one much longer than another.
-  if (!has_met_ && communicator_->name() != "loopback") call.deadline = std::chrono::minutes(10);
-  has_met_ = true;
-  ASHLAR_RETURN_IF_ERROR(communicator_->Run(call));
-  if (!prepared.ok()) return prepared;
-  if (largest[0] != 0) return FailedPrecondition("another rank has refused the step");
-  if (largest[1] != ~largest[2])
-    return FailedPrecondition("ranks are about to make different steps: rank ", bound_->rank(),
-                              " entry '", entry.name,
-                              "', another one another entry, or inputs of other shapes");
-  return absl::OkStatus();
-}
-
-// Of the ranks that are about to make their first step.
-absl::Status Session::JoinDevices() {
-  if (!communicator_ || device_communicator_) return absl::OkStatus();
-  auto joined = launcher_->Join(communicator_);
-  if (!joined.ok()) return joined.status();
-  device_communicator_ = *std::move(joined);
-  return absl::OkStatus();
-}
-
-absl::Status Session::RunRank(EntryPlan& plan, const std::vector<Tensor>& inputs,
-                              std::vector<Tensor>* outputs, const RunOptions& options) {
-  ASHLAR_RETURN_IF_ERROR(Agree(plan.entry(), Prepare(plan, inputs, options)));
-  ASHLAR_RETURN_IF_ERROR(JoinDevices());
-  dims_.swap(next_dims_);
-  interrupted_ = planned_.state > 0;  // until all of the step is done
-  absl::Status status = RunParts(plan, inputs, options);
-  if (communicator_ && !status.ok())
-    device_communicator_->Fail(Annotate(status, StrCat("rank ", bound_->rank())));
-  ASHLAR_RETURN_IF_ERROR(status);
-  ASHLAR_RETURN_IF_ERROR(weights().CheckNotCut());
-  if (outputs) SetOutputs(plan, outputs);
-  interrupted_ = false;
-  return absl::OkStatus();
-}
-
-absl::Status Session::RunParts(EntryPlan& plan, const std::vector<Tensor>& inputs,
-                               const RunOptions& options) {
-  const size_t parts = plan.microbatches().size();
-  last_parts_ = parts;
-  device_ms_ = 0;
-  for (size_t part = 0; part < parts; ++part) {
-    if (part > 0) ASHLAR_RETURN_IF_ERROR(plan.CheckStop(0, options));
-    if (parts > 1) ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
-    if (options.tracer) options.tracer->BeginStep(plan.entry(), part_dims_);
-    absl::Status status = plan.Run(part_dims_, plan.microbatches().first_row(part), *launcher_,
-                                   device_communicator_.get(), profile_, options);
-    if (options.tracer) options.tracer->EndStep();
-    ASHLAR_RETURN_IF_ERROR(status);
-    device_ms_ += launcher_->device_ms();
-    if (parts > 1) plan.CollectOutputs(part, dims_, memory_.data(), joined_outputs_);
-  }
-  return parts > 1 ? plan.DeliverOutputs(dims_, joined_outputs_, communicator_.get())
-                   : absl::OkStatus();
-}
-
-absl::Status Session::CheckLimits(const fb::EntryT& entry, const std::vector<int64_t>& dims,
-                                  int64_t first_row) const {
-  for (const auto& limit : entry.limits) {
-    const fb::StateT& state = *program().metadata().states[limit->state];
-    const int64_t* counter = reinterpret_cast<const int64_t*>(state_ + state.offset) + first_row;
-    int64_t rows = Evaluate(*limit->rows, dims.data()), add = Evaluate(*limit->add, dims.data());
-    int64_t most = rows > 0 ? *std::max_element(counter, counter + rows) : 0;
-    int64_t sum;
-    if (!CheckedAdd(most, add, &sum) || sum > limit->limit)
-      return WithCode(
-          ErrorCode::kContextFull,
-          OutOfRange("entry '", entry.name, "': ", add, " more would make '", state.name, "' ",
-                     most, " + ", add, ", its limit is ", limit->limit));
-  }
-  return absl::OkStatus();
-}
-
-void Session::SetOutputs(const EntryPlan& plan, std::vector<Tensor>* outputs) const {
-  const fb::EntryT& entry = plan.entry();
-  outputs->resize(entry.outputs.size());
-  for (size_t i = 0; i < outputs->size(); ++i) {
-    const fb::ValueT& value = *entry.outputs[i];
-    Tensor& tensor = (*outputs)[i];
-    tensor.name = value.name;
-    tensor.dtype = static_cast<DType>(value.dtype);
-    tensor.shape.resize(value.shape.size());
-    for (size_t d = 0; d < value.shape.size(); ++d)
-      tensor.shape[d] = Evaluate(*value.shape[d], dims_.data());
-    tensor.data =
-        last_parts_ > 1 ? joined_outputs_ + plan.output_offset(i) : memory_.data() + value.offset;
-  }
-}
-
 void Session::Reset() {
   for (const auto& peer : peers_) peer->Reset();
+  for (const auto& stage : earlier_) stage->Reset();
   if (planned_.state > 0) std::memset(state_, 0, planned_.state);
   if (launcher_) launcher_->ForgetState();
   interrupted_ = false;
@@ -379,6 +243,11 @@ bool Session::Owns(const void* data) const {
 MemoryUse Session::memory() const {
   MemoryUse use = planned_;
   use.weights = weights().bytes();
+  for (const auto& stage : earlier_) {
+    const MemoryUse more = stage->memory();
+    use.arena += more.arena, use.scratch += more.scratch;
+    use.state += more.state, use.weights += more.weights;
+  }
   return use;
 }
 

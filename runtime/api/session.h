@@ -193,8 +193,15 @@ class Session {
   absl::Status Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs,
                        const RunOptions& options);
   absl::Status PreparePart(EntryPlan& plan, const std::vector<Tensor>& whole, size_t part);
+  // All microbatches, through all stages of this rank.
   absl::Status RunParts(EntryPlan& plan, const std::vector<Tensor>& inputs,
                         const RunOptions& options);
+  // One microbatch, through this stage.
+  absl::Status RunPart(EntryPlan& plan, const std::vector<Tensor>& inputs, size_t part,
+                       const RunOptions& options);
+  absl::Status CheckWeights() const;
+  EntryPlan* FindPlan(std::string_view entry) const;
+  absl::Status AddEarlierStages(const SessionOptions& options);
   // Whether all ranks are about to make the same step.
   absl::Status Agree(const fb::EntryT& entry, const absl::Status& prepared);
   absl::Status TakeMemory(const SessionOptions& options);
@@ -207,6 +214,9 @@ class Session {
   absl::StatusOr<const fb::StateT*> FindCounter(std::string_view name) const;
   absl::Status CheckCounter(const fb::StateT& state, int64_t value) const;
   std::vector<const Session*> Ranks() const;
+  // What has state in this process: of every rank all stages.
+  std::vector<const Session*> Stages() const;
+  bool has_state() const;
   absl::Status CheckStateIsHere(const char* what) const;
   uint64_t StateIdentity() const;
   void SetOutputs(const EntryPlan& plan, std::vector<Tensor>* outputs) const;
@@ -230,6 +240,10 @@ class Session {
   bool has_met_ = false;
   std::vector<std::unique_ptr<Session>> peers_;  // on the crew's threads
   std::unique_ptr<Crew> crew_;
+  // Of a rank with several stages of a pipeline: all but the last, which is this session's own.
+  // They have memory, states and plans, and run when this one says so.
+  std::vector<std::unique_ptr<Session>> earlier_;
+  std::vector<std::pair<Session*, EntryPlan*>> rank_stages_;  // of the step, in their order
   std::vector<int64_t> dims_, next_dims_;  // of the last step that ran, and of the one that may
   std::vector<int64_t> part_dims_;         // of the microbatch at hand
   size_t last_parts_ = 1;                  // how many microbatches the last step had

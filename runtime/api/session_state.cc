@@ -71,7 +71,8 @@ bool Session::shares_sequences() const {
 absl::Status Session::SetCounter(std::string_view name, int64_t value) {
   ASHLAR_ASSIGN_OR_RETURN(const fb::StateT* state, FindCounter(name));
   ASHLAR_RETURN_IF_ERROR(CheckCounter(*state, value));
-  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->SetCounter(name, value));
+  for (const auto* sessions : {&peers_, &earlier_})
+    for (const auto& each : *sessions) ASHLAR_RETURN_IF_ERROR(each->SetCounter(name, value));
   std::fill_n(reinterpret_cast<int64_t*>(state_ + state->offset), Elements(*state), value);
   interrupted_ = false;
   return absl::OkStatus();
@@ -86,7 +87,8 @@ absl::Status Session::SetCounters(std::string_view name, const std::vector<int64
   if (own.size > Elements(*state))
     return WithCode(ErrorCode::kBadCounter, OutOfRange("'", name, "' has ", Elements(*state),
                                                        " elements, ", own.size, " are given"));
-  for (const auto& peer : peers_) ASHLAR_RETURN_IF_ERROR(peer->SetCounters(name, values));
+  for (const auto* sessions : {&peers_, &earlier_})
+    for (const auto& each : *sessions) ASHLAR_RETURN_IF_ERROR(each->SetCounters(name, values));
   std::copy_n(values.begin() + own.begin, own.size,
               reinterpret_cast<int64_t*>(state_ + state->offset));
   interrupted_ = false;
@@ -125,8 +127,9 @@ absl::Status Session::CopySequence(int64_t from, int64_t to) {
       std::memcpy(state_ + target, state_ + source, bytes);
     }
   }
-  for (const auto& peer : peers_)
-    if (peer->sequences() > 0) ASHLAR_RETURN_IF_ERROR(peer->CopySequence(from, to));
+  for (const auto* sessions : {&peers_, &earlier_})
+    for (const auto& each : *sessions)
+      if (each->sequences() > 0) ASHLAR_RETURN_IF_ERROR(each->CopySequence(from, to));
   return absl::OkStatus();
 }
 
@@ -135,6 +138,20 @@ std::vector<const Session*> Session::Ranks() const {
   std::vector<const Session*> ranks = {this};
   for (const auto& peer : peers_) ranks.push_back(peer.get());
   return ranks;
+}
+
+std::vector<const Session*> Session::Stages() const {
+  std::vector<const Session*> stages;
+  for (const Session* rank : Ranks()) {
+    for (const auto& earlier : rank->earlier_) stages.push_back(earlier.get());
+    stages.push_back(rank);
+  }
+  return stages;
+}
+
+bool Session::has_state() const {
+  return planned_.state > 0 || std::any_of(earlier_.begin(), earlier_.end(),
+                                           [](const auto& each) { return each->has_state(); });
 }
 
 absl::Status Session::CheckStateIsHere(const char* what) const {
@@ -149,7 +166,7 @@ absl::Status Session::CheckStateIsHere(const char* what) const {
 // with the same headers differ everywhere.
 uint64_t Session::StateIdentity() const {
   Hasher hasher;
-  for (const Session* rank : Ranks()) {
+  for (const Session* rank : Stages()) {
     flatbuffers::FlatBufferBuilder builder;
     builder.Finish(fb::Program::Pack(builder, &rank->program().metadata()));
     hasher.Update({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()});
@@ -165,7 +182,7 @@ uint64_t Session::StateIdentity() const {
 absl::Status Session::SaveState(const std::string& path, std::string_view note) const {
   ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("saving a session's state"));
   std::vector<std::string_view> states;
-  for (const Session* rank : Ranks()) {
+  for (const Session* rank : Stages()) {
     if (rank->interrupted_)
       return WithCode(ErrorCode::kInterrupted,
                       FailedPrecondition("the last step was stopped halfway; there is no state "
@@ -178,7 +195,7 @@ absl::Status Session::SaveState(const std::string& path, std::string_view note) 
 
 absl::StatusOr<std::string> Session::LoadState(const std::string& path) {
   ASHLAR_RETURN_IF_ERROR(CheckStateIsHere("restoring a session's state"));
-  const std::vector<const Session*> ranks = Ranks();
+  const std::vector<const Session*> ranks = Stages();
   std::vector<uint64_t> bytes;
   for (const Session* rank : ranks) bytes.push_back(rank->planned_.state);
   ASHLAR_ASSIGN_OR_RETURN(StateFile file, StateFile::Open(path, StateIdentity(), bytes));

@@ -23,8 +23,9 @@ absl::StatusOr<std::shared_ptr<const Program>> Program::Load(const std::string& 
   if (absl::Status status = VerifyProgram(**metadata, sizes); !status.ok())
     return WithCode(ErrorCode::kBadProgram, Annotate(status, path));
   ASHLAR_RETURN_IF_ERROR(file.file().CheckUnchanged());
-  return std::shared_ptr<const Program>(
-      new Program(std::make_shared<const ArtifactFile>(std::move(file)), *std::move(metadata), 0));
+  const int stage = StageOf(**metadata, 0, ChunkCount(**metadata) - 1);
+  return std::shared_ptr<const Program>(new Program(
+      std::make_shared<const ArtifactFile>(std::move(file)), *std::move(metadata), stage));
 }
 
 Program::Program(std::shared_ptr<const ArtifactFile> file,
@@ -39,10 +40,19 @@ Program::Program(std::shared_ptr<const ArtifactFile> file,
 }
 
 std::shared_ptr<const Program> Program::ForRank(std::shared_ptr<const Program> program, int rank) {
+  const int last = program->chunks() - 1;
+  return ForChunk(std::move(program), rank, last);
+}
+
+std::shared_ptr<const Program> Program::ForChunk(std::shared_ptr<const Program> program, int rank,
+                                                 int chunk) {
   if (!program->whole_) return program;
   return std::shared_ptr<const Program>(
-      new Program(program->file_, program->whole_, StageOf(*program->whole_, rank)));
+      new Program(program->file_, program->whole_, StageOf(*program->whole_, rank, chunk)));
 }
+
+int Program::chunks() const { return whole_ ? ChunkCount(*whole_) : 1; }
+int Program::places() const { return whole_ ? PlaceCount(*whole_) : 1; }
 
 absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
   for (size_t i = 0; i < metadata_->entries.size(); ++i)

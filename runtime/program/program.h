@@ -25,10 +25,17 @@ class Program {
                                                              const TrustPolicy& trust = {});
 
   // The program as a rank runs it: of a pipeline that of its stage, else the same. Which rank the
-  // one that was loaded is for, Load does not know: its metadata are those of the first stage.
+  // one that was loaded is for, Load does not know: its metadata are rank 0's.
   static std::shared_ptr<const Program> ForRank(std::shared_ptr<const Program> program, int rank);
-  // How many stages it has: 1 where it is no pipeline.
+  // Where each rank has several stages: that of one of them, in their order. The last one, which
+  // gives the outputs, is ForRank's.
+  static std::shared_ptr<const Program> ForChunk(std::shared_ptr<const Program> program, int rank,
+                                                 int chunk);
+  // How many stages it has, 1 where it is no pipeline; how many of them each rank has, and how many
+  // ranks there are one behind the other.
   int stages() const { return whole_ ? static_cast<int>(whole_->stages.size()) : 1; }
+  int chunks() const;
+  int places() const;
 
   const std::string& path() const { return file_->path(); }
   const fb::ProgramT& metadata() const { return *metadata_; }

@@ -18,8 +18,17 @@ void Append(const std::vector<std::unique_ptr<T>>& from, std::vector<std::unique
 
 }  // namespace
 
-int StageOf(const fb::ProgramT& program, int rank) {
-  return program.stages.empty() ? 0 : PartOf(program.stage_cuts, rank);
+int PlaceCount(const fb::ProgramT& program) {
+  return program.stages.empty() ? 1 : PartCount(program.stage_cuts);
+}
+
+int ChunkCount(const fb::ProgramT& program) {
+  return program.stages.empty() ? 1 : static_cast<int>(program.stages.size()) / PlaceCount(program);
+}
+
+int StageOf(const fb::ProgramT& program, int rank, int chunk) {
+  return program.stages.empty() ? 0
+                                : chunk * PlaceCount(program) + PartOf(program.stage_cuts, rank);
 }
 
 fb::ProgramT ProjectStage(const fb::ProgramT& program, int stage) {
@@ -50,9 +59,9 @@ absl::Status VerifyStages(const fb::ProgramT& program) {
   if (stages > kMaxStages)
     return DataLoss(stages, " stages, at most ", kMaxStages, " are expected");
   if (program.stage_cuts.size() != 1 || program.stage_cuts[0].stride() < 1 ||
-      program.stage_cuts[0].size() != stages ||
+      program.stage_cuts[0].size() < 1 || stages % program.stage_cuts[0].size() != 0 ||
       RankCount(program) % (static_cast<int64_t>(program.stage_cuts[0].stride()) *
-                            static_cast<int64_t>(stages)) !=
+                            static_cast<int64_t>(program.stage_cuts[0].size())) !=
           0)
     return DataLoss(stages, " stages, which are no index of the ", RankCount(program), " ranks");
   const bool constants = std::all_of(program.weights.begin(), program.weights.end(),
@@ -60,6 +69,12 @@ absl::Status VerifyStages(const fb::ProgramT& program) {
   if (!program.entries.empty() || !program.states.empty() || !constants ||
       program.weights_bytes > 0 || program.state_bytes > 0)
     return DataLoss("weights, states or entries beside those of the stages");
+  const size_t first_last = stages - program.stage_cuts[0].size();
+  for (size_t i = 0; i < first_last; ++i)
+    for (const auto& entry : program.stages[i]->entries)
+      if (!entry->outputs.empty() || entry->deliveries > 0)
+        return DataLoss("stage ", i, " gives outputs of entry '", Printable(entry->name),
+                        "', which is for the last stage of its ranks");
   for (const auto& stage : program.stages) {
     auto same = [](const auto& one, const auto& other) {
       return one->name == other->name && one->microbatches == other->microbatches &&

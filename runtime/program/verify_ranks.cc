@@ -265,9 +265,11 @@ absl::Status VerifyCollectives(const fb::ProgramT& program, const std::vector<in
       --count;
       continue;
     }
-    under_way[i] = collective.starts;
-    count += collective.starts;
-    if (collective.starts && (!MayStart(collective.op) || count > kMaxUnderWay))
+    // A send goes on until the entry is run again.
+    const bool starts = collective.starts && collective.op != fb::CollectiveOp::Send;
+    under_way[i] = starts;
+    count += starts;
+    if (starts && (!MayStart(collective.op) || count > kMaxUnderWay))
       return DataLoss(where, ": is started, which op ", static_cast<int>(collective.op),
                       " is not, or one of more than ", kMaxUnderWay, " at once");
     ASHLAR_RETURN_IF_ERROR(CheckCuts(collective.cuts, ranks, where));

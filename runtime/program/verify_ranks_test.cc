@@ -257,6 +257,7 @@ TEST(VerifyProgram, Stages) {
   EXPECT_THAT(after([](auto& p) { p.stage_cuts[0] = fb::Cut(2, 2); }), HasSubstr("2 stages"));
   EXPECT_THAT(after([](auto& p) { p.weights_bytes = 64; }),
               HasSubstr("beside those of the stages"));
+  EXPECT_THAT(after([](auto& p) { p.stage_cuts[0] = fb::Cut(1, 0); }), HasSubstr("2 stages"));
   EXPECT_THAT(after([](auto& p) { p.stages[1]->entries.pop_back(); }),
               HasSubstr("stages with different entries"));
   EXPECT_THAT(after([](auto& p) { p.stages[1]->entries[0]->microbatches = 2; }),

@@ -116,7 +116,8 @@ protected:
     return functions;
   }
 
-  /// Runs an entry point of both modules, with states that live on; every stage gives all results.
+  /// Runs an entry point of both modules, with states that live on; the last
+  /// stage of every rank gives all results.
   void compareStep(ModuleOp whole, ModuleOp local, StringRef entry,
                    const std::vector<NamedArray> &inputs, StateStore &states,
                    std::vector<StateStore> &rankStates) {
@@ -126,7 +127,8 @@ protected:
     SmallVector<func::FuncOp> functions = getFunctions(local, entry);
     auto found = interpreter::evaluateOnRanks(functions, inputs, rankStates, {});
     ASSERT_TRUE(succeeded(found));
-    ASSERT_EQ(found->size(), expected->size() * functions.size());
+    auto givesResults = [](func::FuncOp function) { return function.getNumResults() > 0; };
+    ASSERT_EQ(found->size(), expected->size() * llvm::count_if(functions, givesResults));
     for (size_t i = 0; i < found->size(); ++i)
       EXPECT_EQ(interpreter::compare(*(*found)[i].array, *(*expected)[i % expected->size()].array,
                                      getTolerance(200) + moreTolerance),

@@ -154,6 +154,11 @@ std::vector<RanksCase> getCases() {
     for (const char *mesh : {"pp=2", "pp=4", "pp=2,tp=2", "dp=2,pp=2"})
       cases.push_back({golden, mesh, "", false});
   cases.push_back({"llama", "dp=2,pp=2,tp=2", "", false});
+  // Several stages a rank, whose microbatches take turns.
+  for (const char *golden : {"bert-masked-lm-untied", "gpt2", "llama"})
+    cases.push_back({golden, "pp=2", "chunks 2\nmicrobatches 3\n", false});
+  cases.push_back(
+      {"llama", "pp=3,dp=2", "chunks 3\nmicrobatches 2\ninput_ids [{dp}, {}]\n", false});
   cases.push_back({"llama", "pp=2,tp=2", "", true});
   // Weights are kept in parts and gathered for their use; the vocabulary is odd.
   cases.push_back({"llama", "dp=2",
@@ -204,6 +209,7 @@ INSTANTIATE_TEST_SUITE_P(All, EmulatedRanks,
                          testing::Values(RanksCase{"llama", "tp=2", "", false},
                                          RanksCase{"llama", "dp=2,pp=2", "", false},
                                          RanksCase{"gpt2", "pp=2", "", false},
+                                         RanksCase{"gpt2", "pp=2", "chunks 2\n", false},
                                          RanksCase{"gpt2", "tp=2", "", false},
                                          RanksCase{"bert-masked-lm-untied", "dp=3", "", false},
                                          RanksCase{"bert-masked-lm-untied", "sp=2", "", false}),
@@ -278,6 +284,8 @@ INSTANTIATE_TEST_SUITE_P(All, GenerateOnRanks,
                                          RanksCase{"llama", "pp=2,tp=2", "", false},
                                          // Stages with two layers' caches and with one's.
                                          RanksCase{"llama", "pp=2", "", false, /*layers=*/3},
+                                         RanksCase{"llama", "pp=2", "chunks 2\n", false,
+                                                   /*layers=*/3},
                                          RanksCase{"llama", "dp=2,tp=2", "", false}),
                          [](const auto &info) {
                            std::string name = info.param.golden + "_" + info.param.mesh + "_" +

@@ -66,6 +66,12 @@ INSTANTIATE_TEST_SUITE_P(All, Stages, testing::ValuesIn([] {
                              cases.push_back({golden, "pp=2 dp=2 tp=2", data});
                            }
                            cases.push_back({"llama", "pp=2 sp=2", "input_ids [{?}, {sp}]\n"});
+                           // Several stages a rank.
+                           for (const char *golden : {"bert-masked-lm-untied", "gpt2", "llama"})
+                             for (const char *mesh : {"pp=2", "pp=3", "tp=2 pp=2"})
+                               cases.push_back({golden, mesh, "chunks 2\n"});
+                           cases.push_back({"gpt2", "pp=2", "chunks 5\n"});
+                           cases.push_back({"llama", "dp=2 pp=2", data + "chunks 3\n"});
                            return cases;
                          }()),
                          getCaseName);

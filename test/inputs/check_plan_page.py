@@ -21,7 +21,7 @@ for element in tree.getroot().iter():
     if tag == "h2":
         heading = element.text
     elif tag == "p" and "a step at the bounds" in (element.text or ""):
-        seconds = float(element.text.split()[0])
+        seconds = float(re.search(r"(\S+) us a step at the bounds", element.text)[1])
     elif tag == "svg" and element.get("aria-label").startswith("timeline"):
         rows = {}
         for name in element.iter(SVG + "text"):

@@ -89,7 +89,9 @@ void PrintHead(const Program& program) {
     for (const auto& axis : metadata.mesh)
       axes += StrCat(axes.empty() ? "" : ", ", axis->name, "=", axis->size);
     if (program.stages() > 1)
-      axes += StrCat(", this is the first of ", program.stages(), " stages");
+      axes += program.chunks() > 1 ? StrCat(", ", program.chunks(), " of ", program.stages(),
+                                            " stages for each, this is the last of rank 0")
+                                   : StrCat(", this is the first of ", program.stages(), " stages");
     std::printf("  %-20s %s\n", "ranks", axes.c_str());
   }
   PrintCode(metadata);

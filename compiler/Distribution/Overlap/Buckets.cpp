@@ -146,6 +146,13 @@ private:
     llvm::erase_if(bucket.members, [&](CollectiveOpInterface op) {
       return !mayStandBefore(op.getInput(), bucket.firstReader, costs);
     });
+    bucket.bytes = bucket.copied = 0;
+    for (CollectiveOpInterface op : bucket.members) {
+      bucket.bytes += costs.getBytes(op);
+      bucket.copied += getCopied(op);
+    }
+    if (!bucket.members.empty())
+      bucket.seconds = getSeconds(bucket.members.front(), bucket.bytes, bucket.copied);
   }
 
   void say(Bucket &bucket) {
@@ -215,15 +222,9 @@ struct BucketCollectives : ashlar::impl::BucketCollectivesPassBase<BucketCollect
   using BucketCollectivesPassBase::BucketCollectivesPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    MeshOp meshOp = findMesh(module);
-    if (!meshOp)
-      return;
-    Mesh mesh = meshOp.getMesh();
-    Costs costs(module, mesh);
-    for (auto function : module.getOps<func::FuncOp>())
-      if (function->hasAttr(graph::kEntryAttr))
-        Bucketer(function, costs, mesh).run(report);
+    forEachEntry(getOperation(), [&](func::FuncOp function, Costs &costs, const Mesh &mesh) {
+      Bucketer(function, costs, mesh).run(report);
+    });
   }
 };
 

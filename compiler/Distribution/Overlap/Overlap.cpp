@@ -39,9 +39,10 @@ struct Segment {
   std::vector<Computation> ops;
 };
 
-class Planner {
+class OverlapPlanner {
 public:
-  Planner(func::FuncOp function, Costs &costs) : body(function.getBody().front()), costs(costs) {}
+  OverlapPlanner(func::FuncOp function, Costs &costs)
+      : body(function.getBody().front()), costs(costs) {}
 
   std::vector<EarlyStart> run() {
     SmallVector<Operation *> ops =
@@ -153,7 +154,7 @@ private:
 } // namespace
 
 std::vector<EarlyStart> planOverlap(func::FuncOp function, Costs &costs) {
-  return Planner(function, costs).run();
+  return OverlapPlanner(function, costs).run();
 }
 
 void startEarly(ArrayRef<EarlyStart> starts, Costs &costs) {
@@ -182,15 +183,7 @@ struct OverlapCollectives : ashlar::impl::OverlapCollectivesPassBase<OverlapColl
   using OverlapCollectivesPassBase::OverlapCollectivesPassBase;
 
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    MeshOp meshOp = findMesh(module);
-    if (!meshOp)
-      return;
-    Mesh mesh = meshOp.getMesh();
-    Costs costs(module, mesh);
-    for (auto function : module.getOps<func::FuncOp>()) {
-      if (!function->hasAttr(graph::kEntryAttr))
-        continue;
+    forEachEntry(getOperation(), [&](func::FuncOp function, Costs &costs, const Mesh &) {
       std::vector<EarlyStart> starts = planOverlap(function, costs);
       for (EarlyStart start : starts)
         if (report)
@@ -200,7 +193,7 @@ struct OverlapCollectives : ashlar::impl::OverlapCollectivesPassBase<OverlapColl
                                                   start.hidden * 1e6, start.seconds * 1e6)
                                         .str();
       startEarly(starts, costs);
-    }
+    });
   }
 };
 

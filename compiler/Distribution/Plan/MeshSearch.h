@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Which mesh of so many ranks is fastest. Every mesh of the axes dp and tp is planned with a little
-// work of the solver first, which gives a plan and a bound. Only those that may still be the best
-// get more, the most promising first; what was not pursued takes at least its bound.
+// work of the solver first, which gives a plan and a bound. Only those whose bound is below the
+// best plan's time get more, the most promising first; what was not pursued takes at least its
+// bound. The best is then the one whose step, with its results gathered, takes least of those that
+// were planned fully: a bound of the others may be below that.
 //
 // The solver knows nothing of the stages of a pipeline, along which no tensor is cut but the model:
 // a mesh with an axis pp is planned as what is left of it, with room for as many stages. Where its

@@ -17,20 +17,24 @@ struct PinSharding : ashlar::impl::PinShardingPassBase<PinSharding> {
   using PinShardingPassBase::PinShardingPassBase;
 
   void runOnOperation() override {
-    std::string content;
+    std::string content = text;
+    if (!mesh.empty() && !plan.empty()) {
+      getOperation().emitError() << "a plan has a mesh; give the one or the other";
+      return signalPassFailure();
+    }
     if (!mesh.empty()) {
       content = "mesh " + mesh + " on " + topology + "\n";
       std::replace(content.begin(), content.end(), ',', ' ');
     }
     StringRef name = plan.empty() ? StringRef("--mesh") : StringRef(plan);
-    if (!plan.empty()) {
-      auto text = llvm::MemoryBuffer::getFile(plan);
-      if (!text) {
+    if (!plan.empty() && content.empty()) {
+      auto file = llvm::MemoryBuffer::getFile(plan);
+      if (!file) {
         getOperation().emitError()
-            << "cannot read the plan '" << plan << "': " << text.getError().message();
+            << "cannot read the plan '" << plan << "': " << file.getError().message();
         return signalPassFailure();
       }
-      content += (*text)->getBuffer();
+      content = (*file)->getBuffer();
     }
     auto parsed = ashlar::distribution::parsePlan(content);
     if (!parsed) {
@@ -39,6 +43,8 @@ struct PinSharding : ashlar::impl::PinShardingPassBase<PinSharding> {
     }
     if (microbatches > 0)
       parsed->microbatches = microbatches;
+    if (chunks > 0)
+      parsed->chunks = chunks;
     if (conventions)
       if (llvm::Error error = ashlar::distribution::addConventions(*parsed)) {
         getOperation().emitError() << name << ": " << llvm::toString(std::move(error));

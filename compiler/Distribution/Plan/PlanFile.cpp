@@ -15,8 +15,6 @@ using namespace ashlar::dist;
 namespace ashlar::distribution {
 namespace {
 
-constexpr int64_t kMostRanks = 1 << 20;
-
 llvm::Error errorAt(unsigned line, const Twine &what) {
   return llvm::createStringError("line " + Twine(line) + ": " + what);
 }
@@ -73,6 +71,12 @@ llvm::Expected<Plan> parsePlan(StringRef text) {
           plan.microbatches > kMostMicrobatches)
         return errorAt(number, "microbatches are a number from 1 to " + Twine(kMostMicrobatches) +
                                    ", found '" + line.trim() + "'");
+      continue;
+    }
+    if (line.consume_front("chunks ")) {
+      if (line.trim().getAsInteger(10, plan.chunks) || plan.chunks < 1 || plan.chunks > kMostChunks)
+        return errorAt(number, "chunks are a number from 1 to " + Twine(kMostChunks) + ", found '" +
+                                   line.trim() + "'");
       continue;
     }
     size_t end = line.find_first_of(" \t");
@@ -249,14 +253,15 @@ LogicalResult pinFunction(func::FuncOp function, Pins &pins) {
 LogicalResult applyPlan(const Plan &plan, StringRef file, ModuleOp module) {
   if (failed(ensureMesh(plan.mesh, module)))
     return failure();
-  if (plan.microbatches > 0) {
-    if (!plan.mesh.find(kStageAxis))
-      return module.emitError() << file
-                                << ": microbatches are of a pipeline, and the mesh has no axis '"
-                                << kStageAxis << "'";
-    findMesh(module)->setAttr(kMicrobatchesAttr,
-                              Builder(module.getContext()).getI64IntegerAttr(plan.microbatches));
-  }
+  if ((plan.microbatches > 0 || plan.chunks > 1) && !plan.mesh.find(kStageAxis))
+    return module.emitError() << file << ": " << (plan.chunks > 1 ? "chunks" : "microbatches")
+                              << " are of a pipeline, and the mesh has no axis '" << kStageAxis
+                              << "'";
+  Builder builder(module.getContext());
+  if (plan.microbatches > 0)
+    findMesh(module)->setAttr(kMicrobatchesAttr, builder.getI64IntegerAttr(plan.microbatches));
+  if (plan.chunks > 1)
+    findMesh(module)->setAttr(kChunksAttr, builder.getI64IntegerAttr(plan.chunks));
   Pins pins(plan, file, module);
   if (failed(pins.compile()))
     return failure();
@@ -277,10 +282,15 @@ std::string writePlan(ModuleOp module, StringRef topology) {
   return writePlan(Shardings(module), topology);
 }
 
-static std::string writeMicrobatches(const Shardings &shardings) {
+/// What the plan says of a pipeline.
+static std::string writePipeline(const Shardings &shardings) {
+  std::string text;
   MeshOp mesh = findMesh(shardings.getModule());
-  auto count = mesh ? mesh->getAttrOfType<IntegerAttr>(kMicrobatchesAttr) : IntegerAttr();
-  return count ? "microbatches " + std::to_string(count.getInt()) + "\n" : "";
+  for (auto [attribute, word] :
+       {std::pair(kMicrobatchesAttr, "microbatches "), {kChunksAttr, "chunks "}})
+    if (auto count = mesh ? mesh->getAttrOfType<IntegerAttr>(attribute) : IntegerAttr())
+      text += word + std::to_string(count.getInt()) + "\n";
+  return text;
 }
 
 std::string writePlan(const Shardings &shardings, StringRef topology,
@@ -288,7 +298,7 @@ std::string writePlan(const Shardings &shardings, StringRef topology,
   std::string text = "mesh";
   for (const MeshAxis &axis : shardings.getMesh().axes)
     text += " " + axis.name + "=" + std::to_string(axis.size);
-  text += " on " + topology.str() + "\n" + writeMicrobatches(shardings);
+  text += " on " + topology.str() + "\n" + writePipeline(shardings);
   auto isSaid = [](const Sharding &sharding) {
     return sharding != Sharding(sharding.dims.size(), /*isOpen=*/true);
   };

@@ -4,6 +4,7 @@
 //
 //   mesh dp=2 tp=4 on nvlink
 //   microbatches 8    of a step, at the most, where the mesh has an axis pp; may be left out
+//   chunks 2          stages of each rank, whose schedule is then interleaved; may be left out
 //   # the first line whose pattern matches a path says how that tensor lies
 //   input_ids                       [{dp}, {}]
 //   layers.*.self_attn.?_proj.weight [{tp}, {}]
@@ -31,10 +32,14 @@ struct PlanLine {
   bool isOptional = false; // may match nothing, or tensors of another rank
 };
 
+/// Of a mesh.
+inline constexpr int64_t kMostRanks = 1 << 20;
+
 struct Plan {
   std::string topology;
   dist::Mesh mesh;
   int64_t microbatches = 0; // 0: as many as are fastest
+  int64_t chunks = 1;       // stages of each rank
   std::vector<PlanLine> lines;
 };
 

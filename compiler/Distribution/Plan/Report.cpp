@@ -88,4 +88,20 @@ std::vector<EntryReport> reportEntries(ModuleOp module) {
   return entries;
 }
 
+std::vector<StepReport> reportSteps(ModuleOp module) {
+  std::vector<StepReport> steps;
+  for (const EntryReport &entry : reportEntries(module)) {
+    auto function = module.lookupSymbol<func::FuncOp>(entry.name);
+    auto step = function->getAttrOfType<FloatAttr>(kStepSecondsAttr);
+    if (!entry.stage || steps.empty() || steps.back().entry != entry.entry) {
+      auto count = function->getAttrOfType<IntegerAttr>(kMicrobatchesAttr);
+      steps.push_back({entry.entry, step ? step.getValueAsDouble() : entry.seconds, 0, 0,
+                       count ? count.getInt() : 1});
+    }
+    steps.back().collectiveSeconds += entry.collectiveSeconds;
+    ++steps.back().stages;
+  }
+  return steps;
+}
+
 } // namespace ashlar::distribution

@@ -36,15 +36,24 @@ struct EntryReport {
   std::string name;
   std::string entry;            // the entry point that it is, or that it is a stage of
   std::optional<int64_t> stage; // of a pipeline
-  double seconds = 0;           // of a step at the bounds
+  double seconds = 0;           // of a step at the bounds; a stage's share where it runs whole
   double computeSeconds = 0, collectiveSeconds = 0; // what is in it, also at the same time
   std::vector<CollectiveLine> collectives;          // in the order of the first of each kind
   std::vector<TimelineStep> timeline; // a rank's step: arithmetic, and what is on its link
   double getHiddenSeconds() const { return computeSeconds + collectiveSeconds - seconds; }
 };
 
-/// One report per entry point of a partitioned, unfused module.
+/// One report per entry point of a partitioned, unfused module, or per stage of it.
 std::vector<EntryReport> reportEntries(mlir::ModuleOp module);
+
+/// A step of an entry point, of all its stages together.
+struct StepReport {
+  std::string entry;
+  double seconds = 0; // of a pipeline: of its schedule (Stages/Microbatches.h), with its deliveries
+  double collectiveSeconds = 0; // of all stages
+  int64_t stages = 1, microbatches = 1;
+};
+std::vector<StepReport> reportSteps(mlir::ModuleOp module);
 
 } // namespace ashlar::distribution
 

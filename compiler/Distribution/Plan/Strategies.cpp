@@ -37,18 +37,19 @@ Axes getWholeAxes(const Mesh &mesh) {
 
 /// Whether a dimension can be cut so: each rank gets something, or it may be the sequences of a
 /// batch, cut over the axis for them, as the conventions have it, which leaves ranks idle.
-bool canCut(double extent, bool isBatch, ArrayRef<Axis> axes) {
+bool canCut(double extent, bool mayBeBatch, ArrayRef<Axis> axes) {
   return extent >= static_cast<double>(getParts(axes)) ||
-         (isBatch && axes.size() == 1 && axes.front().name == kDataAxis);
+         (mayBeBatch && axes.size() == 1 && axes.front().name == kDataAxis);
 }
 
-/// A dimension with a name, or the first one of a cache.
-bool isBatch(Type type, unsigned dim) {
+/// A dimension with a name, or the first one of a cache: which of the names counts sequences an op
+/// does not know.
+bool mayBeBatch(Type type, unsigned dim) {
   return isa<graph::CacheType>(type)
              ? dim == 0
              : !graph::getDims(cast<RankedTensorType>(type))[dim].isNumber();
 }
-bool isBatch(Operation *op, const ShardingRule &rule, unsigned factor) {
+bool mayBeBatch(Operation *op, const ShardingRule &rule, unsigned factor) {
   auto hasCache = [&](auto operand) {
     auto [value, factors] = operand;
     return isa<graph::CacheType>(value.getType()) && llvm::is_contained(factors[0], factor);
@@ -77,7 +78,7 @@ std::vector<Sharding> getTensorStrategies(Type type, const Sharding &wanted, con
       if (dim < sharding.dims.size())
         sharding.dims[dim].axes.push_back(axis);
     for (auto [d, dim] : llvm::enumerate(sharding.dims))
-      if (!canCut(static_cast<double>(costs.getExtent(type, d)), isBatch(type, d), dim.axes))
+      if (!canCut(static_cast<double>(costs.getExtent(type, d)), mayBeBatch(type, d), dim.axes))
         return;
     if (fits(sharding, wanted))
       strategies.push_back(std::move(sharding));
@@ -117,7 +118,7 @@ std::vector<OpStrategy> getOpStrategies(Operation *op, const ShardingRule &rule,
       if (factor < rule.factors.size())
         strategy.axes[factor].push_back(axis);
     for (auto [f, cut] : llvm::enumerate(strategy.axes))
-      if (!canCut(costs.getSize(rule.factors[f].size), isBatch(op, rule, f), cut))
+      if (!canCut(costs.getSize(rule.factors[f].size), mayBeBatch(op, rule, f), cut))
         return;
     makeValid(rule, strategy.axes);
     if (llvm::is_contained(seen, strategy.axes))

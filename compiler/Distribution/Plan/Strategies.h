@@ -11,9 +11,10 @@
 
 namespace ashlar::distribution {
 
-/// Every sharding of a tensor that gives each axis to one dimension, or to none; dimensions with
-/// fewer elements (at their bound) than parts are left out. Those that `wanted` excludes are not in
-/// it: closed dimensions stay as they are, open ones may get more. Never empty.
+/// Every sharding of a tensor that gives each axis to one dimension, or to none. Dimensions with
+/// fewer elements (at their bound) than parts are left out, but for named ones over dp, which may
+/// be the sequences of a batch. Those that `wanted` excludes are not in it: closed dimensions stay
+/// as they are, open ones may get more. Never empty.
 std::vector<dist::Sharding> getTensorStrategies(mlir::Type type, const dist::Sharding &wanted,
                                                 const dist::Mesh &mesh, Costs &costs);
 
@@ -26,8 +27,8 @@ struct OpStrategy {
 };
 
 /// Every assignment of axes to factors, or to none, that the rule allows and that leaves no rank
-/// without a part; where results are partial, once reduced and once per dimension that they can be
-/// scattered along. `wanted` as above, per result.
+/// without a part, but for named factors over dp; where results are partial, once reduced and once
+/// per dimension that they can be scattered along. `wanted` as above, per result.
 std::vector<OpStrategy> getOpStrategies(mlir::Operation *op, const graph::ShardingRule &rule,
                                         llvm::ArrayRef<dist::Sharding> wanted,
                                         const dist::Mesh &mesh, Costs &costs);

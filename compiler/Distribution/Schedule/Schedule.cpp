@@ -22,10 +22,12 @@ Costs Costs::uniform(int stages, double forward, double backward, double weight)
 namespace {
 
 /// The i-th forward (or, from the last chunk on, backward) of a device: microbatches go through a
-/// chunk in groups of as many as there are devices, then through the next chunk.
+/// chunk in groups of as many as there are devices (the last one of those that are left), then
+/// through the next chunk.
 Task getTurn(const Shape &shape, Work work, int device, int i) {
   int group = i / (shape.devices * shape.chunks), within = i % (shape.devices * shape.chunks);
-  int chunk = within / shape.devices, microbatch = group * shape.devices + within % shape.devices;
+  int first = group * shape.devices, size = std::min(shape.devices, shape.microbatches - first);
+  int chunk = within / size, microbatch = first + within % size;
   if (work == Work::Backward)
     chunk = shape.chunks - 1 - chunk;
   return {work, microbatch, chunk * shape.devices + device};
@@ -56,7 +58,7 @@ int getWarmup(Kind kind, const Shape &shape, int device) {
   switch (kind) {
   case Kind::Inference:
   case Kind::GPipe:
-    return shape.microbatches;
+    return shape.microbatches * shape.chunks;
   case Kind::OneForwardOneBackward:
   case Kind::ZeroBubbleH1:
     return behind;
@@ -113,9 +115,11 @@ absl::StatusOr<Schedule> makeSchedule(Kind kind, Shape shape) {
     return absl::InvalidArgumentError(
         absl::StrCat("an interleaved schedule takes microbatches in multiples of the ",
                      shape.devices, " devices, found ", shape.microbatches));
-  if (kind != Kind::Interleaved && shape.chunks != 1)
-    return absl::InvalidArgumentError(absl::StrCat(
-        "only an interleaved schedule has several chunks per device, found ", shape.chunks));
+  if (kind != Kind::Interleaved && kind != Kind::Inference && shape.chunks != 1)
+    return absl::InvalidArgumentError(
+        absl::StrCat("of the schedules for training only the interleaved one has several chunks "
+                     "per device, found ",
+                     shape.chunks));
   Schedule schedule;
   schedule.shape = shape;
   schedule.hasBackward = kind != Kind::Inference;

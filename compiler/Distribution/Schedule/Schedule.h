@@ -54,15 +54,15 @@ struct Schedule {
 };
 
 enum class Kind {
-  Inference,             // forwards only
+  Inference,             // forwards only, with one or several chunks per device
   GPipe,                 // all forwards, then all backwards (Huang et al., 2019)
   OneForwardOneBackward, // PipeDream-Flush (Narayanan et al., 2021)
   Interleaved,           // the same with several chunks per device (ibid.)
   ZeroBubbleH1,          // weight gradients fill the gaps, memory as in 1F1B (Qi et al., 2023)
 };
 
-/// Makes a schedule. Interleaved asks for microbatches in multiples of the devices, the others for
-/// one chunk per device; InvalidArgument otherwise.
+/// Makes a schedule. Interleaved asks for microbatches in multiples of the devices, the other
+/// training schedules for one chunk per device; InvalidArgument otherwise.
 absl::StatusOr<Schedule> makeSchedule(Kind kind, Shape shape);
 
 /// What the tasks of each stage take and keep.

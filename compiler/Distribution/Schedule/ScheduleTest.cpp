@@ -95,11 +95,28 @@ TEST(Schedule, NamesTasksThatAreMissingOrTwice) {
   EXPECT_THAT(validate(elsewhere).message(), HasSubstr("F(0, 1) does not belong on device 0"));
 }
 
+TEST(Schedule, InterleavesForwards) {
+  // Filling the pipeline takes half as long with twice as many stages of half the length.
+  EXPECT_EQ(run(Kind::Inference, {4, 8, 2}, Costs::uniform(8, 0.5, 0, 0)).seconds, 8 + 1.5);
+  EXPECT_EQ(run(Kind::Inference, {4, 8}, Costs::uniform(4, 1, 0, 0)).seconds, 8 + 3);
+  // A last group of fewer microbatches than devices, which wait for each other then.
+  for (int microbatches : {1, 3, 5, 6, 7}) {
+    Timeline timeline = run(Kind::Inference, {4, microbatches, 2}, Costs::uniform(8, 0.5, 0, 0));
+    EXPECT_LE(timeline.seconds, microbatches + 3) << microbatches;
+    EXPECT_GE(timeline.seconds, microbatches + 1.5) << microbatches;
+  }
+  Schedule schedule = *makeSchedule(Kind::Inference, {2, 3, 2});
+  std::string order;
+  for (const Task &task : schedule.order[0])
+    order += toString(task) + " ";
+  EXPECT_EQ(order, "F(0, 0) F(1, 0) F(0, 2) F(1, 2) F(2, 0) F(2, 2) ");
+}
+
 TEST(Schedule, RefusesShapesThatItCannotServe) {
   EXPECT_THAT(makeSchedule(Kind::Interleaved, {4, 6, 2}).status().message(),
               HasSubstr("in multiples of the 4 devices, found 6"));
   EXPECT_THAT(makeSchedule(Kind::GPipe, {4, 8, 2}).status().message(),
-              HasSubstr("only an interleaved schedule has several chunks"));
+              HasSubstr("only the interleaved one has several chunks per device, found 2"));
 }
 
 } // namespace

@@ -3,7 +3,6 @@
 // Takes entry points apart into a function for the ranks of each stage.
 
 #include "compiler/Distribution/Passes.h"
-#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Stages/Messages.h"
 #include "compiler/Distribution/Stages/Microbatches.h"
 #include "dialects/Graph/GraphPaths.h"
@@ -27,16 +26,16 @@ namespace {
 /// Builds the stages of one entry point.
 class StageBuilder {
 public:
-  StageBuilder(func::FuncOp entry, StageAssignment &assignment, MeshOp meshOp, const Axis &axis)
-      : entry(entry), assignment(assignment), mesh(meshOp.getMesh()), axis(axis),
-        meshName(meshOp.getSymName()), axes(getAttr(entry.getContext(), {axis}, mesh)),
-        builder(entry) {}
+  StageBuilder(func::FuncOp entry, StageAssignment &assignment, MeshOp meshOp)
+      : entry(entry), assignment(assignment), pipeline(assignment.getPipeline()),
+        mesh(meshOp.getMesh()), meshName(meshOp.getSymName()),
+        axes(getAttr(entry.getContext(), {pipeline.axis}, mesh)), builder(entry) {}
 
   void run(bool report, int64_t mostMicrobatches) {
-    messages = collectMessages(entry, assignment, axis.size);
-    auto messageSeconds = [&] { return getLongestSeconds(messages.needed, assignment, axis.size); };
-    plan = planMicrobatches(entry, assignment, axis.size, messageSeconds, mostMicrobatches);
-    for (int64_t stage = 0; stage < axis.size; ++stage)
+    messages = collectMessages(entry, assignment);
+    auto messageSeconds = [&] { return getLongestSeconds(messages.needed, assignment); };
+    plan = planMicrobatches(entry, assignment, messageSeconds, mostMicrobatches);
+    for (int64_t stage = 0; stage < pipeline.getStages(); ++stage)
       build(stage);
     if (report)
       reportStages();
@@ -45,15 +44,18 @@ public:
 
 private:
   void send(const Message &message, bool isDelivery) {
-    SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value), message.to,
-                   meshName, axes, isDelivery);
+    SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value),
+                   pipeline.getPlace(message.to), meshName, axes, isDelivery);
   }
   void receive(const Message &message, bool isDelivery) {
     mapping.map(message.value,
                 RecvOp::create(builder, message.value.getLoc(), message.value.getType(),
-                               message.from, meshName, axes, isDelivery)
+                               pipeline.getPlace(message.from), meshName, axes, isDelivery)
                     .getResult());
   }
+
+  /// Of a place's stages the last one gives the results.
+  bool givesResults(int64_t stage) const { return stage >= pipeline.getFirstLast(); }
 
   /// Whether an op is the stage's own, or a write that all do.
   bool isOf(Operation &op, int64_t stage) {
@@ -65,7 +67,9 @@ private:
   /// The ops of a stage, and what it makes for itself because they need it.
   llvm::DenseSet<Operation *> collect(int64_t stage) {
     llvm::DenseSet<Operation *> mine;
-    SmallVector<Value> needed(entry.getBody().front().getTerminator()->getOperands());
+    SmallVector<Value> needed;
+    if (givesResults(stage))
+      llvm::append_range(needed, entry.getBody().front().getTerminator()->getOperands());
     for (Operation &op : entry.getBody().front().without_terminator())
       if (isOf(op, stage)) {
         mine.insert(&op);
@@ -82,19 +86,26 @@ private:
 
   void build(int64_t stage) {
     builder.setInsertionPoint(entry);
-    auto function = func::FuncOp::create(builder, entry.getLoc(),
-                                         (entry.getSymName() + ".stage" + Twine(stage)).str(),
-                                         entry.getFunctionType());
-    for (NamedAttribute attribute : entry->getAttrs())
-      if (attribute.getName() != function.getSymNameAttrName())
-        function->setAttr(attribute.getName(), attribute.getValue());
+    auto function = func::FuncOp::create(
+        builder, entry.getLoc(), (entry.getSymName() + ".stage" + Twine(stage)).str(),
+        builder.getFunctionType(entry.getArgumentTypes(),
+                                givesResults(stage) ? entry.getResultTypes() : TypeRange()));
+    for (NamedAttribute attribute : entry->getAttrs()) {
+      const StringAttr name = attribute.getName();
+      if (name != function.getSymNameAttrName() && name != function.getFunctionTypeAttrName() &&
+          (givesResults(stage) || name != function.getResAttrsAttrName()))
+        function->setAttr(name, attribute.getValue());
+    }
     SmallVector<int64_t> ranks;
     for (int64_t rank = 0; rank < mesh.getRankCount(); ++rank)
-      if (mesh.getIndex(rank, {axis}) == stage)
+      if (mesh.getIndex(rank, {pipeline.axis}) == pipeline.getPlace(stage))
         ranks.push_back(rank);
     function->setAttr(kRanksAttr, builder.getDenseI64ArrayAttr(ranks));
     function->setAttr(kStageAttr,
                       StageAttr::get(builder.getContext(), entry.getSymNameAttr(), stage));
+    function->setAttr(
+        kStepSecondsAttr,
+        builder.getF64FloatAttr(plan.seconds + getLongestSeconds(messages.deliveries, assignment)));
     if (plan.count > 1) {
       function->setAttr(kMicrobatchesAttr, builder.getI64IntegerAttr(plan.count));
       function->setAttr(kBatchAttr, FlatSymbolRefAttr::get(plan.batch));
@@ -123,11 +134,14 @@ private:
       if (message.to == stage)
         receive(message, /*isDelivery=*/true);
     }
-    builder.clone(*entry.getBody().front().getTerminator(), mapping);
+    if (givesResults(stage))
+      builder.clone(*entry.getBody().front().getTerminator(), mapping);
+    else
+      func::ReturnOp::create(builder, entry.getLoc());
   }
 
   void reportStages() {
-    for (int64_t stage = 0; stage < axis.size; ++stage)
+    for (int64_t stage = 0; stage < pipeline.getStages(); ++stage)
       entry.emitRemark() << "stage " << stage << " of @" << entry.getSymName() << ": "
                          << llvm::formatv("{0:F2}", assignment.getSeconds(entry, stage) * 1e6).str()
                          << " us";
@@ -151,8 +165,8 @@ private:
 
   func::FuncOp entry;
   StageAssignment &assignment;
+  const Pipeline &pipeline;
   Mesh mesh;
-  Axis axis;
   StringRef meshName;
   AxesAttr axes;
   OpBuilder builder;
@@ -184,23 +198,22 @@ struct CutStages : ashlar::impl::CutStagesPassBase<CutStages> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MeshOp meshOp = findMesh(module);
-    Mesh mesh = meshOp ? meshOp.getMesh() : Mesh();
-    const MeshAxis *found = mesh.find(kStageAxis);
-    if (!found || found->size == 1)
+    const std::optional<Pipeline> pipeline = findPipeline(meshOp);
+    if (!pipeline)
       return;
-    Axis axis = mesh.getWhole(kStageAxis);
+    Mesh mesh = meshOp.getMesh();
     SmallVector<func::FuncOp> entries;
     for (auto function : module.getOps<func::FuncOp>())
       if (function->hasAttr(graph::kEntryAttr))
         entries.push_back(function);
     if (entries.empty())
       return;
-    StageAssignment assignment(module, mesh, axis);
+    StageAssignment assignment(module, mesh, *pipeline);
     auto most = meshOp->getAttrOfType<IntegerAttr>(kMicrobatchesAttr);
-    if (failed(verifyAxisIsFree(module, mesh, axis)) || failed(assignment.run(entries)))
+    if (failed(verifyAxisIsFree(module, mesh, pipeline->axis)) || failed(assignment.run(entries)))
       return signalPassFailure();
     for (func::FuncOp entry : entries)
-      StageBuilder(entry, assignment, meshOp, axis).run(report, most ? most.getInt() : 0);
+      StageBuilder(entry, assignment, meshOp).run(report, most ? most.getInt() : 0);
   }
 };
 

@@ -17,17 +17,18 @@ struct Message {
 
 struct Messages {
   /// In the order of the senders, receivers and values, which is the order of every stage too, so
-  /// that no two wait for each other.
+  /// that no two wait for each other. Where a place has several stages a value goes from each to
+  /// the next one until it is where it is needed: two places then have messages of one kind, which
+  /// both take in the same order.
   std::vector<Message> needed;
-  std::vector<Message> deliveries; // results, at the end, for all stages
+  /// Results, at the end, for the last stage of every place.
+  std::vector<Message> deliveries;
 };
 
-Messages collectMessages(mlir::func::FuncOp entry, const StageAssignment &assignment,
-                         int64_t stages);
+Messages collectMessages(mlir::func::FuncOp entry, const StageAssignment &assignment);
 
 /// What these messages of the stage that has most to send take, at the extents of the time.
-double getLongestSeconds(llvm::ArrayRef<Message> messages, StageAssignment &assignment,
-                         int64_t stages);
+double getLongestSeconds(llvm::ArrayRef<Message> messages, StageAssignment &assignment);
 
 } // namespace ashlar::distribution
 

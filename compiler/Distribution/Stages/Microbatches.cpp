@@ -165,8 +165,9 @@ BatchBounds getBatchBounds(func::FuncOp entry) {
           std::min(batch.getFewest(), kMostMicrobatches)};
 }
 
-MicrobatchPlan planMicrobatches(func::FuncOp entry, StageAssignment &assignment, int64_t stages,
+MicrobatchPlan planMicrobatches(func::FuncOp entry, StageAssignment &assignment,
                                 llvm::function_ref<double()> messages, int64_t most) {
+  const Pipeline &pipeline = assignment.getPipeline();
   MicrobatchPlan best;
   Batch batch(entry);
   best.obstacle = findObstacle(entry, batch);
@@ -183,11 +184,12 @@ MicrobatchPlan planMicrobatches(func::FuncOp entry, StageAssignment &assignment,
     if (best.batch)
       assignment.setExtent(best.batch, llvm::divideCeil(whole, count));
     schedule::Costs costs;
-    for (int64_t stage = 0; stage < stages; ++stage)
+    for (int64_t stage = 0; stage < pipeline.getStages(); ++stage)
       costs.stages.push_back({assignment.getSeconds(entry, stage), 0, 0, 0});
     costs.transfer = messages();
-    auto made = schedule::makeSchedule(schedule::Kind::Inference,
-                                       {static_cast<int>(stages), static_cast<int>(count), 1});
+    auto made = schedule::makeSchedule(
+        schedule::Kind::Inference, {static_cast<int>(pipeline.axis.size), static_cast<int>(count),
+                                    static_cast<int>(pipeline.chunks)});
     auto timeline = schedule::simulate(*made, costs);
     if (best.seconds > 0 && timeline->seconds >= best.seconds)
       continue;

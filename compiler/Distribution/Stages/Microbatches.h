@@ -12,9 +12,6 @@
 
 namespace ashlar::distribution {
 
-/// What an artifact may say.
-inline constexpr int64_t kMostMicrobatches = 1 << 16;
-
 struct MicrobatchPlan {
   mlir::StringAttr batch; // the dimension that is split; null: none can be
   int64_t count = 1;
@@ -28,8 +25,7 @@ struct MicrobatchPlan {
 /// messages to the next take at the extents of the time. At most `most` microbatches, where that is
 /// not 0.
 MicrobatchPlan planMicrobatches(mlir::func::FuncOp entry, StageAssignment &assignment,
-                                int64_t stages, llvm::function_ref<double()> messages,
-                                int64_t most);
+                                llvm::function_ref<double()> messages, int64_t most);
 
 /// The dimension that an entry point's steps can be split along.
 struct BatchBounds {

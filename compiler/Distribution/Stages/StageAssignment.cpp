@@ -2,6 +2,7 @@
 
 #include "compiler/Distribution/Stages/StageAssignment.h"
 
+#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Schedule/StageCuts.h"
 #include "dialects/Graph/Graph.h"
 
@@ -15,6 +16,15 @@ using graph::WriteOp;
 
 static graph::StateOp getState(Operation *op, FlatSymbolRefAttr name) {
   return SymbolTable::lookupNearestSymbolFrom<graph::StateOp>(op, name);
+}
+
+std::optional<Pipeline> findPipeline(MeshOp mesh) {
+  const Mesh axes = mesh ? mesh.getMesh() : Mesh();
+  const MeshAxis *axis = axes.find(kStageAxis);
+  if (!axis || axis->size == 1)
+    return std::nullopt;
+  auto chunks = mesh->getAttrOfType<IntegerAttr>(kChunksAttr);
+  return Pipeline{axes.getWhole(kStageAxis), chunks ? chunks.getInt() : 1};
 }
 
 StageAssignment::Kind StageAssignment::getKind(Value value) const {
@@ -70,29 +80,36 @@ double StageAssignment::getBytes(Value value) {
 }
 
 double StageAssignment::getTransferSeconds(Value value) {
-  return costs.getSeconds(CollectiveKind::Permute, getBytes(value), {axis});
+  return costs.getSeconds(CollectiveKind::Permute, getBytes(value), {pipeline.axis});
 }
 
 double StageAssignment::getSeconds(Operation *op) {
-  if (auto collective = dyn_cast<CollectiveOpInterface>(op)) {
-    double bytes = getBytes(op->getResult(0));
-    for (Value operand : op->getOperands())
-      bytes = std::max(bytes, getBytes(operand));
-    auto kind = isa<AllReduceOp>(op)       ? CollectiveKind::AllReduce
-                : isa<AllGatherOp>(op)     ? CollectiveKind::AllGather
-                : isa<ReduceScatterOp>(op) ? CollectiveKind::ReduceScatter
-                                           : CollectiveKind::AllToAll;
-    return costs.getSeconds(kind, bytes, getAxes(collective.getAxes(), mesh));
-  }
+  if (auto collective = dyn_cast<CollectiveOpInterface>(op))
+    return costs.getSeconds(collective);
   // Without a rate the stages' operations are still shared evenly.
   return mesh.flops > 0 ? costs.getOpSeconds(op) : costs.getFlops(op) / 1e12;
 }
 
 double StageAssignment::getSeconds(func::FuncOp entry, int64_t stage) {
   double seconds = 0;
+  llvm::DenseSet<Operation *> made;
   for (Operation &op : entry.getBody().front())
     if (auto found = stages.find(&op); found != stages.end() && found->second == stage)
-      seconds += getSeconds(&op);
+      seconds += getSeconds(&op) + getWeightSeconds(op, made);
+  return seconds;
+}
+
+double StageAssignment::getWeightSeconds(Operation &op, llvm::DenseSet<Operation *> &made) {
+  double seconds = 0;
+  SmallVector<Value> read(op.getOperands());
+  while (!read.empty()) {
+    Value value = read.pop_back_val();
+    Operation *maker = value.getDefiningOp();
+    if (getKind(value) != Kind::Weight || !made.insert(maker).second)
+      continue;
+    seconds += getSeconds(maker);
+    llvm::append_range(read, maker->getOperands());
+  }
   return seconds;
 }
 
@@ -104,13 +121,14 @@ LogicalResult StageAssignment::cut(func::FuncOp entry) {
       places[&op] = chain.size();
       chain.push_back(&op);
     }
-  if (static_cast<int64_t>(chain.size()) < axis.size)
+  if (static_cast<int64_t>(chain.size()) < pipeline.getStages())
     return entry.emitError() << "entry '" << entry.getSymName() << "' has " << chain.size()
-                             << " ops that a stage may begin with, too few for " << axis.size
-                             << " stages; give the axis no more than that";
+                             << " ops that a stage may begin with, too few for "
+                             << pipeline.getStages() << " stages; give the axis no more than that";
   std::vector<schedule::Link> links(chain.size());
+  llvm::DenseSet<Operation *> made;
   for (auto [place, op] : llvm::enumerate(chain)) {
-    links[place].work = getSeconds(op);
+    links[place].work = getSeconds(op) + getWeightSeconds(*op, made);
     for (Value result : op->getResults()) {
       size_t last = place;
       for (Operation *user : result.getUsers())
@@ -120,7 +138,7 @@ LogicalResult StageAssignment::cut(func::FuncOp entry) {
         links[between].transfer += getTransferSeconds(result);
     }
   }
-  std::vector<size_t> first = schedule::cutChain(links, static_cast<size_t>(axis.size));
+  std::vector<size_t> first = schedule::cutChain(links, static_cast<size_t>(pipeline.getStages()));
   for (auto [place, op] : llvm::enumerate(chain)) {
     auto stage = llvm::upper_bound(first, place) - first.begin() - 1;
     // A parameter belongs to the first op that reads it, through what is made of it.

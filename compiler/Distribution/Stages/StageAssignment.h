@@ -20,12 +20,29 @@
 
 namespace ashlar::distribution {
 
+/// The stages of a mesh. Each place along the axis has several chunks of the model where schedules
+/// are interleaved: stage s lies on place s mod places, its chunk s / places.
+struct Pipeline {
+  dist::Axis axis;
+  int64_t chunks = 1; // per place
+
+  int64_t getStages() const { return axis.size * chunks; }
+  int64_t getPlace(int64_t stage) const { return stage % axis.size; }
+  /// The first of the stages that are the last ones of their places.
+  int64_t getFirstLast() const { return getStages() - axis.size; }
+};
+
+/// Nothing where the mesh has no axis of stages, or only one place along it.
+std::optional<Pipeline> findPipeline(dist::MeshOp mesh);
+
 class StageAssignment {
 public:
   enum class Kind { Common, Weight, Staged };
 
-  StageAssignment(mlir::ModuleOp module, const dist::Mesh &mesh, const dist::Axis &axis)
-      : module(module), mesh(mesh), axis(axis), costs(module, mesh) {}
+  StageAssignment(mlir::ModuleOp module, const dist::Mesh &mesh, const Pipeline &pipeline)
+      : module(module), mesh(mesh), pipeline(pipeline), costs(module, mesh) {}
+
+  const Pipeline &getPipeline() const { return pipeline; }
 
   /// Assigns the ops of all entry points. Fails, with an error, where there are more stages than
   /// ops, or where a state is written with what one stage computes although all keep it.
@@ -42,7 +59,8 @@ public:
   /// Seconds to bring a value to a neighbouring stage, and its bytes.
   double getTransferSeconds(mlir::Value value);
   double getBytes(mlir::Value value);
-  /// Modelled seconds of a stage's staged ops in an entry point.
+  /// Modelled seconds of a stage in an entry point: its staged ops, and what makes the weights that
+  /// they read.
   double getSeconds(mlir::func::FuncOp entry, int64_t stage);
   /// For steps with another extent of a named dimension than its bound.
   void setExtent(mlir::StringAttr name, int64_t extent) { costs.setExtent(name, extent); }
@@ -55,10 +73,12 @@ private:
   /// The first stage that may read a value: its maker's, or its parameters'.
   int64_t getEarliest(mlir::Value value) const;
   double getSeconds(mlir::Operation *op);
+  /// Of what makes the weights that an op reads, as far as it is not `made` yet, which it is then.
+  double getWeightSeconds(mlir::Operation &op, llvm::DenseSet<mlir::Operation *> &made);
 
   mlir::ModuleOp module;
   const dist::Mesh &mesh;
-  dist::Axis axis;
+  Pipeline pipeline;
   Costs costs;
   llvm::DenseMap<mlir::Value, Kind> kinds;
   llvm::DenseMap<mlir::Value, mlir::StringAttr> caches; // of values that are a cache's

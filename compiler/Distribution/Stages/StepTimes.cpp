@@ -2,7 +2,6 @@
 
 #include "compiler/Distribution/Stages/StepTimes.h"
 
-#include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Distribution/Plan/Report.h"
 #include "compiler/Distribution/Stages/Messages.h"
 #include "compiler/Distribution/Stages/Microbatches.h"
@@ -15,9 +14,8 @@ namespace ashlar::distribution {
 FailureOr<std::vector<StepTime>> modelSteps(ModuleOp module) {
   std::vector<StepTime> times;
   MeshOp meshOp = findMesh(module);
-  const Mesh mesh = meshOp.getMesh();
-  const MeshAxis *stages = mesh.find(kStageAxis);
-  if (!stages || stages->size == 1) {
+  const std::optional<Pipeline> pipeline = findPipeline(meshOp);
+  if (!pipeline) {
     for (const EntryReport &entry : reportEntries(module))
       times.push_back({entry.name, entry.seconds, 1});
     return times;
@@ -26,19 +24,19 @@ FailureOr<std::vector<StepTime>> modelSteps(ModuleOp module) {
   for (auto function : module.getOps<func::FuncOp>())
     if (function->hasAttr(graph::kEntryAttr))
       entries.push_back(function);
-  StageAssignment assignment(module, mesh, mesh.getWhole(kStageAxis));
+  const Mesh mesh = meshOp.getMesh();
+  StageAssignment assignment(module, mesh, *pipeline);
   if (entries.empty() || failed(assignment.run(entries)))
     return failure();
   auto most = meshOp->getAttrOfType<IntegerAttr>(kMicrobatchesAttr);
   for (func::FuncOp entry : entries) {
-    const Messages messages = collectMessages(entry, assignment, stages->size);
-    auto seconds = [&] { return getLongestSeconds(messages.needed, assignment, stages->size); };
+    const Messages messages = collectMessages(entry, assignment);
+    auto seconds = [&] { return getLongestSeconds(messages.needed, assignment); };
     const MicrobatchPlan plan =
-        planMicrobatches(entry, assignment, stages->size, seconds, most ? most.getInt() : 0);
-    times.push_back(
-        {entry.getSymName().str(),
-         plan.seconds + getLongestSeconds(messages.deliveries, assignment, stages->size),
-         plan.count});
+        planMicrobatches(entry, assignment, seconds, most ? most.getInt() : 0);
+    times.push_back({entry.getSymName().str(),
+                     plan.seconds + getLongestSeconds(messages.deliveries, assignment),
+                     plan.count});
   }
   return times;
 }

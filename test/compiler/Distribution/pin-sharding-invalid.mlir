@@ -8,7 +8,12 @@
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/twice.txt 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/meshes.txt 2>&1 | FileCheck %s --check-prefix=MESHES
 // RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/large.txt 2>&1 | FileCheck %s --check-prefix=LARGE
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/part.txt 2>&1 | FileCheck %s --check-prefix=PART
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/parts.txt 2>&1 | FileCheck %s --check-prefix=PARTS
+// RUN: not ashlar-opt %t/module.mlir --ashlar-pin-sharding=plan=%t/chunks.txt 2>&1 | FileCheck %s --check-prefix=CHUNKS
+// RUN: not ashlar-opt %t/module.mlir "--ashlar-pin-sharding=plan=%t/part.txt mesh=tp=2" 2>&1 | FileCheck %s --check-prefix=BOTH
 // What is wrong with a plan is said with its line.
+// BOTH: a plan has a mesh; give the one or the other
 
 //--- module.mlir
 graph.state parameter model @w : tensor<64x64xf32>
@@ -52,3 +57,18 @@ mesh tp=2 on host
 //--- large.txt
 mesh a=4294967296 b=4294967296 on host
 // LARGE: large.txt: line 1: a mesh has at most 1048576 ranks
+
+//--- part.txt
+mesh tp=4 on nvlink
+w [{tp:(4294967296)4294967296}, {}]
+// PART: part.txt: line 2: axis 'tp' of size 4 has no part (4294967296)4294967296
+
+//--- parts.txt
+mesh tp=4 on nvlink
+w [{tp:(9223372036854775807)9223372036854775807}, {}]
+// PARTS: parts.txt: line 2: axis 'tp' of size 4 has no part
+
+//--- chunks.txt
+mesh pp=4 on nvlink
+chunks 65
+// CHUNKS: chunks.txt: line 2: chunks are a number from 1 to 64, found '65'

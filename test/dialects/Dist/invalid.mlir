@@ -180,12 +180,12 @@ func.func @f(%x: tensor<?xf32, #graph.dims<["seq/tp"]>>) {
 
 // -----
 
-// expected-error @+1 {{'dist.microbatches' is an I64 from 1 on, of a mesh or beside 'dist.batch'}}
+// expected-error @+1 {{'dist.microbatches' is an I64 from 1 to 65536, of a mesh or beside 'dist.batch'}}
 dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 {dist.microbatches = 0 : i64}
 
 // -----
 
-// expected-error @+1 {{'dist.microbatches' is an I64 from 1 on, of a mesh or beside 'dist.batch'}}
+// expected-error @+1 {{'dist.microbatches' is an I64 from 1 to 65536, of a mesh or beside 'dist.batch'}}
 func.func private @f() attributes {dist.microbatches = 2 : i64}
 
 // -----
@@ -197,3 +197,15 @@ func.func private @f() attributes {dist.batch = @batch}
 
 // expected-error @+1 {{reads its memory at 0.000000e+00 bytes per second; expected more than 0, or nothing}}
 dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 memory 0.0
+
+// -----
+
+// expected-error @+1 {{'dist.chunks' is an I64 from 1 to 64, of a mesh}}
+dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 {dist.chunks = 65 : i64}
+
+// -----
+
+dist.mesh @mesh [dp = 2] bandwidth [1.0] latency [0.0] flops 1.0
+graph.dim @batch from 1 to 8
+// expected-error @+1 {{is cut wrongly: axis 'zz' is not in the mesh [dp = 2]}}
+graph.dim @local from 1 to 4 {dist.local = #dist.local_dim<@mesh, @batch, <[zz]>>}

@@ -139,6 +139,48 @@ program.entry @f arena 512 lower_bound 0 {
 program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
 program.entry @f arena 512 lower_bound 0 {
   program.input "x" f32 [#program.extent<16>] at 0 bytes 64
-  // expected-error @+1 {{is started; only what all ranks of a group do together is}}
+  // expected-error @+1 {{is started; only what all ranks of a group do together is, and sends}}
+  program.collective recv sum f32 cuts [1, 2] axis 0 join 0 to <arena, 0, 64> [] to [#program.extent<16>] peer 1 started
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // A send goes on until the entry runs again.
+  // expected-note @+1 {{it was started here}}
   program.collective send sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> [#program.extent<16>] to [] peer 1 started
+  // expected-error @+1 {{writes #program.operand<arena, 32, 64>, which a collective uses meanwhile}}
+  program.launch @k [#program.operand<arena, 0, 64>, #program.operand<arena, 32, 64>] extents [] work []
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  program.collective send sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> [#program.extent<16>] to [] peer 1 started
+  // expected-error @+1 {{waits for collective 0, which is not under way}}
+  program.wait 0
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // A sum may take its input's place, and nothing else.
+  program.collective all_reduce sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 0, 64> [#program.extent<16>] to [#program.extent<16>]
+  // expected-error @+1 {{has an output on top of its input}}
+  program.collective all_gather sum f32 cuts [1, 2] axis 0 join 0 from <arena, 0, 64> to <arena, 0, 128> [#program.extent<16>] to [#program.extent<32>]
+}
+
+// -----
+
+program.kernel @k of ["neg"] accesses [0, 1] extents [] grid [] scratch 0 body @b
+program.entry @f arena 512 lower_bound 0 {
+  program.input "x" f32 [#program.extent<16>] at 0 bytes 64
+  // expected-error @+1 {{has a workspace on top of its output}}
+  program.collective all_gather sum f32 cuts [1, 2] axis 1 join 0 from <arena, 0, 64> to <arena, 128, 128> workspace <arena, 192, 128> [#program.extent<2>, #program.extent<8>] to [#program.extent<2>, #program.extent<16>]
 }

@@ -18,6 +18,7 @@
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/compile/import_properties.h"
 #include "tools/ashlar/compile/lower.h"
+#include "tools/ashlar/compile/mesh_options.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
 
@@ -189,23 +190,7 @@ int CompileMain(const Arguments& args) {
       "cuBLASLt does is fused into the product: cuBLASLt, where the machine that runs it has\n"
       "it, or the program's own kernels; auto: cuBLASLt for products of more than 64 rows",
       &products);
-  parser.Add("--mesh", "AXIS=N,...",
-             "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
-             "features and vocabulary, pp: stages of layers; other axes want a --plan)",
-             &options.distribution.mesh);
-  parser.Add("--plan", "FILE", "which tensor lies how on the mesh, and its mesh",
-             &options.distribution.plan);
-  parser.Add(
-      "--microbatches", "N",
-      "of a pipeline's step, at the most: one stage works on a\n"
-      "microbatch while another works on the next (default: as the plan says, or as many as\n"
-      "are fastest)",
-      &options.distribution.microbatches);
-  parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
-  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh: of dp, tp and pp",
-             &options.distribution.isAutomatic);
-  parser.Add("--topology", "host|nvlink|nvlink-ib",
-             "what the ranks are connected by (default: host)", &options.distribution.topology);
+  addMeshOptions(parser, options.distribution, options.devices);
   parser.Add("--remarks", "say which collectives there are, what for, and what they take",
              &options.distribution.report);
   parser.Add("--embed-weights", "store the weights in the artifact, as kernels read them",
@@ -242,14 +227,8 @@ int CompileMain(const Arguments& args) {
   if (products != "auto" && !options.isCuda)
     return parser.UsageError("--cuda-products is of --target cuda");
   const DistributionOptions& ranks = options.distribution;
-  if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) > 1)
-    return parser.UsageError("--mesh, --plan and --devices each say what the mesh is; take one");
-  if (options.devices > 0 && !ranks.isAutomatic)
-    return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
-  if (ranks.isAutomatic && !ranks.isDistributed() && options.devices == 0)
-    return parser.UsageError("--auto wants --devices N, --mesh or --plan");
-  if (ranks.microbatches < 0 || (ranks.microbatches > 0 && !ranks.isDistributed()))
-    return parser.UsageError("--microbatches takes a number from 1 on, with --mesh or --plan");
+  if (std::string wrong = checkMeshOptions(ranks, options.devices); !wrong.empty())
+    return parser.UsageError(wrong);
   if ((ranks.isDistributed() || options.devices > 1) && options.embedWeights)
     return parser.UsageError(
         "--embed-weights stores one rank's weights; several read the checkpoint");
@@ -278,6 +257,7 @@ int CompileMain(const Arguments& args) {
   }
   options.lowering.memoryLimit = limit;
   options.lowering.threads = threads > 0 ? threads : AvailableCores();
+  if (absl::Status status = readPlan(options.distribution); !status.ok()) return Fail(status);
   if (!options.isCuda) return compile(options, cpu::CpuTarget(options.models));
   // Where a stage is printed nothing is compiled.
   auto target =

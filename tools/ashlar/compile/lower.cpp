@@ -3,6 +3,7 @@
 
 #include "compiler/Pipelines/MemoryReport.h"
 #include "compiler/Transforms/Passes.h"
+#include "dialects/Dist/Dist.h"
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
 #include "tools/ashlar/command.h"
@@ -23,8 +24,9 @@ LogicalResult distribute(ModuleOp module, CompileOptions& options) {
     PassManager names(module.getContext());
     names.addNestedPass<func::FuncOp>(createNameValuesPass());
     if (failed(names.run(module))) return failure();
-    auto choices = distribution::searchMesh(module, options.meshes,
-                                            {{distribution.memory}, distribution.topology});
+    auto choices = distribution::searchMesh(
+        module, options.meshes,
+        {{distribution.memory}, distribution.topology, distribution.microbatches});
     if (failed(choices)) return failure();
     distribution.mesh = choices->front().mesh;
     options.meshes = *choices;
@@ -34,7 +36,13 @@ LogicalResult distribute(ModuleOp module, CompileOptions& options) {
   } else if (distribution.isDistributed()) {
     addDistributionPipeline(manager, distribution);
   }
-  return manager.run(module);
+  if (failed(manager.run(module))) return failure();
+  dist::MeshOp mesh = dist::findMesh(module);
+  if (mesh && mesh->hasAttr(dist::kChunksAttr) && options.isCuda &&
+      !llvm::all_of(options.archs, [](StringRef arch) { return arch.starts_with("emulator"); }))
+    return mesh.emitError() << "has several stages for each rank, which run on CPUs and emulated "
+                               "devices; GPUs have one, --chunks 1";
+  return success();
 }
 
 /// From one rank's graph to a program: nothing, or the exit code where it ends here, after an error

@@ -14,14 +14,13 @@
 #include "compiler/Transforms/Passes.h"
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
-#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/mesh_options.h"
 #include "tools/ashlar/compile/parse.h"
 #include "tools/ashlar/options.h"
 
@@ -65,8 +64,8 @@ LogicalResult annotate(ModuleOp module, PlanOptions& options, Planned& planned) 
   PassManager pins(module.getContext());
   pins.addNestedPass<func::FuncOp>(createNameValuesPass());
   if (options.devices == 0)
-    pins.addPass(createPinShardingPass(
-        {ranks.plan, ranks.mesh, ranks.topology, ranks.microbatches, follows_conventions}));
+    pins.addPass(createPinShardingPass({ranks.plan, ranks.planText, ranks.mesh, ranks.topology,
+                                        ranks.microbatches, ranks.chunks, follows_conventions}));
   if (failed(pins.run(module))) return failure();
   if (options.devices > 0) {
     if (failed(chooseMesh(module, options, room))) return failure();
@@ -75,11 +74,8 @@ LogicalResult annotate(ModuleOp module, PlanOptions& options, Planned& planned) 
     if (failed(chosen)) return failure();
     if (options.says_how) sayPlanned(*chosen);
   }
-  if (!ranks.plan.empty()) {
-    auto text = llvm::MemoryBuffer::getFile(ranks.plan);
-    if (!text) return module.emitError() << "cannot read the plan '" << ranks.plan << "'";
-    ranks.topology = llvm::cantFail(distribution::parsePlan((*text)->getBuffer())).topology;
-  }
+  if (!ranks.plan.empty())
+    ranks.topology = llvm::cantFail(distribution::parsePlan(ranks.planText)).topology;
   distribution::Shardings shardings(module);
   distribution::propagate(shardings);
   shardings.write();
@@ -98,6 +94,7 @@ FailureOr<int64_t> lower(ModuleOp module, const PlanOptions& options, bool overl
   if (overlaps) addOverlapPipeline(overlap, /*report=*/false);
   if (failed(overlap.run(module))) return failure();
   planned.entries = distribution::reportEntries(module);
+  planned.steps = distribution::reportSteps(module);
   addFusionPipeline(fusion);
   cpu::CpuTarget target({});
   LoweringOptions lowering;
@@ -210,6 +207,12 @@ void print(const Planned& planned) {
       llvm::outs() << llvm::format(", %.1f of them at the same time", hidden);
     llvm::outs() << "\n";
   }
+  for (const distribution::StepReport& step : planned.steps)
+    if (step.stages > 1)
+      llvm::outs() << llvm::format(
+          "%s: %.1f us a step of %lld stages, in %lld %s\n", step.entry.c_str(), step.seconds * 1e6,
+          static_cast<long long>(step.stages), static_cast<long long>(step.microbatches),
+          step.microbatches == 1 ? "microbatch" : "microbatches");
 }
 
 /// Two plans side by side, and the lines that only one of them has.
@@ -218,19 +221,9 @@ void printComparison(const Planned& a, const Planned& b) {
     llvm::outs() << llvm::format("%-22s %12.2f %12.2f %s\n", what.str().c_str(), first, second,
                                  unit.str().c_str());
   };
-  // The stages of a pipeline together.
-  auto sum = [](const Planned& planned) {
-    llvm::MapVector<StringRef, std::pair<double, double>> seconds;
-    for (const distribution::EntryReport& entry : planned.entries) {
-      seconds[entry.entry].first += entry.seconds;
-      seconds[entry.entry].second += entry.collectiveSeconds;
-    }
-    return seconds;
-  };
-  auto others = sum(b);
-  for (auto& [name, seconds] : sum(a)) {
-    row(name, seconds.first * 1e6, others[name].first * 1e6, "us a step");
-    row("  collectives", seconds.second * 1e6, others[name].second * 1e6, "us");
+  for (const auto& [step, other] : llvm::zip(a.steps, b.steps)) {
+    row(step.entry, step.seconds * 1e6, other.seconds * 1e6, "us a step");
+    row("  collectives", step.collectiveSeconds * 1e6, other.collectiveSeconds * 1e6, "us");
   }
   auto bytes = [](int64_t count) { return mebibytes(static_cast<double>(count)); };
   row("weights", bytes(a.memory.weights), bytes(b.memory.weights), "MiB");
@@ -264,22 +257,8 @@ int PlanMain(const Arguments& args) {
       "  ashlar plan ./Llama-3.2-1B --plan plan.txt --compare mine.txt\n");
   parser.Positional("DIR", "a Hugging Face directory; weights are not read",
                     &options.import.directory);
-  parser.Add("--mesh", "AXIS=N,...",
-             "dp: sequences, sp: positions, tp: heads, features, vocabulary, pp: stages",
-             &ranks.mesh);
-  parser.Add("--plan", "FILE", "which tensor lies how, and its mesh", &ranks.plan);
-  parser.Add(
-      "--microbatches", "N",
-      "of a pipeline's step, at the most: one stage works on a\n"
-      "microbatch while another works on the next (default: as the plan says, or as many as\n"
-      "are fastest)",
-      &ranks.microbatches);
+  addMeshOptions(parser, ranks, options.devices);
   parser.Add("--compare", "FILE", "a second plan, beside the first", &compared);
-  parser.Add("--devices", "N", "so many ranks, with --auto", &options.devices);
-  parser.Add("--auto", "choose how tensors lie, and with --devices the mesh: of dp, tp and pp",
-             &ranks.isAutomatic);
-  parser.Add("--topology", "host|nvlink|nvlink-ib",
-             "what the ranks are connected by (default: host)", &ranks.topology);
   parser.Add("--memory", "BYTES", "what a device has, e.g. 80GiB: an error where nothing fits",
              &memory);
   parser.Add("-o", "FILE", "write the plan, for --plan", &output);
@@ -291,12 +270,10 @@ int PlanMain(const Arguments& args) {
   parser.Add("--dtype", "auto|f32|bf16", "element type of weights", &dtype);
   parser.Add("--cache-type", "auto|f32|bf16|f16", "element type of a decoder's caches", &cacheType);
   if (std::optional<int> code = parser.Parse(args)) return *code;
-  if (!ranks.mesh.empty() + !ranks.plan.empty() + (options.devices > 0) != 1)
+  if (std::string wrong = checkMeshOptions(ranks, options.devices); !wrong.empty())
+    return parser.UsageError(wrong);
+  if (!ranks.isDistributed() && options.devices == 0)
     return parser.UsageError("one of --mesh, --plan and --devices says what the mesh is");
-  if (options.devices > 0 && !ranks.isAutomatic)
-    return parser.UsageError("--devices without --auto; --mesh dp=N or tp=N says how to share");
-  if (ranks.microbatches < 0)
-    return parser.UsageError("--microbatches: expected a number from 1 on");
   std::string error;
   auto batchBounds = parseBounds("--batch", batch, error);
   auto seqBounds = seq.empty() ? std::optional<DimBounds>() : parseBounds("--seq", seq, error);
@@ -314,6 +291,7 @@ int PlanMain(const Arguments& args) {
   options.import.cache = *cache;
   options.import.randomWeights = true;
 
+  if (absl::Status status = readPlan(ranks); !status.ok()) return Fail(status);
   CompilerContext compiler;
   auto planned = MakePlan(options, compiler);
   if (failed(planned)) {
@@ -326,6 +304,8 @@ int PlanMain(const Arguments& args) {
     other.distribution.mesh.clear();
     other.distribution.plan = compared;
     other.distribution.isAutomatic = false;
+    if (absl::Status status = readPlan(other.distribution); !status.ok()) return Fail(status);
+    other.distribution.microbatches = other.distribution.chunks = 0;
     auto second = MakePlan(other, compiler);
     if (failed(second)) return kFailed;
     printComparison(*planned, *second);

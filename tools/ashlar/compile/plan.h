@@ -29,6 +29,7 @@ struct Planned {
   std::string text;       // as a plan file
   std::string explained;  // the same, with the reason for each line behind it
   std::vector<distribution::EntryReport> entries;
+  std::vector<distribution::StepReport> steps;
   MemoryReport memory;
   fb::ProgramT program;  // without code
 };

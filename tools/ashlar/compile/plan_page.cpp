@@ -119,20 +119,25 @@ std::string PlanPage(const Planned& planned, const PlanOptions& options) {
   std::string body = StrCat("<p>", Escape(planned.explained.substr(0, mesh)),
                             "</p>\n<h2>Memory of a device</h2>\n",
                             MemoryBars(planned.memory, options.memory, options.threads));
-  for (size_t i = 0; i < planned.entries.size();) {
+  size_t i = 0;
+  for (const distribution::StepReport& step : planned.steps) {
     std::vector<const EntryReport*> stages;
     double seconds = 0, compute = 0, collectives = 0;
-    const std::string& name = planned.entries[i].entry;
+    const std::string& name = step.entry;
     for (; i < planned.entries.size() && planned.entries[i].entry == name; ++i) {
       stages.push_back(&planned.entries[i]);
       seconds += planned.entries[i].seconds;
       compute += planned.entries[i].computeSeconds;
       collectives += planned.entries[i].collectiveSeconds;
     }
-    body += StrCat("<h2>", Escape(name), "</h2>\n<p>", Microseconds(seconds),
-                   " a step at the bounds of dimensions, ", Microseconds(compute),
-                   " of computing and ", Microseconds(collectives), " of collectives, ",
-                   Microseconds(compute + collectives - seconds),
+    body += StrCat("<h2>", Escape(name), "</h2>\n<p>");
+    if (step.stages > 1)
+      body += StrCat(Microseconds(step.seconds), " a step of ", step.stages, " stages in ",
+                     step.microbatches, step.microbatches == 1 ? " microbatch" : " microbatches",
+                     "; where all of it goes through one stage after the other, as below, ");
+    body += StrCat(Microseconds(seconds), " a step at the bounds of dimensions, ",
+                   Microseconds(compute), " of computing and ", Microseconds(collectives),
+                   " of collectives, ", Microseconds(compute + collectives - seconds),
                    " of them at the same time</p>\n<h3>Timeline</h3>\n", TimelineDrawing(stages),
                    "<h3>Collectives</h3>\n", Collectives(stages), "<h3>Memory map</h3>\n",
                    MemoryMaps(planned.program, name));

@@ -104,8 +104,8 @@ void PrintRemedies(const PlanOptions& options) {
       llvm::errs() << llvm::format(
           "  %-24s %10.2f MiB a device", option.c_str(),
           static_cast<double>(planned->memory.getTotal(options.threads)) / (1 << 20));
-      for (const distribution::EntryReport& entry : planned->entries)
-        llvm::errs() << llvm::format(", %s %.1f us", entry.name.c_str(), entry.seconds * 1e6);
+      for (const distribution::StepReport& step : planned->steps)
+        llvm::errs() << llvm::format(", %s %.1f us", step.entry.c_str(), step.seconds * 1e6);
       llvm::errs() << "\n";
       break;
     }
