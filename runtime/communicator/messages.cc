@@ -57,6 +57,7 @@ class Messages : public Communicator {
         heartbeat_(new Heartbeat(*transport_, kLastTag)) {}
 
   ~Messages() override {
+    TakeBack();
     heartbeat_.reset();
     transport_->Leave(/*failed=*/!status_.ok());
   }
@@ -65,9 +66,12 @@ class Messages : public Communicator {
   int size() const override { return transport_->size(); }
   std::string_view name() const override { return transport_->name(); }
   std::chrono::milliseconds deadline() const override { return deadline_; }
-  void Tick() override { heartbeat_->Beat(); }
+  void Tick() override {
+    if (status_.ok()) heartbeat_->Beat();
+  }
   void Fail(const absl::Status& status) override {
     if (status_.ok()) status_ = status;
+    TakeBack();
   }
 
   absl::StatusOr<CollectiveTicket> Start(const Collective& call) override {
@@ -95,15 +99,26 @@ class Messages : public Communicator {
     ASHLAR_RETURN_IF_ERROR(status_);
     Pending& p = *pending_[ticket];
     LastWords words(rank_, p.call);
-    absl::Status status = Finish(p);
+    if (absl::Status status = Finish(p); !status.ok()) return Failed(status);
     p.used = false;
-    return status.ok() ? status : Failed(status);
+    return absl::OkStatus();
   }
 
  private:
   absl::Status Failed(const absl::Status& status) {
     Fail(status);
     return status_;
+  }
+
+  // Ends what is under way: from here on the callers' memory is theirs.
+  void TakeBack() {
+    for (const auto& p : pending_) {
+      if (!p->used) continue;
+      p->used = false;
+      for (std::vector<Message>* messages : {&p->headers, &p->data, &p->sends})
+        for (Message& message : *messages)
+          if (message.request) transport_->Cancel(&message.request);
+    }
   }
 
   int places(const Pending& p) const { return static_cast<int>(p.call.group->size()); }

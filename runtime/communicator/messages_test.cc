@@ -147,5 +147,86 @@ TEST(Messages, OfOneTagAreNotMixedUp) {
   });
 }
 
+// A message of many elements between ranks 0 and 1, more than sockets hold.
+constexpr int64_t kLarge = 1 << 20;
+class Large {
+ public:
+  Large(CollectiveKind kind, int sender, int32_t value) : values_(kLarge, value) {
+    call_.kind = kind;
+    call_.dtype = DType::kI32;
+    call_.group = &group_;
+    call_.peer = kind == CollectiveKind::kSend ? 1 - sender : sender;
+    call_.input = call_.output = values_.data();
+    call_.count = kLarge;
+  }
+  Large(const Large&) = delete;
+  const Collective& call() const { return call_; }
+  void Fill(int32_t value) { std::fill(values_.begin(), values_.end(), value); }
+  int64_t Count(int32_t value) const { return std::count(values_.begin(), values_.end(), value); }
+
+ private:
+  Group group_ = {0, 1};
+  std::vector<int32_t> values_;
+  Collective call_;
+};
+
+// Rank 1 is late in the middle of a message each way. Rank 0 says so and has its memory back: what
+// comes late is not written there, and what goes is not read there.
+TEST(Messages, LeaveMemoryAloneAfterAnError) {
+  Large out0(CollectiveKind::kSend, 0, 1), in0(CollectiveKind::kRecv, 1, 0);
+  Large out1(CollectiveKind::kSend, 1, 2), in1(CollectiveKind::kRecv, 0, 0);
+  Ends ends = Connect(2, {0, 1}, milliseconds(300));
+  auto sent1 = ends[1]->Start(out1.call());
+  auto sent0 = ends[0]->Start(out0.call());
+  ASSERT_TRUE(sent0.ok() && sent1.ok());
+  EXPECT_THAT(Message(ends[0]->Run(in0.call())), StartsWith("rank 1 has not come to recv"));
+  EXPECT_GT(in0.Count(2), 0);  // some of it has come
+  in0.Fill(7), out0.Fill(8);
+  std::thread late([&] {
+    (void)ends[1]->Run(in1.call());
+    (void)ends[1]->Wait(*sent1);
+  });
+  for (int i = 0; i < 300; ++i) {  // a session that computes goes on giving signs of life
+    std::this_thread::sleep_for(milliseconds(1));
+    ends[0]->Tick();
+  }
+  EXPECT_THAT(Message(ends[0]->Wait(*sent0)), StartsWith("rank 1 has not come to recv"));
+  ends[0].reset();  // which says its last words
+  late.join();
+  EXPECT_EQ(in0.Count(7), kLarge);
+  EXPECT_EQ(in1.Count(8), 0);
+  EXPECT_GT(in1.Count(1), 0);
+}
+
+// What rank 1 gets of a message that rank 0 has begun before `end` has ended it there, whose memory
+// changes then.
+void ExpectNoneOfTheChange(const std::function<void(std::unique_ptr<Communicator>&)>& end) {
+  Large out0(CollectiveKind::kSend, 0, 1), in1(CollectiveKind::kRecv, 0, 0);
+  Ends ends = Connect(2, {0, 1}, milliseconds(300));
+  ASSERT_TRUE(ends[0]->Start(out0.call()).ok());
+  end(ends[0]);
+  out0.Fill(8);
+  std::thread late([&] { (void)ends[1]->Run(in1.call()); });
+  ends[0].reset();
+  late.join();
+  EXPECT_EQ(in1.Count(8), 0);
+  EXPECT_GT(in1.Count(1), 0);
+}
+
+TEST(Messages, LeaveMemoryAloneAfterFail) {
+  ExpectNoneOfTheChange(
+      [](auto& communicator) { communicator->Fail(absl::InternalError("a kernel failed")); });
+}
+
+// A communicator that goes, while a call is under way that nobody waits for.
+TEST(Messages, LeaveMemoryAloneAtTheEnd) {
+  std::thread leaves;
+  ExpectNoneOfTheChange([&](auto& communicator) {
+    leaves = std::thread([gone = std::move(communicator)]() mutable { gone.reset(); });
+    std::this_thread::sleep_for(milliseconds(100));  // it says its last words for half a second
+  });
+  leaves.join();
+}
+
 }  // namespace
 }  // namespace ashlar
