@@ -4,10 +4,10 @@
 // and one for the step of the call, in 23 bits: what some of Open MPI's transports have.
 //
 // No two ranks can ask each other which groups they have in common, so that each works out a
-// group's number by itself: what is aligned blocks of powers of two, and messages, have numbers of
-// their own; the others' are a hash, in which none of a mesh of up to 64 ranks meet. Beyond, two
-// groups with two ranks in common may have one number (1 of 39590 pairs). That is an error, and no
-// wrong data:
+// group's number by itself. Messages, and the groups, their ranks ascending, of a mesh of up to
+// 4096 ranks whose sizes are powers of two have numbers of their own; the others' are a hash, in
+// which none of a mesh of up to 64 ranks meet. Beyond, two groups with two ranks in common may have
+// one number (1 of 39590 pairs). That is an error, and no wrong data:
 //  - two calls with one tag that are under way at once, which might get each other's blocks, are
 //    refused by the rank that starts the second;
 //  - otherwise what two ranks have sent each other with one tag is taken in the order of their
