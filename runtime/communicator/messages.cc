@@ -9,6 +9,7 @@
 #include "runtime/base/status.h"
 #include "runtime/communicator/heartbeat.h"
 #include "runtime/communicator/last_words.h"
+#include "runtime/communicator/message_tags.h"
 #include "runtime/communicator/reduce.h"
 
 namespace ashlar {
@@ -19,14 +20,12 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kLargestMessage = int64_t{1} << 30;
 // How much longer a rank waits for one that waits itself, and ends all when it has said its error.
 constexpr auto kGrace = std::chrono::milliseconds(600);
-// Tags: a number for the group, one for its call, one for the step of the call. Some of Open MPI's
-// transports have 23 bits for them.
-constexpr int kGroupBits = 10, kCallBits = 10;
-enum Step { kHeader, kBlocks, kResult, kSteps };
-constexpr int kHeartbeatTag = (1 << 23) - 1;
+enum Step { kHeader, kBlocks, kResult };
+static_assert(kResult < kTagSteps);
 
 // What goes before the data.
 struct Header {
+  uint64_t channel;
   CollectiveSignature signature;
   char where[96];
 };
@@ -41,19 +40,12 @@ struct Pending {
   bool used = false;
   Collective call;
   int place = 0;
-  int tag = 0;
+  CallTag tag;
   std::vector<Header> sent, got;  // by place
   std::vector<Message> headers, data;
   std::vector<Message> sends;   // that the end of the call waits for
   std::vector<char> staging;    // others' blocks of a reduction
   std::vector<int64_t> blocks;  // of a reduction, elements by place
-};
-
-// What is counted in one order: a group's collectives, or its messages from one sender.
-struct Channel {
-  std::vector<int> group;
-  int sender;  // a rank, or -1
-  uint32_t calls;
 };
 
 class Messages : public Communicator {
@@ -62,9 +54,10 @@ class Messages : public Communicator {
       : transport_(std::move(transport)),
         rank_(transport_->rank()),
         deadline_(deadline),
-        heartbeat_(new Heartbeat(*transport_, kHeartbeatTag)) {}
+        heartbeat_(new Heartbeat(*transport_, kLastTag)) {}
 
   ~Messages() override {
+    TakeBack();
     heartbeat_.reset();
     transport_->Leave(/*failed=*/!status_.ok());
   }
@@ -73,14 +66,19 @@ class Messages : public Communicator {
   int size() const override { return transport_->size(); }
   std::string_view name() const override { return transport_->name(); }
   std::chrono::milliseconds deadline() const override { return deadline_; }
-  void Tick() override { heartbeat_->Beat(); }
+  void Tick() override {
+    if (status_.ok()) heartbeat_->Beat();
+  }
   void Fail(const absl::Status& status) override {
     if (status_.ok()) status_ = status;
+    TakeBack();
   }
 
   absl::StatusOr<CollectiveTicket> Start(const Collective& call) override {
     ASHLAR_RETURN_IF_ERROR(status_);
     ASHLAR_RETURN_IF_ERROR(CheckCollective(call, rank_));
+    const CallTag tag = tags_.Next(call, rank_);
+    ASHLAR_RETURN_IF_ERROR(CheckTag(call, tag));
     size_t ticket = 0;
     while (ticket < pending_.size() && pending_[ticket]->used) ++ticket;
     if (ticket == pending_.size()) pending_.emplace_back(new Pending);
@@ -88,7 +86,7 @@ class Messages : public Communicator {
     p.used = true;
     p.call = call;
     p.place = PlaceOf(*call.group, rank_);
-    p.tag = NextTag(call);
+    p.tag = tag;
     p.headers.clear(), p.data.clear(), p.sends.clear();
     SetBlocks(p);
     absl::Status status = SendHeaders(p);
@@ -101,9 +99,9 @@ class Messages : public Communicator {
     ASHLAR_RETURN_IF_ERROR(status_);
     Pending& p = *pending_[ticket];
     LastWords words(rank_, p.call);
-    absl::Status status = Finish(p);
+    if (absl::Status status = Finish(p); !status.ok()) return Failed(status);
     p.used = false;
-    return status.ok() ? status : Failed(status);
+    return absl::OkStatus();
   }
 
  private:
@@ -112,25 +110,26 @@ class Messages : public Communicator {
     return status_;
   }
 
+  // Ends what is under way: from here on the callers' memory is theirs.
+  void TakeBack() {
+    for (const auto& p : pending_) {
+      if (!p->used) continue;
+      p->used = false;
+      for (std::vector<Message>* messages : {&p->headers, &p->data, &p->sends})
+        for (Message& message : *messages)
+          if (message.request) transport_->Cancel(&message.request);
+    }
+  }
+
   int places(const Pending& p) const { return static_cast<int>(p.call.group->size()); }
-  // The same on all of a group, and another for each of the calls that may be under way at once.
-  // Messages are counted apart, by their direction.
-  int NextTag(const Collective& call) {
-    const std::vector<int>& group = *call.group;
-    const int sender = call.kind == CollectiveKind::kSend   ? rank_
-                       : call.kind == CollectiveKind::kRecv ? group[call.peer]
-                                                            : -1;
-    auto known = std::find_if(channels_.begin(), channels_.end(), [&](const Channel& each) {
-      return each.group == group && each.sender == sender;
-    });
-    if (known == channels_.end()) known = channels_.insert(channels_.end(), {group, sender, 0});
-    uint32_t hash = 2166136261u;
-    auto mix = [&](int rank) { hash = (hash ^ static_cast<uint32_t>(rank + 2)) * 16777619u; };
-    for (int rank : group) mix(rank);
-    mix(sender);
-    hash = (hash ^ hash >> 16) & ((1u << kGroupBits) - 1);
-    const uint32_t number = known->calls++ & ((1u << kCallBits) - 1);
-    return static_cast<int>((hash << kCallBits | number) * kSteps);
+
+  absl::Status CheckTag(const Collective& call, const CallTag& tag) {
+    for (const auto& other : pending_) {
+      if (!other->used || other->tag.first != tag.first) continue;
+      if (int peer = SharedPeer(call, other->call, rank_); peer >= 0)
+        return Failed(TagInUseError(rank_, call, other->call, peer));
+    }
+    return absl::OkStatus();
   }
 
   void SetBlocks(Pending& p) {
@@ -161,6 +160,7 @@ class Messages : public Communicator {
       if (!Meets(p, place)) continue;
       Header& header = p.sent[place];
       std::memset(static_cast<void*>(&header), 0, sizeof(header));
+      header.channel = p.tag.channel;
       header.signature = SignatureOf(p.call, place);
       p.call.where.copy(header.where, sizeof(header.where) - 1);
       ASHLAR_RETURN_IF_ERROR(Send(p, &header, sizeof(header), place, kHeader, &p.sends));
@@ -215,6 +215,9 @@ class Messages : public Communicator {
     ASHLAR_RETURN_IF_ERROR(Await(p, p.headers));
     for (const Message& header : p.headers) {
       const Header& theirs = p.got[header.place];
+      if (theirs.channel != p.tag.channel)
+        return OtherGroupError(rank_, p.call, (*p.call.group)[header.place], theirs.signature,
+                               theirs.where);
       if (!p.sent[header.place].signature.Meets(theirs.signature))
         return DivergedError(rank_, p.call, (*p.call.group)[header.place], theirs.signature,
                              theirs.where);
@@ -296,7 +299,7 @@ class Messages : public Communicator {
       Message message{nullptr, place};
       ASHLAR_RETURN_IF_ERROR(transport_->Send(
           static_cast<const char*>(data) + done, std::min(kLargestMessage, bytes - done),
-          (*p.call.group)[place], p.tag + step, &message.request));
+          (*p.call.group)[place], p.tag.first + step, &message.request));
       messages->push_back(message);
     }
     return absl::OkStatus();
@@ -308,7 +311,7 @@ class Messages : public Communicator {
       Message message{nullptr, place};
       ASHLAR_RETURN_IF_ERROR(transport_->Receive(
           static_cast<char*>(data) + done, std::min(kLargestMessage, bytes - done),
-          (*p.call.group)[place], p.tag + step, &message.request));
+          (*p.call.group)[place], p.tag.first + step, &message.request));
       messages->push_back(message);
     }
     return absl::OkStatus();
@@ -354,7 +357,7 @@ class Messages : public Communicator {
   std::unique_ptr<Heartbeat> heartbeat_;
   absl::Status status_;
   std::vector<std::unique_ptr<Pending>> pending_;
-  std::vector<Channel> channels_;
+  MessageTags tags_;
   std::vector<const void*> inputs_;
 };
 

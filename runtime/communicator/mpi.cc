@@ -33,14 +33,17 @@ class MpiTransport : public Transport {
                               "MPI_Irecv");
   }
   absl::StatusOr<bool> Test(Request* request) override {
+    if (!*request) return true;
     int done = 0;
-    ASHLAR_RETURN_IF_ERROR(
-        library_->ToStatus(library_->MPI_Test(request, &done, nullptr), "MPI_Test"));
+    const int error = library_->MPI_Test(request, &done, nullptr);
+    if (error != 0 || done) *request = nullptr;  // MPI has a null request of its own
+    ASHLAR_RETURN_IF_ERROR(library_->ToStatus(error, "MPI_Test"));
     return done != 0;
   }
   void Cancel(Request* request) override {
     library_->MPI_Cancel(request);
     library_->MPI_Request_free(request);
+    *request = nullptr;
   }
   void Leave(bool failed) override {
     if (!failed) {

@@ -6,8 +6,9 @@
 // What the launcher says is in the environment: RANK of WORLD_SIZE, and MASTER_ADDR and
 // MASTER_PORT, where rank 0 listens and the others find it. torchrun itself listens at that port
 // (then TORCHELASTIC_USE_AGENT_STORE is True): rank 0 takes the next one. A rank that dies closes
-// its connections, which the others know at once. There is no encryption and no password: whoever
-// reaches the port can take part, so that it belongs into a network of its own.
+// its connections, which the others know at once. Who comes to the port and does not say that it is
+// a rank is let go, and holds up nobody. There is no encryption and no password: whoever reaches
+// the port can take part, so that it belongs into a network of its own.
 #pragma once
 
 #include <chrono>

@@ -123,7 +123,13 @@ void TcpTransport::Cancel(Request* request) {
   *request = nullptr;
   Peer& peer = peers_[message->rank];
   peer.awaited.remove(message);
-  const bool leaves = std::find(peer.out.begin(), peer.out.end(), message) != peer.out.end();
+  const auto leaving = std::find(peer.out.begin(), peer.out.end(), message);
+  const bool leaves = leaving != peer.out.end();
+  if (leaves && message->data && message->done == 0) {  // nothing of it has gone
+    peer.out.erase(leaving);
+    Delete(message);
+    return;
+  }
   if (leaves || peer.arriving == message) {  // goes on, in memory of its own
     if (message->data && !message->is_over) {
       message->own.resize(message->head.bytes);

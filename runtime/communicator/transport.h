@@ -28,7 +28,10 @@ class Transport {
   // Whether the request is over, which ends it: then it is null, and stays over. Unavailable where
   // the other rank is known to have left.
   virtual absl::StatusOr<bool> Test(Request* request) = 0;
-  // Takes a request back.
+  // Takes a request back, which is null then: the caller's memory is not touched any more, and what
+  // has begun goes on in other memory. MPI can take back neither what it is sending nor what it has
+  // begun to receive; it goes on with those only while it is called, or where the other rank reads
+  // this one's memory itself.
   virtual void Cancel(Request* request) = 0;
 
   // Nothing is sent any more; where the run has failed, it may be ended for all ranks.

@@ -81,6 +81,13 @@ absl::Status CheckPart(const fb::WeightPartT& part, int64_t ranks, const std::st
   return absl::OkStatus();
 }
 
+bool Overlap(const fb::OperandT* one, const fb::OperandT* other) {
+  if (!one || !other || one->space != other->space || one->bytes == 0 || other->bytes == 0)
+    return false;
+  return one->offset <= other->offset ? other->offset - one->offset < one->bytes
+                                      : one->offset - other->offset < other->bytes;
+}
+
 class CollectiveVerifier {
  public:
   CollectiveVerifier(const std::vector<int64_t>& bounds, const fb::EntryT& entry,
@@ -111,7 +118,8 @@ class CollectiveVerifier {
     }
     ASHLAR_RETURN_IF_ERROR(Shape(collective_.input_shape, &input_));
     ASHLAR_RETURN_IF_ERROR(Operand(collective_.input.get(), input_, "input"));
-    return Dimensions();
+    ASHLAR_RETURN_IF_ERROR(Dimensions());
+    return Places();
   }
 
  private:
@@ -149,6 +157,28 @@ class CollectiveVerifier {
                  : Operand(collective_.output.get(), input_, "output");
   }
 
+  // Others read the input, or this rank packs from it, while the others are written. A sum may be
+  // taken in place.
+  absl::Status Places() const {
+    const fb::OperandT *input = collective_.input.get(), *output = collective_.output.get(),
+                       *workspace = collective_.workspace.get();
+    const bool in_place = collective_.op == fb::CollectiveOp::AllReduce &&
+                          input->offset == output->offset && input->bytes == output->bytes;
+    if (!in_place && Overlap(input, output)) return DataLoss("input and output overlap");
+    if (Overlap(input, workspace)) return DataLoss("input and workspace overlap");
+    if (Overlap(output, workspace)) return DataLoss("output and workspace overlap");
+    return absl::OkStatus();
+  }
+
+  // Sets *runs to how many rows there are before a dimension. Where they hold bytes they are fewer
+  // than those; empty ones are walked too.
+  absl::Status Rows(const std::vector<int64_t>& shape, size_t axis, int64_t* runs) const {
+    if (!CheckedElements({shape.begin(), shape.begin() + static_cast<int64_t>(axis)}, runs) ||
+        static_cast<uint64_t>(*runs) > std::max(entry_.arena_bytes, uint64_t{1}))
+      return DataLoss("too many empty rows of ", ShapeToString(shape));
+    return absl::OkStatus();
+  }
+
   // What may differ between input and output, and what has to be packed.
   absl::Status Dimensions() {
     using fb::CollectiveOp;
@@ -172,10 +202,11 @@ class CollectiveVerifier {
                         ShapeToString(output_));
     }
     if (collective_.layout != fb::Layout::Plain) return Packed();
-    if (op == CollectiveOp::Slice) return absl::OkStatus();
     const std::vector<int64_t>& packed = op == CollectiveOp::AllGather ? output_ : input_;
-    int64_t runs = 1;
-    for (size_t d = 0; d < axis; ++d) runs *= packed[d];
+    int64_t runs, joined_runs;
+    ASHLAR_RETURN_IF_ERROR(Rows(packed, axis, &runs));
+    ASHLAR_RETURN_IF_ERROR(Rows(output_, join, &joined_runs));
+    if (op == CollectiveOp::Slice) return absl::OkStatus();
     if (runs <= 1 && !exchange) return absl::OkStatus();
     uint64_t bytes = Packed(packed) + (exchange ? Packed(output_) : 0);
     if (!collective_.workspace || collective_.workspace->bytes < bytes)
@@ -185,14 +216,15 @@ class CollectiveVerifier {
 
   // A weight [N, K] of f32 that goes into panels, on CPUs.
   absl::Status Packed() {
-    int64_t elements, bytes;
+    int64_t columns, elements, bytes;
     if (collective_.layout != fb::Layout::PanelF32 || collective_.axis != 0 ||
         collective_.dtype != fb::DType::F32 || output_.size() != 2 || !on_cpus_)
       return DataLoss("layout ", static_cast<int>(collective_.layout), " of ",
                       ShapeToString(output_));
     for (const auto& extent : collective_.output_shape)
       if (!extent->dims.empty()) return DataLoss("a weight of a named dimension");
-    if (!CheckedElements({RoundUp<int64_t>(output_[0], 32), output_[1]}, &elements) ||
+    if (output_[1] < 1 || !CheckedRoundUp<int64_t>(output_[0], 32, &columns) ||
+        !CheckedElements({columns, output_[1]}, &elements) ||
         !CheckedMul(elements, ElementBytes(), &bytes) ||
         static_cast<uint64_t>(bytes) > collective_.output->bytes)
       return DataLoss("panels of ", ShapeToString(output_), " in ", collective_.output->bytes,
@@ -202,9 +234,10 @@ class CollectiveVerifier {
     return Operand(collective_.workspace.get(), {}, "workspace");
   }
 
+  // Of a shape that lies in the arena.
   uint64_t Packed(const std::vector<int64_t>& shape) const {
-    int64_t elements = 1;
-    for (int64_t extent : shape) elements *= extent;
+    int64_t elements = 0;
+    CheckedElements(shape, &elements);
     return RoundUp(static_cast<uint64_t>(elements * ElementBytes()), kBufferAlignment);
   }
 

@@ -15,7 +15,8 @@ absl::Status VerifyMesh(const fb::ProgramT& program);
 // share.
 absl::Status VerifyRanks(const fb::ProgramT& program, const std::vector<int64_t>& bounds);
 
-// An entry's collectives: operands in the arena that hold their shapes at the bound.
+// An entry's collectives: operands in the arena that hold their shapes at the bound, each in bytes
+// of its own (an all_reduce may be in place).
 absl::Status VerifyCollectives(const fb::ProgramT& program, const std::vector<int64_t>& bounds,
                                const fb::EntryT& entry);
 

@@ -84,6 +84,68 @@ TEST(VerifyProgram, Ranks) {
               HasSubstr("op 9"));
 }
 
+// Others read a rank's input while it writes its output.
+TEST(VerifyProgram, CollectivesHaveMemoryOfTheirOwn) {
+  using fb::CollectiveOp;
+  auto overlap = [](CollectiveOp op, uint64_t input, uint64_t output, uint64_t workspace) {
+    return ErrorAfterCollective([&](fb::ProgramT&, fb::CollectiveT& c) {
+      c.op = op;
+      c.axis = 1;
+      c.join = 0;
+      if (op == CollectiveOp::AllGather) c.input_shape[1]->scale = 4;
+      if (op == CollectiveOp::ReduceScatter || op == CollectiveOp::Slice)
+        c.output_shape[1]->scale = 4;
+      if (op == CollectiveOp::AllToAll) c.input_shape[0]->scale = 2, c.input_shape[0]->divisor = 4;
+      if (op == CollectiveOp::AllToAll) c.output_shape[1]->scale = 4;
+      c.input = testing::MakeOperand(fb::Space::Arena, input, 128);
+      c.output = testing::MakeOperand(fb::Space::Arena, output, 128);
+      c.workspace = testing::MakeOperand(fb::Space::Arena, workspace, 256);
+    });
+  };
+  for (CollectiveOp op : {CollectiveOp::AllReduce, CollectiveOp::ReduceScatter,
+                          CollectiveOp::AllGather, CollectiveOp::AllToAll, CollectiveOp::Slice}) {
+    EXPECT_EQ(overlap(op, 0, 128, 256), "");
+    EXPECT_EQ(overlap(op, 384, 256, 0), "");
+    EXPECT_THAT(overlap(op, 0, 64, 256), HasSubstr("input and output overlap"));
+    EXPECT_THAT(overlap(op, 64, 0, 256), HasSubstr("input and output overlap"));
+    EXPECT_THAT(overlap(op, 512, 192, 256), HasSubstr("output and workspace overlap"));
+    EXPECT_THAT(overlap(op, 0, 448, 256), HasSubstr("output and workspace overlap"));
+    EXPECT_THAT(overlap(op, 256, 128, 256), HasSubstr("input and workspace overlap"));
+    if (op == CollectiveOp::AllReduce)
+      EXPECT_EQ(overlap(op, 0, 0, 256), "");
+    else
+      EXPECT_THAT(overlap(op, 0, 0, 256), HasSubstr("input and output overlap"));
+  }
+  // In place is all of it.
+  EXPECT_THAT(ErrorAfterCollective([](auto&, auto& c) {
+                c.input = testing::MakeOperand(fb::Space::Arena, 0, 128);
+                c.output = testing::MakeOperand(fb::Space::Arena, 0, 192);
+              }),
+              HasSubstr("input and output overlap"));
+}
+
+// No bytes of very many rows, of which each would be walked.
+TEST(VerifyProgram, CollectivesOfManyEmptyRows) {
+  auto after = [](std::vector<int64_t> shape, bool sliced) {
+    return ErrorAfterCollective([&](fb::ProgramT&, fb::CollectiveT& c) {
+      c.op = sliced ? fb::CollectiveOp::Slice : fb::CollectiveOp::AllGather;
+      c.axis = static_cast<uint32_t>(shape.size() - 1);
+      c.input_shape.clear(), c.output_shape.clear();
+      for (int64_t extent : shape) {
+        c.input_shape.push_back(MakeExtent({}, extent));
+        c.output_shape.push_back(MakeExtent({}, extent));
+      }
+      c.workspace = testing::MakeOperand(fb::Space::Arena, 256, 128);
+    });
+  };
+  for (bool sliced : {false, true}) {
+    EXPECT_EQ(after({8, 0}, sliced), "");
+    EXPECT_THAT(after({INT64_MAX, 0}, sliced), HasSubstr("empty rows"));
+    EXPECT_THAT(after({INT64_MAX, INT64_MAX, 0}, sliced), HasSubstr("empty rows"));
+    EXPECT_THAT(after({int64_t{1} << 32, int64_t{1} << 32, 0}, sliced), HasSubstr("empty rows"));
+  }
+}
+
 // A wait for the collective `ends`, before the launch `before`.
 void AddWait(fb::ProgramT& p, uint32_t ends, uint32_t before) {
   auto wait = std::make_unique<fb::CollectiveT>();
@@ -163,6 +225,15 @@ TEST(VerifyProgram, WeightsThatArePackedAsTheyCome) {
               HasSubstr("layout 1 of [8, 4]"));
   EXPECT_THAT(after([](auto&, auto& c) { c.op = fb::CollectiveOp::AllReduce; }),
               HasSubstr("op 0 gives a layout"));
+  auto empty = [&](int64_t rows, int64_t columns) {
+    return after([&](auto&, auto& c) {
+      c.input_shape[0]->scale = c.output_shape[0]->scale = rows;
+      c.input_shape[1]->scale = c.output_shape[1]->scale = columns;
+    });
+  };
+  EXPECT_THAT(empty(INT64_MAX, 0), HasSubstr("panels of [9223372036854775807, 0]"));
+  EXPECT_THAT(empty(8, 0), HasSubstr("panels of [8, 0]"));
+  EXPECT_EQ(empty(0, 4), "");
 }
 
 TEST(VerifyProgram, PartsOfDimensionsAndTensors) {

@@ -27,7 +27,7 @@ constexpr uint64_t kMaxFileBytes = 1 << 16;
 struct RateField {
   const char* name;
   Rate MachineConstants::* member;
-  bool is_optional = false;  // a CPU may have none
+  bool may_be_none = false;  // a CPU may not have what it is the rate of: both are 0
 };
 constexpr RateField kRates[] = {{"f32_flops", &MachineConstants::f32},
                                 {"bf16_dot_flops", &MachineConstants::bf16_dot, true},
@@ -46,12 +46,27 @@ std::string Today() {
   return text;
 }
 
-// Sets *out from a positive, finite number, or where that may be from 0.
-bool ReadNumber(const Json& object, const char* name, double* out, bool may_be_zero = false) {
+// Sets *out from a finite number.
+bool ReadFinite(const Json& object, const char* name, double* out) {
   auto it = object.find(name);
   if (it == object.end() || !it->is_number()) return false;
   *out = it->get<double>();
-  return std::isfinite(*out) && (*out > 0 || (may_be_zero && *out == 0));
+  return std::isfinite(*out);
+}
+
+bool ReadPositive(const Json& object, const char* name, double* out) {
+  return ReadFinite(object, name, out) && *out > 0;
+}
+
+// Both rates positive, or where that may be both 0, which is also what a missing field says.
+bool ReadRate(const Json& object, const RateField& field, Rate* rate) {
+  auto it = object.find(field.name);
+  if (it == object.end()) return field.may_be_none;
+  if (!it->is_object() || !ReadFinite(*it, "one_core", &rate->one_core) ||
+      !ReadFinite(*it, "all_cores", &rate->all_cores))
+    return false;
+  const bool none = rate->one_core == 0 && rate->all_cores == 0;
+  return none ? field.may_be_none : rate->one_core > 0 && rate->all_cores > 0;
 }
 
 }  // namespace
@@ -106,9 +121,12 @@ absl::StatusOr<MachineConstants> ReadMachineFile(const std::string& path) {
     return InvalidArgument(path,
                            ": expected a JSON object of machine constants, as `ashlar "
                            "machine -o FILE` writes it");
-  auto wrong = [&](const std::string& field, const char* expected) {
-    return InvalidArgument(path, ": field '", field, "': expected ", expected,
-                           "; `ashlar machine -o FILE` writes such files");
+  auto wrong = [&](const std::string& field, std::string_view expected) {
+    auto it = object.find(field);
+    const std::string found =
+        it == object.end() ? "none" : it->dump(-1, ' ', true, Json::error_handler_t::replace);
+    return InvalidArgument(path, ": field '", field, "': expected ", expected, ", found ",
+                           found.substr(0, 80), "; `ashlar machine -o FILE` writes such files");
   };
   MachineConstants machine;
   for (auto [name, text] : {std::pair{"cpu", &machine.cpu}, std::pair{"date", &machine.date}}) {
@@ -117,21 +135,17 @@ absl::StatusOr<MachineConstants> ReadMachineFile(const std::string& path) {
     *text = it->get<std::string>();
   }
   double threads = 0;
-  if (!ReadNumber(object, "threads", &threads) || threads != std::floor(threads) ||
+  if (!ReadPositive(object, "threads", &threads) || threads != std::floor(threads) ||
       threads > ThreadPool::kMaxThreads)
     return wrong("threads", "a number of threads");
   machine.threads = static_cast<int>(threads);
-  for (const RateField& field : kRates) {
-    auto it = object.find(field.name);
-    Rate& rate = machine.*field.member;
-    if (it == object.end() || !it->is_object() ||
-        !ReadNumber(*it, "one_core", &rate.one_core, field.is_optional) ||
-        !ReadNumber(*it, "all_cores", &rate.all_cores, field.is_optional))
-      return wrong(field.name, "positive numbers one_core and all_cores");
-  }
-  if (!ReadNumber(object, "cache_bytes", &machine.cache_bytes))
+  for (const RateField& field : kRates)
+    if (!ReadRate(object, field, &(machine.*field.member)))
+      return wrong(field.name, StrCat("positive numbers one_core and all_cores",
+                                      field.may_be_none ? ", or 0 for both" : ""));
+  if (!ReadPositive(object, "cache_bytes", &machine.cache_bytes))
     return wrong("cache_bytes", "a positive number");
-  if (!ReadNumber(object, "launch_seconds", &machine.launch_seconds))
+  if (!ReadPositive(object, "launch_seconds", &machine.launch_seconds))
     return wrong("launch_seconds", "a positive number");
   return machine;
 }

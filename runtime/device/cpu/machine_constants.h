@@ -36,8 +36,10 @@ struct MachineConstants {
 // Unavailable when memory for the passes cannot be had.
 absl::StatusOr<MachineConstants> MeasureMachine(Executor& one, Executor& all);
 
-// The file is one JSON object. Reading: every field must be there, numbers positive and finite (the
-// rates of bf16 may be 0); else InvalidArgument that names the file and the field.
+// The file is one JSON object. Reading: every field must be there, numbers positive and finite;
+// else InvalidArgument that names the file and the field, and says what was found. Only the two
+// rates of a kind of bf16 products may both be 0, or the field may be missing, which says the same:
+// the CPU is not known to have them, and predictions go by f32.
 absl::StatusOr<MachineConstants> ReadMachineFile(const std::string& path);
 absl::Status WriteMachineFile(const std::string& path, const MachineConstants& machine);
 std::string ToJson(const MachineConstants& machine);

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "runtime/base/file.h"
+#include "runtime/base/status.h"
 
 namespace ashlar {
 namespace {
@@ -44,7 +45,7 @@ TEST_F(MachineFileTest, EveryFieldComesBack) {
   machine.cache_bytes = 11;
   machine.launch_seconds = 12e-9;
   machine.bf16_dot = {13, 14};
-  machine.bf16_tile = {15, 0};
+  machine.bf16_tile = {15, 16};
   ASSERT_TRUE(WriteMachineFile(path_, machine).ok());
   auto back = ReadMachineFile(path_);
   ASSERT_TRUE(back.ok()) << back.status();
@@ -56,14 +57,38 @@ TEST_F(MachineFileTest, ErrorsNameFileAndField) {
   EXPECT_THAT(ErrorAfter("{", "["), AllOf(HasSubstr(path_), HasSubstr("expected a JSON object")));
   EXPECT_THAT(ErrorAfter("\"date\"", "\"day\""), HasSubstr("field 'date': expected a string"));
   EXPECT_THAT(ErrorAfter("\"threads\": 1", "\"threads\": 1.5"), HasSubstr("field 'threads'"));
-  EXPECT_EQ(ErrorAfter("\"one_core\": 0.0", "\"one_core\": 0"),
-            "");  // of bf16, which an ordinary core has no products of
-  EXPECT_THAT(ErrorAfter("\"one_core\": 0.0", "\"one_core\": -1"),
-              HasSubstr("field 'bf16_dot_flops': expected positive"));
-  EXPECT_THAT(ErrorAfter("\"all_cores\"", "\"some_cores\""), HasSubstr("field 'f32_flops'"));
+  EXPECT_THAT(
+      ErrorAfter("\"all_cores\"", "\"some_cores\""),
+      HasSubstr("field 'f32_flops': expected positive numbers one_core and all_cores, found "
+                "{\"one_core\":200000000000.0,\"some_cores\":200000000000.0}"));
+  EXPECT_THAT(
+      ErrorAfter("\"read_bytes\"", "\"write_bytes\""),
+      HasSubstr("field 'read_bytes': expected positive numbers one_core and all_cores, found "
+                "none"));
   EXPECT_THAT(ErrorAfter("\"launch_seconds\": ", "\"launch_seconds\": -"),
-              HasSubstr("field 'launch_seconds': expected a positive number"));
+              HasSubstr("field 'launch_seconds': expected a positive number, found -2e-06"));
   EXPECT_THAT(ErrorAfter("\"cache_bytes\": ", "\"cache_bytes\": 1e999 , \"x\":"), HasSubstr(path_));
+}
+
+// Of products of bf16 a CPU has both rates or none; who has written a file without them, knew none.
+TEST_F(MachineFileTest, RatesOfBf16MayBeNone) {
+  const std::string none =
+      "\"bf16_tile_flops\": {\n    \"one_core\": 0.0,\n    \"all_cores\": 0.0\n  }";
+  EXPECT_EQ(ErrorAfter(none, "\"bf16_tile_flops\": {\"one_core\": 0, \"all_cores\": 0}"), "");
+  EXPECT_EQ(ErrorAfter(none, "\"another\": 1"), "");
+  auto read = ReadMachineFile(path_);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(read->bf16_tile.one_core, 0);
+  EXPECT_EQ(read->bf16_tile.all_cores, 0);
+  for (const char* wrong :
+       {"{\"one_core\":15,\"all_cores\":0}", "{\"one_core\":0,\"all_cores\":15}",
+        "{\"one_core\":-1,\"all_cores\":15}", "{\"one_core\":15}", "{}", "15", "null"})
+    EXPECT_THAT(
+        ErrorAfter(none, StrCat("\"bf16_tile_flops\": ", wrong)),
+        AllOf(HasSubstr(path_),
+              HasSubstr(StrCat("field 'bf16_tile_flops': expected positive numbers one_core "
+                               "and all_cores, or 0 for both, found ",
+                               wrong))));
 }
 
 TEST(MachineConstants, AreMeasured) {
