@@ -57,7 +57,7 @@ inline constexpr llvm::StringLiteral kBatchAttr = "dist.batch";
 inline constexpr llvm::StringLiteral kStepSecondsAttr = "dist.step_seconds";
 // Of a mesh: how many stages each rank of a pipeline has, an I64; one where it is left out.
 inline constexpr llvm::StringLiteral kChunksAttr = "dist.chunks";
-inline constexpr int64_t kMostChunks = 64;
+inline constexpr int64_t kMostChunks = 8;
 
 /// `[dp, tp:(1)2]`
 mlir::ParseResult parseAxes(mlir::AsmParser &parser, AxesAttr &axes);

@@ -31,8 +31,10 @@ public:
         mesh(meshOp.getMesh()), meshName(meshOp.getSymName()),
         axes(getAttr(entry.getContext(), {pipeline.axis}, mesh)), builder(entry) {}
 
-  void run(bool report, int64_t mostMicrobatches) {
+  LogicalResult run(bool report, int64_t mostMicrobatches) {
     messages = collectMessages(entry, assignment);
+    if (failed(checkSends()))
+      return failure();
     auto messageSeconds = [&] { return getLongestSeconds(messages.needed, assignment); };
     plan = planMicrobatches(entry, assignment, messageSeconds, mostMicrobatches);
     for (int64_t stage = 0; stage < pipeline.getStages(); ++stage)
@@ -40,9 +42,27 @@ public:
     if (report)
       reportStages();
     entry.erase();
+    return success();
   }
 
 private:
+  /// What a rank sends of all its stages may be under way at once, and communicators tell so many
+  /// messages to one rank apart.
+  LogicalResult checkSends() {
+    constexpr int64_t kMostSent = 48;
+    SmallVector<int64_t> sent(static_cast<size_t>(pipeline.getStages()));
+    for (const auto *list : {&messages.needed, &messages.deliveries})
+      for (const Message &message : *list)
+        ++sent[static_cast<size_t>(message.from)];
+    const int64_t most = *llvm::max_element(sent);
+    if (pipeline.chunks == 1 || most * pipeline.chunks <= kMostSent)
+      return success();
+    return entry.emitError() << "a stage of @" << entry.getSymName() << " sends " << most
+                             << " values, too many for " << pipeline.chunks
+                             << " stages a rank, which send at most " << kMostSent
+                             << " together; use fewer --chunks";
+  }
+
   void send(const Message &message, bool isDelivery) {
     SendOp::create(builder, message.value.getLoc(), mapping.lookup(message.value),
                    pipeline.getPlace(message.to), meshName, axes, isDelivery);
@@ -213,7 +233,8 @@ struct CutStages : ashlar::impl::CutStagesPassBase<CutStages> {
     if (failed(verifyAxisIsFree(module, mesh, pipeline->axis)) || failed(assignment.run(entries)))
       return signalPassFailure();
     for (func::FuncOp entry : entries)
-      StageBuilder(entry, assignment, meshOp).run(report, most ? most.getInt() : 0);
+      if (failed(StageBuilder(entry, assignment, meshOp).run(report, most ? most.getInt() : 0)))
+        return signalPassFailure();
   }
 };
 

@@ -70,5 +70,5 @@ w [{tp:(9223372036854775807)9223372036854775807}, {}]
 
 //--- chunks.txt
 mesh pp=4 on nvlink
-chunks 65
-// CHUNKS: chunks.txt: line 2: chunks are a number from 1 to 64, found '65'
+chunks 9
+// CHUNKS: chunks.txt: line 2: chunks are a number from 1 to 8, found '9'

@@ -200,8 +200,8 @@ dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 memory 0.0
 
 // -----
 
-// expected-error @+1 {{'dist.chunks' is an I64 from 1 to 64, of a mesh}}
-dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 {dist.chunks = 65 : i64}
+// expected-error @+1 {{'dist.chunks' is an I64 from 1 to 8, of a mesh}}
+dist.mesh @mesh [pp = 2] bandwidth [1.0] latency [0.0] flops 1.0 {dist.chunks = 9 : i64}
 
 // -----
 
