@@ -29,6 +29,8 @@ class Program {
   static std::shared_ptr<const Program> ForRank(std::shared_ptr<const Program> program, int rank);
   // How many stages it has: 1 where it is no pipeline.
   int stages() const { return whole_ ? static_cast<int>(whole_->stages.size()) : 1; }
+  // What the file says: the program of all stages.
+  const fb::ProgramT& whole() const { return whole_ ? *whole_ : *metadata_; }
 
   const std::string& path() const { return file_->path(); }
   const fb::ProgramT& metadata() const { return *metadata_; }
@@ -38,6 +40,7 @@ class Program {
   std::string_view constants() const { return file_->section(SectionKind::kConstants); }
   std::string_view weights() const { return file_->section(SectionKind::kWeights); }
   const MappedFile& file() const { return file_->file(); }
+  const ArtifactFile& artifact() const { return *file_; }
 
   // The entry's index; NotFound lists the entries that there are.
   absl::StatusOr<int> FindEntry(std::string_view name) const;
