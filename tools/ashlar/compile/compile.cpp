@@ -187,7 +187,8 @@ int CompileMain(const Arguments& args) {
       "--cuda-products", "auto|library|kernels",
       "with --target cuda, what multiplies matrices with weights where nothing but what\n"
       "cuBLASLt does is fused into the product: cuBLASLt, where the machine that runs it has\n"
-      "it, or the program's own kernels; auto: cuBLASLt for products of more than 64 rows",
+      "it, or the program's own kernels; auto: cuBLASLt where by the cost model the device\n"
+      "computes longer than it waits for memory (`ashlar tune` measures instead)",
       &products);
   parser.Add("--mesh", "AXIS=N,...",
              "ranks that share the model: dp=2,tp=4 (dp: sequences, sp: positions, tp: heads,\n"
@@ -261,6 +262,7 @@ int CompileMain(const Arguments& args) {
   options.models = parseCpuModels(cpus, error);
   options.archs = parseCudaArchs(archs, error);
   options.cuda.products = parseLibraryUse(products, error);
+  options.cuda.device = &cuda::getDevice(options.archs);
   auto limit = memoryLimit.empty() ? std::optional<int64_t>()
                                    : parseBytes("--memory-limit", memoryLimit, error);
   auto seedValue = seed.empty() ? std::optional<int64_t>() : ParseInteger(seed);
