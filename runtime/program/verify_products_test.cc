@@ -18,37 +18,16 @@ namespace {
 
 using testing::ErrorAfter;
 using ::testing::HasSubstr;
-using testing::MakeExtent;
 
 using P = fb::LibraryProductT;
 
-// What the verifier says where the first kernel (x, weight, bias, product) is a product that a
-// library could compute, after `change`; `place` puts it into the kernel's description.
-std::string ErrorOf(
-    const std::function<void(fb::ProgramT&, P&)>& change,
-    const std::function<void(fb::DeviceKernelT&, std::unique_ptr<P>)>& place =
-        [](auto& kernel, auto product) { kernel.product = std::move(product); }) {
+// What the verifier says where the first kernel is a product that a library could compute, after
+// `change`, and after `place`, which may put it elsewhere in the kernel's description.
+std::string ErrorOf(const std::function<void(fb::ProgramT&, P&)>& change,
+                    const std::function<void(fb::DeviceKernelT&)>& place = nullptr) {
   return ErrorAfter([&](fb::ProgramT& p) {
-    auto image = std::make_unique<fb::DeviceImageT>();
-    image->arch = "emulator";
-    image->size = p.images[0]->size;
-    for (size_t i = 0; i < p.kernels.size(); ++i) {
-      auto kernel = std::make_unique<fb::DeviceKernelT>();
-      kernel->size = image->size;
-      kernel->threads = 64;
-      image->kernels.push_back(std::move(kernel));
-    }
-    auto product = std::make_unique<P>();
-    product->weight = 1;
-    product->bias = 2;
-    product->result = 3;
-    product->rows = MakeExtent({2});
-    product->columns = 8;
-    product->depth = product->left_stride = 4;
-    p.images.clear();
-    change(p, *product);
-    place(*image->kernels[0], std::move(product));
-    p.device_images.push_back(std::move(image));
+    change(p, testing::DescribeProduct(p));
+    if (place) place(*p.device_images[0]->kernels[0]);
   });
 }
 
@@ -104,17 +83,15 @@ TEST(VerifyProgram, LibraryProducts) {
 TEST(VerifyProgram, ProductsThatAreTheKernels) {
   auto error = [](const std::function<void(P&)>& change) {
     return ErrorOf([&](auto&, P& p) { change(p); },
-                   [](auto& kernel, auto product) { kernel.own_product = std::move(product); });
+                   [](auto& kernel) { kernel.own_product = std::move(kernel.product); });
   };
   EXPECT_EQ(error([](P&) {}), "");
   EXPECT_THAT(error([](P& p) { p.depth = 0; }), HasSubstr("and counts fit 31 bits"));
   EXPECT_THAT(error([](P& p) { p.left_offset = 144; }), HasSubstr("of operand 0's 640"));
-  EXPECT_THAT(ErrorOf([](auto&, P&) {},
-                      [](auto& kernel, auto product) {
-                        kernel.own_product = std::make_unique<P>(*product);
-                        kernel.product = std::move(product);
-                      }),
-              HasSubstr("a product that the library computes and that it does not"));
+  EXPECT_THAT(
+      ErrorOf([](auto&, P&) {},
+              [](auto& kernel) { kernel.own_product = std::make_unique<P>(*kernel.product); }),
+      HasSubstr("a product that the library computes and that it does not"));
 }
 
 TEST(VerifyProgram, ChoicesOfProducts) {

@@ -21,6 +21,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,8 @@ std::map<DevicePointer, size_t> g_memory;
 int g_contexts = 0;                      // that are retained
 thread_local bool g_is_current = false;  // as the driver has it: by thread
 int g_instantiated = 0;
-thread_local double g_ms = 0;  // that launches have taken, as streams are a thread's
+std::set<DevicePointer> g_weights;  // that launches of `add` have read
+thread_local double g_ms = 0;       // that launches have taken, as streams are a thread's
 
 // What FAKE_CUDA_MS says of a kernel or of the library's call.
 double MillisecondsOf(const std::string& name) {
@@ -356,6 +358,15 @@ int fakeEnqueue(CUstream_st* stream, bool (*poll)(void*), void (*forget)(void*),
   return 0;
 }
 int fakeInstantiatedGraphs() { return g_instantiated; }
+// The second operands that launches of `add` were given since the last call: how many, and the
+// first so many of them.
+int fakeWeights(DevicePointer* to, int most) {
+  const int count = static_cast<int>(g_weights.size());
+  for (DevicePointer weight : g_weights)
+    if (most-- > 0) *to++ = weight;
+  g_weights.clear();
+  return count;
+}
 
 // For fake_cublaslt.cc: where bytes of the device's memory lie, and work for a stream.
 char* fakeFind(const void* memory, size_t bytes) {
@@ -392,6 +403,10 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   auto* w = reinterpret_cast<const float*>(Find(block[1], n * 4));
   auto* y = reinterpret_cast<float*>(Find(block[2], n * 4));
   if (!x || !w || !y || (n + 31) / 32 != grid_x) return kInvalidValue;
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    g_weights.insert(block[1]);
+  }
   return Submit(stream, [=, ms = MillisecondsOf(function->name)] {
     for (uint64_t i = 0; i < n; ++i) y[i] = x[i] + w[i];
     g_ms += ms;
