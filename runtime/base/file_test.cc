@@ -55,7 +55,7 @@ TEST_F(FileTest, AppendsPartsOfOtherFiles) {
   ASSERT_TRUE(source.ok());
   // As it lies there; mapped only, once another file has its name; and over itself.
   for (int way = 0; way < 3; ++way) {
-    if (way == 1) ASSERT_TRUE(WriteFile(from, "another").ok());
+    if (way == 1) ASSERT_TRUE(WriteFile(from, std::string(100000, 'z')).ok());
     auto writer = AtomicFileWriter::Create(way == 2 ? from : to);
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE((*writer)->Write("head").ok());
