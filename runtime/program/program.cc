@@ -44,6 +44,12 @@ std::shared_ptr<const Program> Program::ForRank(std::shared_ptr<const Program> p
       new Program(program->file_, program->whole_, StageOf(*program->whole_, rank)));
 }
 
+std::shared_ptr<const Program> Program::ForStage(std::shared_ptr<const Program> program,
+                                                 int stage) {
+  if (!program->whole_) return program;
+  return std::shared_ptr<const Program>(new Program(program->file_, program->whole_, stage));
+}
+
 absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
   for (size_t i = 0; i < metadata_->entries.size(); ++i)
     if (metadata_->entries[i]->name == name) return static_cast<int>(i);

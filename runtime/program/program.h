@@ -29,7 +29,8 @@ class Program {
   static std::shared_ptr<const Program> ForRank(std::shared_ptr<const Program> program, int rank);
   // How many stages it has: 1 where it is no pipeline.
   int stages() const { return whole_ ? static_cast<int>(whole_->stages.size()) : 1; }
-  // What the file says: the program of all stages.
+  // What the file says: the program of all stages. And that of one of them, whichever ranks run it.
+  static std::shared_ptr<const Program> ForStage(std::shared_ptr<const Program> program, int stage);
   const fb::ProgramT& whole() const { return whole_ ? *whole_ : *metadata_; }
 
   const std::string& path() const { return file_->path(); }

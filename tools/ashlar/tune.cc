@@ -18,7 +18,6 @@
 #include "runtime/base/status.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/program/artifact_writer.h"
-#include "runtime/program/stages.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/options.h"
 #include "tools/ashlar/workload.h"
@@ -41,14 +40,12 @@ struct Findings {
   std::vector<MeasuredProduct> measured;
 };
 
-// The stages' programs, one where there are none: of the first rank of each.
+// The stages' programs, one where there are none.
 std::vector<std::shared_ptr<const Program>> StagesOf(
     const std::shared_ptr<const Program>& program) {
   std::vector<std::shared_ptr<const Program>> stages;
-  for (int stage = 0, rank = 0; stage < program->stages(); ++stage) {
-    while (program->stages() > 1 && StageOf(program->whole(), rank) != stage) ++rank;
-    stages.push_back(Program::ForRank(program, rank));
-  }
+  for (int stage = 0; stage < program->stages(); ++stage)
+    stages.push_back(Program::ForStage(program, stage));
   return stages;
 }
 
