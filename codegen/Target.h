@@ -75,6 +75,8 @@ struct DeviceProduct {
   mlir::Type type, resultType;            // of left and weight; of result, addend and bias
   Activation activation = Activation::None;
   bool usesTf32 = false;
+  bool isLibrarys = true;    // the library computes it, or the kernel all the same,
+  bool isByCostModel = true; // which the cost model has chosen, or whoever compiles
 };
 
 /// A kernel in a device's image, and how it is launched. Its parameter block is its tensor maps,
@@ -87,7 +89,7 @@ struct DeviceKernel {
   llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0, sharedBytes = 0;  // of a block
   uint32_t registers = 0, spillBytes = 0; // of a thread, as ptxas reports them
-  std::optional<DeviceProduct> product;   // what a library may compute in its place
+  std::optional<DeviceProduct> product;   // what it computes, where a library could, too
 };
 
 /// Machine code of all kernels for one kind of machine.

@@ -13,6 +13,8 @@
 #include "llvm/Support/ThreadPool.h"
 
 using namespace mlir;
+using llvm::ArrayRef;
+using llvm::StringRef;
 
 namespace ashlar::cuda {
 
@@ -30,7 +32,22 @@ CudaTarget::create(const std::vector<std::string> &archs, unsigned threads,
       return Annotate(compiler.status(), "--cuda-arch " + arch);
     target->compilers.push_back(*std::move(compiler));
   }
+  if (!target->options.device)
+    target->options.device = &getDevice(archs);
   return target;
+}
+
+const DevicePeaks &getDevice(ArrayRef<std::string> archs) {
+  auto peaks = [](StringRef arch) -> const DevicePeaks & {
+    if (isEmulator(arch))
+      return getDevicePeaks(getGeneration(arch) == Generation::Hopper ? "sm_90a" : "sm_80");
+    return getDevicePeaks(arch);
+  };
+  const DevicePeaks *device = archs.empty() ? &getDevicePeaks("sm_90a") : &peaks(archs.front());
+  for (const std::string &arch : archs)
+    if (peaks(arch).half > device->half)
+      device = &peaks(arch);
+  return *device;
 }
 
 // An H100's; an A100 has 108. The same for every architecture: a program has one list of launches.

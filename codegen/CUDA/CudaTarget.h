@@ -19,6 +19,11 @@ namespace ashlar::cuda {
 
 class KernelCompiler;
 
+/// Whose peaks the cost model takes for code for these architectures: the largest device's, an
+/// H100's where none is named. A kernel has one choice, whatever it is compiled for, as a program
+/// has one list of launches.
+const DevicePeaks &getDevice(llvm::ArrayRef<std::string> archs);
+
 /// A target that makes one image per architecture.
 class CudaTarget : public Target {
 public:

@@ -307,7 +307,9 @@ FailureOr<KernelText> writeKernel(func::FuncOp kernel, const KernelOptions &opti
   text.threads = frame.threadCount;
   text.product = findLibraryProduct(frame);
   if (text.product)
-    text.comment += "// a plain product, which cuBLASLt computes where it is found\n";
+    text.comment += text.product->isLibrarys
+                        ? "// a plain product, which cuBLASLt computes where it is found\n"
+                        : "// a plain product, which cuBLASLt could compute\n";
   for (const std::string &include : frame.includes)
     text.text += "#include \"" + include + "\"\n";
   text.text += "\nnamespace ashlar {\n\n" + parameters + "\n" + frame.declarations.str();

@@ -35,7 +35,7 @@ struct KernelText {
   llvm::SmallVector<Extent> grid; // blocks
   llvm::SmallVector<DeviceTensorMap> tensorMaps;
   uint32_t threads = 0;
-  std::optional<DeviceProduct> product; // what it computes, where cuBLASLt should
+  std::optional<DeviceProduct> product; // what it computes, where cuBLASLt could, too
 };
 
 /// What the skeletons may use: those of sm_80 run everywhere, those of sm_90a on it alone.
@@ -109,7 +109,8 @@ mlir::Value getStoredLeft(graph::MatmulOp product);
 /// A value as rows that follow each other at one distance, in elements, where it is that in memory.
 std::optional<std::pair<View, graph::Monomial>> getMatrix(mlir::Value value);
 
-/// What a product kernel computes, where it is a plain product that cuBLASLt should compute.
+/// What a product kernel computes, where it is a plain product that cuBLASLt could compute, too,
+/// and which of the two does.
 std::optional<DeviceProduct> findLibraryProduct(const KernelFrame &frame);
 
 } // namespace ashlar::cuda

@@ -13,6 +13,7 @@
 // its products. Its gelu is the tanh approximation (as PyTorch has it for its own use of these
 // epilogues).
 
+#include "codegen/CUDA/CudaTarget.h"
 #include "codegen/CUDA/Kernels.h"
 
 using namespace mlir;
@@ -21,9 +22,6 @@ using namespace ashlar::graph;
 namespace ashlar::cuda {
 namespace {
 
-/// Up to here a product waits for its weights, which our kernels read once; behind it arithmetic
-/// decides. The limit of the skeletons with large tiles (ProductKernel.cpp).
-constexpr int64_t kSmallProductRows = 64;
 /// Bytes at whose multiples rows must begin, as the artifact's verifier demands.
 constexpr int64_t kAlignment = 16;
 
@@ -96,13 +94,32 @@ MatmulOp readEpilogue(Value value, DeviceProduct &product) {
   return value.getDefiningOp<MatmulOp>();
 }
 
+/// Whether the library computes the product, which has at most `rows` rows. By the cost model where
+/// the device computes longer than it waits for memory: there its maker's tuning is the safer
+/// guess. Elsewhere a product waits for what it reads, which a kernel of ours reads once, whoever
+/// wrote it.
+bool isLibrarys(const DeviceProduct &product, int64_t rows, const KernelOptions &options) {
+  if (options.products != LibraryUse::Auto)
+    return options.products == LibraryUse::Always;
+  ProductShape shape;
+  shape.rows = static_cast<double>(rows);
+  shape.columns = static_cast<double>(product.columns);
+  shape.depth = static_cast<double>(product.depth);
+  shape.elementBytes = static_cast<double>(getElementBytes(product.type));
+  shape.resultBytes = static_cast<double>(getElementBytes(product.resultType));
+  shape.hasBias = product.bias.has_value();
+  shape.hasAddend = product.addend.has_value();
+  shape.usesTf32 = product.usesTf32;
+  return predict(shape, options.device ? *options.device : getDevice({})).isComputeBound();
+}
+
 } // namespace
 
 std::optional<DeviceProduct> findLibraryProduct(const KernelFrame &frame) {
   func::FuncOp kernel = frame.kernel;
   SmallVector<Stored> results = getResults(kernel);
-  if (frame.options.products == LibraryUse::Never || results.size() != 1 ||
-      !isProductKernel(kernel) || !llvm::hasSingleElement(kernel.getOps<MatmulOp>()))
+  if (results.size() != 1 || !isProductKernel(kernel) ||
+      !llvm::hasSingleElement(kernel.getOps<MatmulOp>()))
     return std::nullopt;
   DeviceProduct product;
   MatmulOp matmul = readEpilogue(results.front().value, product);
@@ -114,8 +131,7 @@ std::optional<DeviceProduct> findLibraryProduct(const KernelFrame &frame) {
   Dims leading = dimsOf(matmul.getC());
   Dim columns = leading.pop_back_val(), depth = dimsOf(matmul.getA()).back();
   Monomial rows = getElementCount(ArrayRef(leading)).terms.front();
-  if (!columns.isNumber() || !depth.isNumber() ||
-      (frame.options.products == LibraryUse::Auto && frame.getBound(rows) <= kSmallProductRows))
+  if (!columns.isNumber() || !depth.isNumber())
     return std::nullopt;
   Value left = getStoredLeft(matmul);
   auto matrix = getMatrix(left);
@@ -138,6 +154,8 @@ std::optional<DeviceProduct> findLibraryProduct(const KernelFrame &frame) {
   product.leftOffset = view.offset;
   product.leftStride = stride.scale;
   product.usesTf32 = frame.options.usesTf32 && product.type.isF32();
+  product.isLibrarys = isLibrarys(product, frame.getBound(rows), frame.options);
+  product.isByCostModel = frame.options.products == LibraryUse::Auto;
   return product;
 }
 

@@ -76,6 +76,7 @@ toProduct(const DeviceProduct &from, const DimIndices &extents, MLIRContext *con
                         : from.activation == Activation::GeluTanh ? fb::Activation::GeluTanh
                                                                   : fb::Activation::None;
   product->tf32 = from.usesTf32;
+  product->chosen_by = from.isByCostModel ? fb::Chooser::Model : fb::Chooser::Option;
   return product;
 }
 
@@ -110,7 +111,8 @@ std::unique_ptr<fb::DeviceImageT> toDeviceImage(ModuleOp module, const CodeImage
       kernel->tensor_maps.push_back(std::move(matrix));
     }
     if (from.product)
-      kernel->product = toProduct(*from.product, own, op.getContext());
+      (from.product->isLibrarys ? kernel->product : kernel->own_product) =
+          toProduct(*from.product, own, op.getContext());
     kernel->threads = from.threads;
     kernel->shared_bytes = from.sharedBytes;
     kernel->registers = from.registers;

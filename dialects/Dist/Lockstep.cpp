@@ -105,10 +105,6 @@ private:
   }
 
   LogicalResult issue(int64_t rank, CollectiveOpInterface op) {
-    if (op.isStarted() && !op->getResult(0).hasOneUse())
-      return op->emitError() << "is started, and "
-                             << (op->getResult(0).use_empty() ? "never waited for"
-                                                              : "waited for more than once");
     Group group = getGroup(rank, op);
     std::deque<std::vector<Operation *>> &queue = queues[group];
     // The first exchange of the group that this rank has not joined yet.
@@ -262,9 +258,18 @@ LogicalResult verifyCollectives(ArrayRef<func::FuncOp> functions, const Mesh &me
   auto functionsOfRank = assignRanks(functions, mesh);
   if (failed(functionsOfRank))
     return failure();
-  return walkRanks(
-      mesh, *functionsOfRank, [](int64_t, Operation *) { return success(); },
-      [](ArrayRef<Issued>) { return success(); });
+  if (failed(walkRanks(
+          mesh, *functionsOfRank, [](int64_t, Operation *) { return success(); },
+          [](ArrayRef<Issued>) { return success(); })))
+    return failure();
+  for (func::FuncOp function : functions)
+    for (Operation &op : function.getBody().front())
+      if (auto collective = dyn_cast<CollectiveOpInterface>(op);
+          collective && collective.isStarted() && !op.getResult(0).hasOneUse())
+        return op.emitError() << "is started, and "
+                              << (op.use_empty() ? "never waited for"
+                                                 : "waited for more than once");
+  return success();
 }
 
 } // namespace ashlar::dist

@@ -8,13 +8,12 @@
 #include <tuple>
 #include <utility>
 
-#include "runtime/api/device_parameters.h"
+#include "runtime/api/cuda_kernels.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/math.h"
 #include "runtime/base/status.h"
 #include "runtime/communicator/nccl.h"
 #include "runtime/device/cuda/device.h"
-#include "runtime/device/cuda/library_products.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
 
@@ -47,17 +46,13 @@ class CudaLauncher : public Launcher {
     communicator_ = nullptr;
     Abandon();
     for (const auto& [key, graph] : graphs_) Forget(graph);
-    products_.reset();
+    kernels_.reset();
   }
 
   // Takes the device's memory and fills what does not change.
   absl::Status Prepare(uint64_t arena_bytes) {
     const fb::ProgramT& metadata = program_.metadata();
-    ASHLAR_ASSIGN_OR_RETURN(
-        int index, cuda::ChooseCubins(metadata.device_images, device_->major(), device_->minor()));
-    image_ = metadata.device_images[index].get();
-    ASHLAR_RETURN_IF_ERROR(
-        device_->LoadKernels(*image_, program_.code().substr(image_->offset, image_->size)));
+    ASHLAR_ASSIGN_OR_RETURN(kernels_, CudaKernels::Create(program_, *device_));
     uint64_t arena = RoundUp(arena_bytes, kBufferAlignment);
     ASHLAR_ASSIGN_OR_RETURN(arena_,
                             device_->Allocate(arena + metadata.state_bytes, "arena and state"));
@@ -68,29 +63,9 @@ class CudaLauncher : public Launcher {
     constants_ = weights_ + weights;
     ASHLAR_RETURN_IF_ERROR(device_->Upload(weights_, host_.weights, metadata.weights_bytes));
     ASHLAR_RETURN_IF_ERROR(device_->Upload(constants_, constants.data(), constants.size()));
-    return PrepareProducts();
+    // Before the first step: nothing is asked for later.
+    return kernels_->FindProducts(cuda::LibraryProducts::Which::kChosen);
   }
-
-  // Finds the library and its algorithms before the first step: nothing is asked for later.
-  absl::Status PrepareProducts() {
-    if (std::none_of(image_->kernels.begin(), image_->kernels.end(),
-                     [](const auto& kernel) { return kernel->product != nullptr; }))
-      return absl::OkStatus();
-    ASHLAR_ASSIGN_OR_RETURN(auto library, cuda::CublasLt::Find());
-    library_ = "the program's own kernels";
-    if (!library) return absl::OkStatus();
-    ASHLAR_ASSIGN_OR_RETURN(
-        products_, cuda::LibraryProducts::Create(std::move(library), program_.metadata(), *image_,
-                                                 device_->name()));
-    library_ = products_->Describe();
-    if (products_->workspace_bytes() == 0) return absl::OkStatus();
-    ASHLAR_ASSIGN_OR_RETURN(DevicePointer workspace, device_->Allocate(products_->workspace_bytes(),
-                                                                       "cuBLASLt's workspace"));
-    workspace_ = reinterpret_cast<void*>(workspace);
-    return absl::OkStatus();
-  }
-
-  const std::string& arch() const { return image_->arch; }
 
   SpaceBases Bases(const SpaceBases&) const override {
     SpaceBases bases;
@@ -174,10 +149,8 @@ class CudaLauncher : public Launcher {
     if (replayed_) return absl::OkStatus();
     std::string what = StrCat(prepared.kernel->name, " (", prepared.schema->path, ")");
     ASHLAR_RETURN_IF_ERROR(Record([&]() -> absl::Status {
-      return products_ && products_->Makes(*prepared.schema)
-                 ? products_->Run(*prepared.schema, prepared.buffers, prepared.extents, workspace_,
-                                  device_->stream(), what)
-                 : Launch(prepared, what);
+      return kernels_->HasProduct(*prepared.schema) ? kernels_->RunProduct(prepared, what)
+                                                    : kernels_->Launch(prepared, what);
     }));
     return wait_for_each_ ? device_->Synchronize(what) : absl::OkStatus();
   }
@@ -204,7 +177,7 @@ class CudaLauncher : public Launcher {
   }
 
   double device_ms() const override { return device_ms_; }
-  std::string library() const override { return library_; }
+  std::string library() const override { return kernels_->library(); }
 
  private:
   static bool IsCounter(const fb::StateT& state) {
@@ -219,16 +192,6 @@ class CudaLauncher : public Launcher {
     ASHLAR_RETURN_IF_ERROR(device_->Clear(state_, program_.metadata().state_bytes));
     state_is_new_ = false;
     return absl::OkStatus();
-  }
-
-  // Puts the program's own kernel into the stream.
-  absl::Status Launch(const PreparedLaunch& prepared, std::string_view what) {
-    const fb::DeviceKernelT& code = *image_->kernels[prepared.schema->kernel];
-    uint32_t grid[3];
-    if (!EvaluateGrid(code, prepared, grid)) return absl::OkStatus();
-    std::vector<char> parameters = MakeParameters(code, prepared);
-    ASHLAR_RETURN_IF_ERROR(EncodeMaps(code, prepared, parameters.data(), what));
-    return device_->Launch(prepared.schema->kernel, grid, parameters.data(), what);
   }
 
   // An entry at certain extents: what is launched before, between and behind its collectives.
@@ -276,25 +239,6 @@ class CudaLauncher : public Launcher {
     Forget(std::exchange(recorded_, {}));
   }
 
-  absl::Status EncodeMaps(const fb::DeviceKernelT& code, const PreparedLaunch& prepared, char* to,
-                          std::string_view what) {
-    for (const auto& map : code.tensor_maps) {
-      cuda::Matrix matrix;
-      matrix.data = reinterpret_cast<DevicePointer>(prepared.buffers[map->operand]);
-      matrix.is_f16 = map->dtype == fb::DType::F16;
-      matrix.rows = Evaluate(*map->rows, prepared.extents.data());
-      matrix.columns = map->columns;
-      matrix.row_bytes = map->row_bytes;
-      matrix.box_rows = map->box_rows;
-      matrix.box_columns = map->box_columns;
-      cuda::TensorMap encoded;
-      ASHLAR_RETURN_IF_ERROR(device_->Encode(matrix, &encoded, what));
-      std::memcpy(to, &encoded, sizeof encoded);
-      to += sizeof encoded;
-    }
-    return absl::OkStatus();
-  }
-
   void DropOldest() {
     auto oldest = std::min_element(
         graphs_.begin(), graphs_.end(),
@@ -319,12 +263,9 @@ class CudaLauncher : public Launcher {
   SpaceBases host_;
   std::unique_ptr<cuda::Device> device_;
   bool wait_for_each_;
-  const fb::DeviceImageT* image_ = nullptr;
   DevicePointer arena_ = 0, state_ = 0, weights_ = 0, constants_ = 0;
   bool state_is_new_ = true;
-  std::unique_ptr<cuda::LibraryProducts> products_;
-  void* workspace_ = nullptr;
-  std::string library_;
+  std::unique_ptr<CudaKernels> kernels_;
 
   using Key = std::tuple<const fb::EntryT*, std::vector<int64_t>, int64_t>;
   std::map<Key, Graph> graphs_;

@@ -84,12 +84,27 @@ inline fb::ProgramT MakeProgram() {
   return p;
 }
 
+// The kernel `add` as if it were y = relu(x w^T + x + w) for x: f32[n / 4, 4], w: f32[4, 4] and the
+// bias w[0]: another function of the same operands, so that results tell who has computed them.
+inline fb::ProgramT MakeProductProgram() {
+  fb::ProgramT program = MakeProgram();
+  auto product = std::make_unique<fb::LibraryProductT>();
+  product->left = product->addend = 0;
+  product->weight = product->bias = 1;
+  product->result = 2;
+  product->rows = testing::MakeExtent({0}, 1, 4);
+  product->columns = product->depth = product->left_stride = 4;
+  product->activation = fb::Activation::Relu;
+  program.device_images[0]->kernels[0]->product = std::move(product);
+  return program;
+}
+
 class CudaLauncherTest : public ::testing::Test {
  protected:
   void SetUp() override { setenv("ASHLAR_CUDA_DRIVER", ASHLAR_FAKE_CUDA, 1); }
   void TearDown() override {
-    for (const char* name :
-         {"FAKE_CUDA_FAIL", "FAKE_CUDA_DEVICES", "ASHLAR_CUDA_SYNC", "ASHLAR_CUBLASLT"})
+    for (const char* name : {"FAKE_CUDA_FAIL", "FAKE_CUDA_DEVICES", "FAKE_CUDA_MS",
+                             "ASHLAR_CUDA_SYNC", "ASHLAR_CUBLASLT"})
       unsetenv(name);
     std::filesystem::remove(path_);
   }

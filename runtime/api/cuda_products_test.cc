@@ -3,6 +3,7 @@
 // Plain products on a GPU, on a driver and a library that are made up: who computes them, in which
 // order the calls come and with which arguments, and what is said where one fails.
 #include <algorithm>
+#include <utility>
 
 #include "runtime/api/cuda_launcher_fixture.h"
 #include "runtime/base/status.h"
@@ -11,22 +12,6 @@ namespace ashlar {
 namespace {
 
 using ::testing::HasSubstr;
-using testing::MakeExtent;
-
-// The kernel `add` as if it were y = relu(x w^T + x + w) for x: f32[n / 4, 4], w: f32[4, 4] and the
-// bias w[0]: another function of the same operands, so that results tell who has computed them.
-fb::ProgramT MakeProductProgram() {
-  fb::ProgramT program = MakeProgram();
-  auto product = std::make_unique<fb::LibraryProductT>();
-  product->left = product->addend = 0;
-  product->weight = product->bias = 1;
-  product->result = 2;
-  product->rows = MakeExtent({0}, 1, 4);
-  product->columns = product->depth = product->left_stride = 4;
-  product->activation = fb::Activation::Relu;
-  program.device_images[0]->kernels[0]->product = std::move(product);
-  return program;
-}
 
 class CudaProductsTest : public CudaLauncherTest {
  protected:
@@ -85,6 +70,33 @@ TEST_F(CudaProductsTest, AreTheKernelsWhereThereIsNoLibrary) {
   session = Open();
   ASSERT_TRUE(session.ok()) << session.status();
   EXPECT_EQ((*session)->library(), "");
+}
+
+TEST_F(CudaProductsTest, AreTheKernelsWhereThatIsChosen) {
+  fb::ProgramT program = MakeProductProgram();
+  fb::DeviceKernelT& kernel = *program.device_images[0]->kernels[0];
+  kernel.own_product = std::move(kernel.product);
+  auto session = Open(program);
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ((*session)->library(), "the program's own kernels, as the artifact has chosen");
+  EXPECT_EQ(Message(Step(**session, 8)), "");
+  // Nobody looks for a library then.
+  setenv("ASHLAR_CUBLASLT", "/no/such/libcublasLt.so", 1);
+  EXPECT_TRUE(Open(program).ok());
+  // One that is chosen beside one that is not.
+  setenv("ASHLAR_CUBLASLT", ASHLAR_FAKE_CUBLASLT, 1);
+  program.kernels.push_back(std::make_unique<fb::KernelT>(*program.kernels[0]));
+  auto& kernels = program.device_images[0]->kernels;
+  kernels.push_back(std::make_unique<fb::DeviceKernelT>(*kernels[0]));
+  kernels[2]->product = std::move(kernels[2]->own_product);
+  auto& launches = program.entries[0]->launches;
+  launches.insert(launches.begin(), std::make_unique<fb::LaunchT>(*launches[0]));
+  launches[0]->kernel = 2;
+  session = Open(program);
+  ASSERT_TRUE(session.ok()) << session.status();
+  EXPECT_EQ((*session)->library(),
+            "cuBLASLt 13.0.0, 1 of 2 plain products, a workspace of 1024 bytes");
+  EXPECT_EQ(Message(Step(**session, 8)), "");  // the second launch has the last word
 }
 
 TEST_F(CudaProductsTest, NamesCallDeviceAndKernel) {

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -74,6 +75,26 @@ absl::Status AtomicFileWriter::Write(std::string_view bytes) {
   ASHLAR_RETURN_IF_ERROR(WriteAt(position_, bytes));
   position_ += bytes.size();
   return absl::OkStatus();
+}
+
+absl::Status AtomicFileWriter::Append(const MappedFile& from, uint64_t offset, uint64_t bytes) {
+  constexpr uint64_t kPiece = uint64_t{1} << 30;
+  const int source = from.OpenAgain();
+  while (source >= 0 && bytes > 0) {
+    auto in = static_cast<off64_t>(offset), out = static_cast<off64_t>(position_);
+    const ssize_t copied =
+        copy_file_range(source, &in, descriptor_, &out, std::min(bytes, kPiece), 0);
+    if (copied < 0 && errno == EINTR) continue;
+    if (copied <= 0) break;  // file systems that cannot; what is wrong otherwise shows below
+    offset += copied, position_ += copied, bytes -= copied;
+  }
+  if (source >= 0) close(source);
+  while (bytes > 0) {
+    const uint64_t piece = std::min<uint64_t>(bytes, kPiece);
+    ASHLAR_RETURN_IF_ERROR(Write(from.bytes().substr(offset, piece)));
+    offset += piece, bytes -= piece;
+  }
+  return from.CheckUnchanged();
 }
 
 absl::Status AtomicFileWriter::PadTo(uint64_t alignment) {

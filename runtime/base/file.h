@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "runtime/base/mapped_file.h"
 
 namespace ashlar {
 
@@ -26,6 +27,9 @@ class AtomicFileWriter {
 
   // Appends.
   absl::Status Write(std::string_view bytes);
+  // Appends bytes of another file, [offset, offset + bytes). The system copies them, or shares them
+  // between the two files, where it can: they do not pass through this process.
+  absl::Status Append(const MappedFile& from, uint64_t offset, uint64_t bytes);
   // Appends zeros until the position is a multiple of `alignment`.
   absl::Status PadTo(uint64_t alignment);
   // Overwrites bytes that were written before, at `offset`; the position stays.

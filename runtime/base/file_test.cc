@@ -46,6 +46,41 @@ TEST_F(FileTest, CommitReplacesAtOnce) {
   EXPECT_EQ(FilesThere(), 1u);
 }
 
+TEST_F(FileTest, AppendsPartsOfOtherFiles) {
+  const std::string from = directory_ + "/from", to = directory_ + "/to";
+  std::string bytes(100000, 'x');
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * 7 % 251);
+  ASSERT_TRUE(WriteFile(from, bytes).ok());
+  auto source = MappedFile::Open(from);
+  ASSERT_TRUE(source.ok());
+  // As it lies there; mapped only, once another file has its name; and over itself.
+  for (int way = 0; way < 3; ++way) {
+    if (way == 1) ASSERT_TRUE(WriteFile(from, std::string(100000, 'z')).ok());
+    auto writer = AtomicFileWriter::Create(way == 2 ? from : to);
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->Write("head").ok());
+    ASSERT_TRUE((*writer)->Append(**source, 5000, 90001).ok());
+    ASSERT_TRUE((*writer)->Append(**source, 100000, 0).ok());
+    EXPECT_EQ((*writer)->position(), 90005u);
+    ASSERT_TRUE((*writer)->Write("tail").ok());
+    ASSERT_TRUE((*writer)->Commit().ok());
+    EXPECT_TRUE(*ReadFile(way == 2 ? from : to, 1 << 20) ==
+                "head" + bytes.substr(5000, 90001) + "tail")
+        << way;
+  }
+}
+
+TEST_F(FileTest, AppendingNoticesAChangedFile) {
+  const std::string from = directory_ + "/from";
+  ASSERT_TRUE(WriteFile(from, std::string(5000, 'x')).ok());
+  auto source = MappedFile::Open(from);
+  ASSERT_TRUE(source.ok());
+  std::filesystem::resize_file(from, 6000);
+  auto writer = AtomicFileWriter::Create(directory_ + "/to");
+  ASSERT_TRUE(writer.ok());
+  EXPECT_EQ(CodeOf((*writer)->Append(**source, 0, 5000)), ErrorCode::kFileChanged);
+}
+
 TEST_F(FileTest, WithoutCommitNothingIsLeft) {
   {
     auto writer = AtomicFileWriter::Create(directory_ + "/a");

@@ -125,6 +125,18 @@ std::string MappedFile::stamp() const {
                 identity_.device, " ", identity_.inode);
 }
 
+int MappedFile::OpenAgain() const {
+  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  struct stat now;
+  if (descriptor >= 0 && fstat(descriptor, &now) == 0 && now.st_dev == identity_.device &&
+      now.st_ino == identity_.inode && static_cast<uint64_t>(now.st_size) == identity_.size &&
+      now.st_mtim.tv_sec == identity_.changed.tv_sec &&
+      now.st_mtim.tv_nsec == identity_.changed.tv_nsec)
+    return descriptor;
+  if (descriptor >= 0) close(descriptor);
+  return -1;
+}
+
 void MappedFile::WillNeed(uint64_t offset, uint64_t bytes) const {
   if (offset >= size_) return;
   uint64_t begin = offset / kPage * kPage;

@@ -37,6 +37,10 @@ class MappedFile {
   // were when it was opened.
   std::string stamp() const;
 
+  // A new descriptor of this file in this state, which the caller closes; -1 where the path leads
+  // to no such file any more.
+  int OpenAgain() const;
+
   // Tells the kernel that bytes [offset, offset + bytes) will be read soon.
   void WillNeed(uint64_t offset, uint64_t bytes) const;
 

@@ -30,6 +30,9 @@ class ArtifactFile {
   const std::string& path() const { return file_->path(); }
   const MappedFile& file() const { return *file_; }
 
+  // What the section table says of the section.
+  uint64_t checksum(SectionKind kind) const { return checksums_[static_cast<int>(kind)]; }
+
   // Compares a section's bytes with its checksum; reads all of it.
   absl::Status VerifyChecksum(SectionKind kind) const;
 

@@ -96,6 +96,46 @@ TEST_F(ArtifactTest, WeightsAreVerifiedOnlyWhenAsked) {
   EXPECT_THAT(Message((*program)->VerifyWeights()), HasSubstr("section weights is corrupted"));
 }
 
+TEST_F(ArtifactTest, IsRewrittenWithOtherMetadata) {
+  const std::string bytes = EmbeddedBytes(), other = directory_ + "/other.ashlar";
+  auto program = Program::Load(path_);
+  ASSERT_TRUE(program.ok()) << program.status();
+  fb::ProgramT changed = (*program)->whole();
+  changed.producer = std::string(5000, 'p');  // the sections behind move
+  for (const std::string& to : {other, path_}) {
+    absl::Status status = RewriteArtifact(to, changed, (*program)->artifact());
+    ASSERT_TRUE(status.ok()) << status;
+    auto rewritten = Program::Load(to);
+    ASSERT_TRUE(rewritten.ok()) << rewritten.status();
+    EXPECT_EQ((*rewritten)->metadata().producer, changed.producer);
+    EXPECT_EQ((*rewritten)->code(), tiny_.code);
+    EXPECT_EQ((*rewritten)->constants(), tiny_.constants);
+    EXPECT_EQ((*rewritten)->weights(), std::string(tiny_.program.weights_bytes, 'w'));
+    EXPECT_EQ(reinterpret_cast<uintptr_t>((*rewritten)->weights().data()) % kSectionAlignment, 0u);
+    EXPECT_TRUE((*rewritten)->VerifyWeights().ok());
+    if (to == other) EXPECT_EQ(*ReadFile(path_, 1 << 20), bytes);
+  }
+  // As it was written, but for the metadata.
+  EXPECT_EQ(*ReadFile(path_, 1 << 20), *ReadFile(other, 1 << 20));
+  auto back = Program::Load(path_);
+  changed.producer = tiny_.program.producer;
+  ASSERT_TRUE(RewriteArtifact(path_, changed, (*back)->artifact()).ok());
+  EXPECT_EQ(*ReadFile(path_, 1 << 20), bytes);
+}
+
+// Weights that are damaged stay so: their checksum goes with them.
+TEST_F(ArtifactTest, RewritingHidesNoDamage) {
+  std::string bytes = EmbeddedBytes();
+  bytes.back() ^= 1;
+  ASSERT_TRUE(WriteFile(path_, bytes).ok());
+  auto program = Program::Load(path_);
+  ASSERT_TRUE(program.ok()) << program.status();
+  ASSERT_TRUE(RewriteArtifact(path_, (*program)->whole(), (*program)->artifact()).ok());
+  program = Program::Load(path_);
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_THAT(Message((*program)->VerifyWeights()), HasSubstr("section weights is corrupted"));
+}
+
 TEST_F(ArtifactTest, AFailedWriteLeavesTheOldFile) {
   std::string before = TinyBytes();
   tiny_.program.weight_source = fb::WeightSource::Embedded;

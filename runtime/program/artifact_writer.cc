@@ -53,14 +53,22 @@ absl::StatusOr<SectionHeader> StreamWeights(AtomicFileWriter& writer, const fb::
   return section;
 }
 
-}  // namespace
+// The weights of another artifact, as they lie in its file.
+absl::StatusOr<SectionHeader> CopyWeights(AtomicFileWriter& writer, const ArtifactFile& from) {
+  ASHLAR_ASSIGN_OR_RETURN(SectionHeader section, Begin(writer, SectionKind::kWeights));
+  // They end the file.
+  const uint64_t bytes = from.section(SectionKind::kWeights).size();
+  ASHLAR_RETURN_IF_ERROR(writer.Append(from.file(), from.file().size() - bytes, bytes));
+  section.bytes = bytes;
+  section.checksum = from.checksum(SectionKind::kWeights);
+  return section;
+}
 
-absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
+// The file, with what `write_weights` makes of its last section.
+template <typename WriteWeights>
+absl::Status WriteSections(const std::string& path, const fb::ProgramT& program,
                            std::string_view code, std::string_view constants,
-                           const WeightsStream& weights) {
-  if ((program.weight_source == fb::WeightSource::Embedded) != static_cast<bool>(weights))
-    return InvalidArgument(
-        "weights are given if and only if the program's weight source is Embedded");
+                           WriteWeights write_weights) {
   flatbuffers::FlatBufferBuilder builder(1 << 20);
   fb::FinishProgramBuffer(builder, fb::Program::Pack(builder, &program));
   std::string_view metadata(reinterpret_cast<const char*>(builder.GetBufferPointer()),
@@ -74,7 +82,7 @@ absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
   ASHLAR_ASSIGN_OR_RETURN(sections[0], WriteSection(*writer, SectionKind::kMetadata, metadata));
   ASHLAR_ASSIGN_OR_RETURN(sections[1], WriteSection(*writer, SectionKind::kCode, code));
   ASHLAR_ASSIGN_OR_RETURN(sections[2], WriteSection(*writer, SectionKind::kConstants, constants));
-  ASHLAR_ASSIGN_OR_RETURN(sections[3], StreamWeights(*writer, program, weights));
+  ASHLAR_ASSIGN_OR_RETURN(sections[3], write_weights(*writer));
 
   std::memcpy(header.magic, kArtifactMagic, sizeof(kArtifactMagic));
   header.version = kArtifactVersion;
@@ -85,6 +93,26 @@ absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
   ASHLAR_RETURN_IF_ERROR(writer->Overwrite(0, BytesOf(header)));
   ASHLAR_RETURN_IF_ERROR(writer->Overwrite(sizeof(header), BytesOf(sections)));
   return writer->Commit();
+}
+
+}  // namespace
+
+absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
+                           std::string_view code, std::string_view constants,
+                           const WeightsStream& weights) {
+  if ((program.weight_source == fb::WeightSource::Embedded) != static_cast<bool>(weights))
+    return InvalidArgument(
+        "weights are given if and only if the program's weight source is Embedded");
+  return WriteSections(path, program, code, constants, [&](AtomicFileWriter& writer) {
+    return StreamWeights(writer, program, weights);
+  });
+}
+
+absl::Status RewriteArtifact(const std::string& path, const fb::ProgramT& program,
+                             const ArtifactFile& from) {
+  return WriteSections(path, program, from.section(SectionKind::kCode),
+                       from.section(SectionKind::kConstants),
+                       [&](AtomicFileWriter& writer) { return CopyWeights(writer, from); });
 }
 
 }  // namespace ashlar

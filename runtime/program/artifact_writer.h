@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "runtime/program/artifact_file.h"
 #include "runtime/program/artifact_generated.h"
 
 namespace ashlar {
@@ -23,5 +24,11 @@ using WeightsStream = std::function<absl::Status(const ByteSink&)>;
 absl::Status WriteArtifact(const std::string& path, const fb::ProgramT& program,
                            std::string_view code, std::string_view constants,
                            const WeightsStream& weights = nullptr);
+
+// Creates or replaces the file at once with an artifact that has this program as its metadata and
+// all else of `from`, which may be the same file: code, constants and weights are those that there
+// are, at the alignment that they have. Weights are not looked at; their checksum goes with them.
+absl::Status RewriteArtifact(const std::string& path, const fb::ProgramT& program,
+                             const ArtifactFile& from);
 
 }  // namespace ashlar

@@ -62,10 +62,15 @@ class Guard {
     return Text(i->cpu()) && Texts(i->features()) && Scalars(i->entries());
   }
   bool Item(const fb::TensorMap* m) { return m->rows() && Item(m->rows()); }
-  bool Item(const fb::LibraryProduct* p) { return p->rows() && Item(p->rows()); }
+  bool Item(const fb::Measurement* m) {
+    return Text(m->device()) && Text(m->library()) && Text(m->date());
+  }
+  bool Item(const fb::LibraryProduct* p) {
+    return p->rows() && Item(p->rows()) && (!p->measurement() || Item(p->measurement()));
+  }
   bool Item(const fb::DeviceKernel* k) {
     return Text(k->symbol()) && Each(k->grid()) && Each(k->tensor_maps()) &&
-           (!k->product() || Item(k->product()));
+           (!k->product() || Item(k->product())) && (!k->own_product() || Item(k->own_product()));
   }
   bool Item(const fb::DeviceImage* i) { return Text(i->arch()) && Each(i->kernels()); }
   bool Item(const fb::Kernel* k) {

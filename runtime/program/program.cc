@@ -47,12 +47,18 @@ std::shared_ptr<const Program> Program::ForRank(std::shared_ptr<const Program> p
 std::shared_ptr<const Program> Program::ForChunk(std::shared_ptr<const Program> program, int rank,
                                                  int chunk) {
   if (!program->whole_) return program;
-  return std::shared_ptr<const Program>(
-      new Program(program->file_, program->whole_, StageOf(*program->whole_, rank, chunk)));
+  const int stage = StageOf(*program->whole_, rank, chunk);
+  return ForStage(std::move(program), stage);
 }
 
 int Program::chunks() const { return whole_ ? ChunkCount(*whole_) : 1; }
 int Program::places() const { return whole_ ? PlaceCount(*whole_) : 1; }
+
+std::shared_ptr<const Program> Program::ForStage(std::shared_ptr<const Program> program,
+                                                 int stage) {
+  if (!program->whole_) return program;
+  return std::shared_ptr<const Program>(new Program(program->file_, program->whole_, stage));
+}
 
 absl::StatusOr<int> Program::FindEntry(std::string_view name) const {
   for (size_t i = 0; i < metadata_->entries.size(); ++i)

@@ -36,6 +36,9 @@ class Program {
   int stages() const { return whole_ ? static_cast<int>(whole_->stages.size()) : 1; }
   int chunks() const;
   int places() const;
+  // What the file says: the program of all stages. And that of one of them, whichever ranks run it.
+  static std::shared_ptr<const Program> ForStage(std::shared_ptr<const Program> program, int stage);
+  const fb::ProgramT& whole() const { return whole_ ? *whole_ : *metadata_; }
 
   const std::string& path() const { return file_->path(); }
   const fb::ProgramT& metadata() const { return *metadata_; }
@@ -45,6 +48,7 @@ class Program {
   std::string_view constants() const { return file_->section(SectionKind::kConstants); }
   std::string_view weights() const { return file_->section(SectionKind::kWeights); }
   const MappedFile& file() const { return file_->file(); }
+  const ArtifactFile& artifact() const { return *file_; }
 
   // The entry's index; NotFound lists the entries that there are.
   absl::StatusOr<int> FindEntry(std::string_view name) const;

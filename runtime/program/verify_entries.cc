@@ -6,6 +6,7 @@
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/plain_products.h"
 #include "runtime/program/verify_microbatches.h"
 #include "runtime/program/verify_program.h"
 #include "runtime/program/verify_ranks.h"
@@ -138,7 +139,7 @@ class EntryVerifier {
       const auto& grid = image->kernels[launch.kernel]->grid;
       for (const auto& map : image->kernels[launch.kernel]->tensor_maps)
         ASHLAR_RETURN_IF_ERROR(TensorMap(launch, *map, extents));
-      if (const auto& product = image->kernels[launch.kernel]->product)
+      if (const auto* product = FindPlainProduct(*image->kernels[launch.kernel]))
         ASHLAR_RETURN_IF_ERROR(LibraryProduct(launch, *product, extents));
       for (size_t d = 0; d < grid.size(); ++d)
         if (int64_t blocks; !CheckedEvaluate(*grid[d], extents, &blocks) || blocks > kMaxBlocks[d])

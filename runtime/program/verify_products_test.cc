@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
+#include <memory>
+#include <utility>
 
 #include "runtime/base/status.h"
 #include "runtime/program/verify_test_base.h"
@@ -15,35 +18,21 @@ namespace {
 
 using testing::ErrorAfter;
 using ::testing::HasSubstr;
-using testing::MakeExtent;
+
+using P = fb::LibraryProductT;
+
+// What the verifier says where the first kernel is a product that a library could compute, after
+// `change`, and after `place`, which may put it elsewhere in the kernel's description.
+std::string ErrorOf(const std::function<void(fb::ProgramT&, P&)>& change,
+                    const std::function<void(fb::DeviceKernelT&)>& place = nullptr) {
+  return ErrorAfter([&](fb::ProgramT& p) {
+    change(p, testing::DescribeProduct(p));
+    if (place) place(*p.device_images[0]->kernels[0]);
+  });
+}
 
 TEST(VerifyProgram, LibraryProducts) {
-  // The first kernel (x, weight, bias, product) as a product that a library could compute.
-  auto error = [](const std::function<void(fb::ProgramT&, fb::LibraryProductT&)>& change) {
-    return ErrorAfter([&](fb::ProgramT& p) {
-      auto image = std::make_unique<fb::DeviceImageT>();
-      image->arch = "emulator";
-      image->size = p.images[0]->size;
-      for (size_t i = 0; i < p.kernels.size(); ++i) {
-        auto kernel = std::make_unique<fb::DeviceKernelT>();
-        kernel->size = image->size;
-        kernel->threads = 64;
-        image->kernels.push_back(std::move(kernel));
-      }
-      auto product = std::make_unique<fb::LibraryProductT>();
-      product->weight = 1;
-      product->bias = 2;
-      product->result = 3;
-      product->rows = MakeExtent({2});
-      product->columns = 8;
-      product->depth = product->left_stride = 4;
-      p.images.clear();
-      change(p, *product);
-      image->kernels[0]->product = std::move(product);
-      p.device_images.push_back(std::move(image));
-    });
-  };
-  using P = fb::LibraryProductT;
+  auto error = [](const std::function<void(fb::ProgramT&, P&)>& change) { return ErrorOf(change); };
   EXPECT_EQ(error([](auto&, P&) {}), "");
   EXPECT_EQ(
       error([](auto&, P& p) { p.addend = 0, p.columns = 5, p.activation = fb::Activation::Relu; }),
@@ -88,6 +77,61 @@ TEST(VerifyProgram, LibraryProducts) {
                 p.entries[0]->launches[0]->operands[0]->bytes -= 8;
               }),
               HasSubstr("or it does not begin at a multiple of 16"));
+}
+
+// A product that the kernel computes all the same is one like any other; nobody says both.
+TEST(VerifyProgram, ProductsThatAreTheKernels) {
+  auto error = [](const std::function<void(P&)>& change) {
+    return ErrorOf([&](auto&, P& p) { change(p); },
+                   [](auto& kernel) { kernel.own_product = std::move(kernel.product); });
+  };
+  EXPECT_EQ(error([](P&) {}), "");
+  EXPECT_THAT(error([](P& p) { p.depth = 0; }), HasSubstr("and counts fit 31 bits"));
+  EXPECT_THAT(error([](P& p) { p.left_offset = 144; }), HasSubstr("of operand 0's 640"));
+  EXPECT_THAT(
+      ErrorOf([](auto&, P&) {},
+              [](auto& kernel) { kernel.own_product = std::make_unique<P>(*kernel.product); }),
+      HasSubstr("a product that the library computes and that it does not"));
+}
+
+TEST(VerifyProgram, ChoicesOfProducts) {
+  using M = fb::MeasurementT;
+  auto error = [](const std::function<void(P&, M&)>& change) {
+    return ErrorOf([&](auto&, P& p) {
+      M measurement;
+      measurement.device = "Fake, sm_86";
+      measurement.library = "cuBLASLt 13.0.0";
+      measurement.date = "2026-11-22";
+      measurement.rows = 3;
+      measurement.kernel_us = 2;
+      measurement.library_us = 1;
+      p.chosen_by = fb::Chooser::Measurement;
+      change(p, measurement);
+      if (!p.measurement) p.measurement = std::make_unique<M>(measurement);
+    });
+  };
+  EXPECT_EQ(error([](P&, M&) {}), "");
+  EXPECT_EQ(error([](P&, M& m) { m.library_us = 0; }), "");
+  EXPECT_THAT(error([](P& p, M&) { p.chosen_by = static_cast<fb::Chooser>(4); }),
+              HasSubstr("a library's product chosen by 4"));
+  EXPECT_THAT(error([](P& p, M&) { p.chosen_by = static_cast<fb::Chooser>(-1); }),
+              HasSubstr("a library's product chosen by -1"));
+  EXPECT_THAT(error([](P& p, M&) { p.chosen_by = fb::Chooser::Model; }),
+              HasSubstr("chosen by no measurement, and has one all the same"));
+  EXPECT_THAT(ErrorOf([](auto&, P& p) { p.chosen_by = fb::Chooser::Measurement; }),
+              HasSubstr("chosen by a measurement, and has none"));
+  for (auto field : {&M::device, &M::library, &M::date})
+    for (const std::string& text :
+         {std::string(), std::string(257, 'x'), std::string("a\x1b[2Jb"), std::string("a\0b", 3)})
+      EXPECT_THAT(error([&](P&, M& m) { m.*field = text; }),
+                  HasSubstr("as the name of its device or library, or as its date"));
+  EXPECT_EQ(error([](P&, M& m) { m.device = std::string(256, 'x'); }), "");
+  const double kNan = std::numeric_limits<double>::quiet_NaN();
+  for (auto field : {&M::kernel_us, &M::library_us})
+    for (double time : {-1.0, kNan, 2e12, std::numeric_limits<double>::infinity()})
+      EXPECT_THAT(error([&](P&, M& m) { m.*field = time; }), HasSubstr("us at 3 rows"));
+  for (uint64_t rows : {uint64_t{0}, uint64_t{1} << 31})
+    EXPECT_THAT(error([&](P&, M& m) { m.rows = rows; }), HasSubstr("a measurement of 2 and 1 us"));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "runtime/base/status.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/plain_products.h"
 #include "runtime/program/stages.h"
 #include "runtime/program/verify_ranks.h"
 
@@ -19,6 +20,8 @@ namespace {
 constexpr int64_t kMaxDim = int64_t{1} << 40;
 constexpr uint64_t kMaxRegion = uint64_t{1} << 46;
 constexpr uint64_t kMaxProductDim = 0x7fffffff;
+constexpr size_t kMaxNameBytes = 256;
+constexpr double kMaxMeasuredUs = 1e12;
 constexpr uint32_t kMaxBlockThreads = 1024, kMaxBlockSharedBytes = 227 * 1024;
 
 template <typename E>
@@ -108,6 +111,31 @@ absl::Status VerifyTensorMap(const fb::KernelT& kernel, const fb::TensorMapT& ma
   return absl::OkStatus();
 }
 
+// Who has chosen what computes the product, and how that was found. The words are printed: they are
+// short, and of what can be printed.
+absl::Status VerifyChoice(const fb::LibraryProductT& product) {
+  if (!Known(product.chosen_by, fb::Chooser::MAX))
+    return DataLoss("a library's product chosen by ", static_cast<int>(product.chosen_by));
+  const bool is_measured = product.chosen_by == fb::Chooser::Measurement;
+  if (is_measured != (product.measurement != nullptr))
+    return DataLoss(
+        "a library's product that was chosen by ",
+        is_measured ? "a measurement, and has none" : "no measurement, and has one all the same");
+  if (!is_measured) return absl::OkStatus();
+  const fb::MeasurementT& measured = *product.measurement;
+  for (const std::string* text : {&measured.device, &measured.library, &measured.date})
+    if (text->empty() || text->size() > kMaxNameBytes || *text != Printable(*text, kMaxNameBytes))
+      return DataLoss("a measurement with '", Printable(*text),
+                      "' as the name of its device or library, or as its date");
+  // Not a number is none of these.
+  auto is_time = [](double us) { return us >= 0 && us <= kMaxMeasuredUs; };
+  if (!is_time(measured.kernel_us) || !is_time(measured.library_us) || measured.rows == 0 ||
+      measured.rows > kMaxProductDim)
+    return DataLoss("a measurement of ", measured.kernel_us, " and ", measured.library_us,
+                    " us at ", measured.rows, " rows");
+  return absl::OkStatus();
+}
+
 // What does not depend on a launch: which operands, of which types, in which form.
 absl::Status VerifyLibraryProduct(const fb::KernelT& kernel, const fb::LibraryProductT& product) {
   auto reads = [&](int64_t operand) {
@@ -144,7 +172,7 @@ absl::Status VerifyLibraryProduct(const fb::KernelT& kernel, const fb::LibraryPr
                     product.depth, ", rows of its left operand ", product.left_stride,
                     " elements apart from byte ", product.left_offset,
                     " on: rows must begin at multiples of 16 bytes, and counts fit 31 bits");
-  return absl::OkStatus();
+  return VerifyChoice(product);
 }
 
 absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKernelT& code,
@@ -164,7 +192,10 @@ absl::Status VerifyDeviceKernel(const fb::KernelT& kernel, const fb::DeviceKerne
   for (const auto& extent : code.grid)
     if (!CheckedEvaluate(*extent, ones, &unused)) return DataLoss("malformed extent in its grid");
   for (const auto& map : code.tensor_maps) ASHLAR_RETURN_IF_ERROR(VerifyTensorMap(kernel, *map));
-  return code.product ? VerifyLibraryProduct(kernel, *code.product) : absl::OkStatus();
+  if (code.product && code.own_product)
+    return DataLoss("a product that the library computes and that it does not");
+  const fb::LibraryProductT* product = FindPlainProduct(code);
+  return product ? VerifyLibraryProduct(kernel, *product) : absl::OkStatus();
 }
 
 absl::Status VerifyDeviceImages(const fb::ProgramT& program, uint64_t code_bytes) {

@@ -160,6 +160,29 @@ std::unique_ptr<fb::ValueT> MakeValue(const std::string& name, fb::DType dtype, 
   return value;
 }
 
+fb::LibraryProductT& DescribeProduct(fb::ProgramT& program) {
+  auto image = std::make_unique<fb::DeviceImageT>();
+  image->arch = "emulator";
+  image->size = program.images[0]->size;
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    auto kernel = std::make_unique<fb::DeviceKernelT>();
+    kernel->size = image->size;
+    kernel->threads = 64;
+    image->kernels.push_back(std::move(kernel));
+  }
+  auto product = std::make_unique<fb::LibraryProductT>();
+  product->weight = 1;
+  product->bias = 2;
+  product->result = 3;
+  product->rows = MakeExtent({2});
+  product->columns = 8;
+  product->depth = product->left_stride = 4;
+  program.images.clear();
+  image->kernels[0]->product = std::move(product);
+  program.device_images.push_back(std::move(image));
+  return *program.device_images[0]->kernels[0]->product;
+}
+
 void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name,
                std::vector<fb::Access> operands, uint16_t extents, uint64_t scratch_bytes) {
   if (program.images.empty()) {

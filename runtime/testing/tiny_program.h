@@ -54,6 +54,10 @@ std::unique_ptr<fb::WorkT> MakeWork(fb::WorkKind kind, std::unique_ptr<fb::Exten
 std::unique_ptr<fb::OperandT> MakeOperand(fb::Space space, uint64_t offset, uint64_t bytes);
 std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path);
 
+// Makes the tiny program one for the emulator (with no code that it could run), whose first kernel,
+// (x, weight, bias, product), is described as a product that a library computes.
+fb::LibraryProductT& DescribeProduct(fb::ProgramT& program);
+
 // Appends a kernel of kernels.c to the program and its code; its last extent is the size of its
 // grid.
 void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name,

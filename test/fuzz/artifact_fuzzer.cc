@@ -11,6 +11,7 @@
 #include "runtime/base/math.h"
 #include "runtime/program/artifact_format.h"
 #include "runtime/program/describe.h"
+#include "runtime/program/plain_products.h"
 #include "runtime/program/program.h"
 #include "runtime/program/work.h"
 #include "runtime/testing/tiny_decoder.h"
@@ -59,6 +60,15 @@ void Use(const std::shared_ptr<const Program> &program, const std::string &weigh
     DescribeInputs(metadata, *entry);
     for (const auto &launch : entry->launches)
       WorkOf(metadata, *launch, bounds.data());
+    auto dims = LargestDims(metadata, *entry, {});
+    Require(dims.ok(), "bounds are bounds");
+    for (const auto &image : metadata.device_images)
+      for (const ProductUse &use : FindProductUses(*image, *entry, *dims)) {
+        const fb::DeviceKernelT &kernel = *image->kernels[use.kernel];
+        DescribeChoice(kernel);
+        DescribeEpilogue(*FindPlainProduct(kernel));
+        DescribeTypes(*FindPlainProduct(kernel));
+      }
   }
   BindOptions bind;
   bind.weights_directory = weights;
@@ -83,7 +93,14 @@ std::vector<std::string> Seeds() {
   testing::TinyProgram tiny;
   testing::TinyDecoder decoder("[7, 8]");
   std::string metadata = MetadataOf(tiny.program);
-  return {metadata, MetadataOf(decoder.program), Seal(metadata, tiny.code, tiny.constants)};
+  std::string sealed = Seal(metadata, tiny.code, tiny.constants);
+  // A product that was measured, and that its kernel computes all the same.
+  testing::DescribeProduct(tiny.program);
+  fb::MeasurementT measurement;
+  measurement.device = measurement.library = measurement.date = "x";
+  measurement.rows = 1;
+  PinProduct(*tiny.program.device_images[0]->kernels[0], /*by_library=*/false, measurement);
+  return {metadata, MetadataOf(decoder.program), std::move(sealed), MetadataOf(tiny.program)};
 }
 
 } // namespace ashlar::fuzz

@@ -38,6 +38,7 @@ std::vector<Command> RuntimeCommands() {
           {"generate", "continue a prompt of token ids, greedily", GenerateMain},
           {"inspect", "show what an artifact holds, plans and costs", InspectMain},
           {"bench", "measure an entry against the machine's peaks", BenchMain},
+          {"tune", "measure which products cuBLASLt computes faster, and pin that", TuneMain},
           {"machine", "measure what the cost model knows of this machine", MachineMain},
           {"check", "run cases that were made elsewhere, and compare", CheckMain},
           {"doctor", "say what this machine offers, and what is missing", DoctorMain},

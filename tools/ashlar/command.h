@@ -33,6 +33,7 @@ int InspectMain(const Arguments& args);
 int MachineMain(const Arguments& args);
 int BenchMain(const Arguments& args);
 int CheckMain(const Arguments& args);
+int TuneMain(const Arguments& args);
 int DoctorMain(const Arguments& args);
 int ExplainMain(const Arguments& args);
 

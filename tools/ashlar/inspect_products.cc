@@ -3,46 +3,45 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 
+#include "compiler/CostModel/DevicePeaks.h"
 #include "runtime/base/dtype.h"
 #include "runtime/base/status.h"
-#include "runtime/program/extent.h"
+#include "runtime/program/plain_products.h"
 
 namespace ashlar {
 namespace {
 
-// A device's peaks by NVIDIA's data sheets (dense, SXM): operations and bytes a second.
-struct Peaks {
-  std::string_view arch;
-  double f32, tf32, half, memory;
-};
-constexpr Peaks kPeaks[] = {
-    {"sm_80", 19.5e12, 156e12, 312e12, 2.039e12},  // A100 80GB
-    {"sm_90a", 67e12, 494.5e12, 989e12, 3.35e12},  // H100
-};
-
-double SecondsAtLeast(const fb::LibraryProductT& product, double rows, const Peaks& peaks) {
-  const double columns = static_cast<double>(product.columns),
-               depth = static_cast<double>(product.depth),
-               size = DTypeSize(static_cast<DType>(product.dtype)),
-               result = DTypeSize(static_cast<DType>(product.result_dtype));
-  const double rate = product.dtype != fb::DType::F32 ? peaks.half
-                      : product.tf32                  ? peaks.tf32
-                                                      : peaks.f32;
-  const double bytes = (rows + columns) * depth * size +
-                       rows * columns * result * (product.addend >= 0 ? 2 : 1) +
-                       (product.bias >= 0 ? columns * result : 0);
-  return std::max(2 * rows * columns * depth / rate, bytes / peaks.memory);
+// Its least seconds there, by the roofline.
+double SecondsAtLeast(const fb::LibraryProductT& product, int64_t rows, const DevicePeaks& device) {
+  ProductShape shape;
+  shape.rows = static_cast<double>(rows);
+  shape.columns = static_cast<double>(product.columns);
+  shape.depth = static_cast<double>(product.depth);
+  shape.elementBytes = static_cast<double>(DTypeSize(static_cast<DType>(product.dtype)));
+  shape.resultBytes = static_cast<double>(DTypeSize(static_cast<DType>(product.result_dtype)));
+  shape.hasBias = product.bias >= 0;
+  shape.hasAddend = product.addend >= 0;
+  shape.usesTf32 = product.tf32;
+  return predict(shape, device).getSeconds();
 }
 
-std::string EpilogueOf(const fb::LibraryProductT& product) {
-  std::vector<std::string> parts;
-  if (product.bias >= 0) parts.push_back("bias");
-  if (product.addend >= 0) parts.push_back("addend");
-  if (product.activation == fb::Activation::Relu) parts.push_back("relu");
-  if (product.activation == fb::Activation::GeluTanh) parts.push_back("gelu tanh");
-  return parts.empty() ? "none" : StrJoin(parts, ", ");
+// Lines that say what computes a kernel's product, and why: one where all images agree.
+std::string DescribeChoices(const fb::ProgramT& program, uint32_t kernel) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> choices;  // and by which images
+  for (const auto& image : program.device_images) {
+    const fb::DeviceKernelT& code = *image->kernels[kernel];
+    const std::string choice = FindPlainProduct(code) ? DescribeChoice(code) : "its kernel";
+    auto same = std::find_if(choices.begin(), choices.end(),
+                             [&](const auto& other) { return other.first == choice; });
+    if (same == choices.end()) same = choices.insert(same, {choice, {}});
+    same->second.push_back(image->arch);
+  }
+  std::string text;
+  for (const auto& [choice, archs] : choices)
+    text += StrCat("           ", choices.size() > 1 ? StrCat(StrJoin(archs, ", "), ": ") : "",
+                   choice, "\n");
+  return text;
 }
 
 }  // namespace
@@ -52,39 +51,27 @@ std::string DescribeProducts(const fb::ProgramT& program, const fb::EntryT& entr
   if (program.device_images.empty()) return "";
   // Images differ in code, not in what it computes.
   const fb::DeviceImageT& image = *program.device_images[0];
-  std::map<std::pair<uint32_t, int64_t>, int> counts;  // of launches, by kernel and rows
-  for (const auto& launch : entry.launches) {
-    const auto& product = image.kernels[launch->kernel]->product;
-    if (!product) continue;
-    std::vector<int64_t> extents;
-    for (const auto& extent : launch->extents) extents.push_back(Evaluate(*extent, dims.data()));
-    ++counts[{launch->kernel, Evaluate(*product->rows, extents.data())}];
-  }
-  if (counts.empty()) return "";
-  std::string text = "  plain products, which cuBLASLt computes where it is found:\n";
+  const std::vector<ProductUse> uses = FindProductUses(image, entry, dims);
+  if (uses.empty()) return "";
+  std::string text = "  plain products; what computes them, cuBLASLt only where it is found:\n";
   char line[400];
   std::snprintf(line, sizeof(line), "    %5s  %-24s %-13s %-16s %s\n", "count",
                 "rows x columns x depth", "types", "epilogue", "kernel, and the least time");
   text += line;
-  for (const auto& [key, count] : counts) {
-    const auto& [kernel, rows] = key;
-    const fb::LibraryProductT& product = *image.kernels[kernel]->product;
-    std::string types =
-        StrCat(DTypeName(static_cast<DType>(product.dtype)), product.tf32 ? " (tf32)" : "", " -> ",
-               DTypeName(static_cast<DType>(product.result_dtype)));
-    std::snprintf(line, sizeof(line), "    %5d  %-24s %-13s %-16s %s", count,
-                  StrCat(rows, " x ", product.columns, " x ", product.depth).c_str(), types.c_str(),
-                  EpilogueOf(product).c_str(), Printable(program.kernels[kernel]->name).c_str());
+  for (const ProductUse& use : uses) {
+    const fb::LibraryProductT& product = *FindPlainProduct(*image.kernels[use.kernel]);
+    std::snprintf(line, sizeof(line), "    %5d  %-24s %-13s %-16s %s", use.count,
+                  DescribeShape(product, use.rows).c_str(), DescribeTypes(product).c_str(),
+                  DescribeEpilogue(product).c_str(),
+                  Printable(program.kernels[use.kernel]->name).c_str());
     text += line;
     for (const auto& device : program.device_images)
-      for (const Peaks& peaks : kPeaks)
-        if (device->arch == peaks.arch) {
-          std::snprintf(line, sizeof(line), ", %.1f us on %s",
-                        1e6 * SecondsAtLeast(product, static_cast<double>(rows), peaks),
-                        device->arch.c_str());
-          text += line;
-        }
-    text += "\n";
+      if (const DevicePeaks* peaks = findDevicePeaks(device->arch)) {
+        std::snprintf(line, sizeof(line), ", %.1f us on %s",
+                      1e6 * SecondsAtLeast(product, use.rows, *peaks), device->arch.c_str());
+        text += line;
+      }
+    text += StrCat("\n", DescribeChoices(program, use.kernel));
   }
   return text;
 }

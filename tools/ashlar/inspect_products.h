@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// The plain products of an entry, which cuBLASLt computes where it is found.
+// The plain products of an entry, and whether cuBLASLt computes them where it is found.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace ashlar {
 
 // Lines for `ashlar inspect`, or nothing where there are none: how often, rows x columns x depth at
-// these extents, types, epilogue, and what each takes at least on the devices whose data sheets are
-// known.
+// these extents, types, epilogue, what each takes at least on the devices whose data sheets are
+// known; and what computes it, and why.
 std::string DescribeProducts(const fb::ProgramT& program, const fb::EntryT& entry,
                              const std::vector<int64_t>& dims);
 

@@ -76,7 +76,8 @@ absl::Status Device::Prepare(int ordinal) {
        {std::pair<int, int*>{kComputeCapabilityMajor, &major_}, {kComputeCapabilityMinor, &minor_}})
     ASHLAR_RETURN_IF_ERROR(
         Check(driver_->cuDeviceGetAttribute(value, attribute, device_), "cuDeviceGetAttribute"));
-  name_ = StrCat("device ", ordinal, " (", name, ", sm_", major_, minor_, ")");
+  model_ = StrCat(Printable(name), ", sm_", major_, minor_);
+  name_ = StrCat("device ", ordinal, " (", model_, ")");
   ASHLAR_RETURN_IF_ERROR(
       Check(driver_->cuDevicePrimaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain"));
   ASHLAR_RETURN_IF_ERROR(MakeCurrent());

@@ -42,6 +42,8 @@ class Device {
 
   // "device 0 (NVIDIA H200, sm_90)".
   const std::string& name() const { return name_; }
+  // "NVIDIA H200, sm_90".
+  const std::string& model() const { return model_; }
   int major() const { return major_; }
   int minor() const { return minor_; }
 
@@ -99,7 +101,7 @@ class Device {
 
   std::shared_ptr<const Driver> driver_;
   int device_ = -1, major_ = 0, minor_ = 0;
-  std::string name_;
+  std::string name_, model_;
   CUctx_st* context_ = nullptr;
   CUstream_st* stream_ = nullptr;
   CUevent_st* marks_[2] = {};

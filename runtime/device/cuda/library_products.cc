@@ -5,6 +5,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/program/extent.h"
+#include "runtime/program/plain_products.h"
 
 namespace ashlar::cuda {
 namespace {
@@ -37,9 +38,9 @@ absl::Status LibraryProducts::Check(int error, std::string_view call, std::strin
 
 absl::StatusOr<std::unique_ptr<LibraryProducts>> LibraryProducts::Create(
     std::shared_ptr<const CublasLt> library, const fb::ProgramT& program,
-    const fb::DeviceImageT& image, std::string device) {
+    const fb::DeviceImageT& image, std::string device, Which which) {
   std::unique_ptr<LibraryProducts> products(
-      new LibraryProducts(std::move(library), std::move(device)));
+      new LibraryProducts(std::move(library), std::move(device), which));
   int error = products->library_->cublasLtCreate(&products->handle_);
   if (error != 0) {
     absl::Status status = products->library_->ToStatus(
@@ -63,13 +64,15 @@ absl::Status LibraryProducts::AddEntry(const fb::ProgramT& program, const fb::De
   std::vector<int64_t> bounds;
   for (const auto& dim : program.dims) bounds.push_back(dim->maximum);
   for (const auto& launch : entry.launches) {
-    const auto& product = image.kernels[launch->kernel]->product;
+    const fb::DeviceKernelT& kernel = *image.kernels[launch->kernel];
+    const fb::LibraryProductT* product = FindPlainProduct(kernel);
     if (!product) continue;
     std::vector<int64_t> extents;
     for (const auto& extent : launch->extents) extents.push_back(Evaluate(*extent, bounds.data()));
     const int64_t bound = Evaluate(*product->rows, extents.data());
     if (bound == 0) continue;
-    std::unique_ptr<Plan>& plan = plans_[{product.get(), bound}];
+    std::unique_ptr<Plan>& plan = plans_[{product, bound}];
+    if (which_ == Which::kChosen && !kernel.product) continue;
     if (!plan) {
       std::string what = StrCat(program.kernels[launch->kernel]->name, " (", launch->path, ")");
       ASHLAR_ASSIGN_OR_RETURN(plan, MakePlan(*product, bound, what));
@@ -203,7 +206,7 @@ absl::Status LibraryProducts::Run(const fb::LaunchT& launch, const std::vector<v
 
 std::string LibraryProducts::Describe() const {
   size_t found = 0;
-  for (const auto& [key, plan] : plans_) found += plan->is_found;
+  for (const auto& [key, plan] : plans_) found += plan && plan->is_found;
   return StrCat(library_->name(), ", ", found, " of ", plans_.size(),
                 " plain products, a workspace of ", workspace_bytes_, " bytes");
 }

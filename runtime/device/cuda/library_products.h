@@ -40,12 +40,19 @@ namespace ashlar::cuda {
 // Used by one thread at a time, with the device's context current.
 class LibraryProducts {
  public:
-  // Finds algorithms for the products of all launches. `program` and `image` outlive this; `device`
+  // Which launches: those of which the artifact says that the library computes them, or all that it
+  // could compute (for measuring).
+  enum class Which { kChosen, kAll };
+
+  // Finds algorithms for the products of the launches. `program` and `image` outlive this; `device`
   // is for messages. Where the library has no algorithm for a product it stays the kernel's.
   static absl::StatusOr<std::unique_ptr<LibraryProducts>> Create(
       std::shared_ptr<const CublasLt> library, const fb::ProgramT& program,
-      const fb::DeviceImageT& image, std::string device);
+      const fb::DeviceImageT& image, std::string device, Which which = Which::kChosen);
   ~LibraryProducts();
+
+  // "cuBLASLt 13.0.2".
+  std::string library_name() const { return library_->name(); }
 
   // Bytes of the device's memory that Run wants as workspace, at a multiple of 256.
   uint64_t workspace_bytes() const { return workspace_bytes_; }
@@ -59,7 +66,7 @@ class LibraryProducts {
                    const std::vector<int64_t>& extents, void* workspace, CUstream_st* stream,
                    std::string_view what);
 
-  // "cuBLASLt 13.0.2, 5 of 6 plain products, a workspace of 0 bytes".
+  // "cuBLASLt 13.0.2, 5 of 6 plain products, a workspace of 0 bytes"; of all that the program has.
   std::string Describe() const;
 
  private:
@@ -75,8 +82,8 @@ class LibraryProducts {
     MatmulAlgorithm algorithm;
   };
 
-  LibraryProducts(std::shared_ptr<const CublasLt> library, std::string device)
-      : library_(std::move(library)), device_(std::move(device)) {}
+  LibraryProducts(std::shared_ptr<const CublasLt> library, std::string device, Which which)
+      : library_(std::move(library)), device_(std::move(device)), which_(which) {}
   absl::Status AddEntry(const fb::ProgramT& program, const fb::DeviceImageT& image,
                         const fb::EntryT& entry);
   absl::StatusOr<std::unique_ptr<Plan>> MakePlan(const fb::LibraryProductT& product, int64_t bound,
@@ -87,7 +94,9 @@ class LibraryProducts {
 
   std::shared_ptr<const CublasLt> library_;
   std::string device_;
+  Which which_;
   cublasLtContext* handle_ = nullptr;
+  // By product and bound; null where the artifact has chosen the kernel.
   std::map<std::pair<const fb::LibraryProductT*, int64_t>, std::unique_ptr<Plan>> plans_;
   std::map<const fb::LaunchT*, Plan*> plans_of_;
   uint64_t workspace_bytes_ = 0;

@@ -135,3 +135,12 @@ func.func @rank0(%x: tensor<8xf32>) attributes {dist.ranks = array<i64: 0>} {
 func.func @rank1() attributes {dist.ranks = array<i64: 1>} {
   return // expected-note {{rank 1 ends here without it}}
 }
+
+// -----
+
+dist.mesh @mesh [dp = 2] bandwidth [1.0] latency [0.0] flops 1.0
+func.func @f(%x: tensor<8xf32>) -> tensor<8xf32> {
+  // expected-error @+1 {{is started, and never waited for}}
+  %0 = dist.all_reduce sum %x over @mesh [dp] : tensor<8xf32> to !dist.pending<tensor<8xf32>>
+  return %x : tensor<8xf32>
+}

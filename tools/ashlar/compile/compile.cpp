@@ -188,7 +188,8 @@ int CompileMain(const Arguments& args) {
       "--cuda-products", "auto|library|kernels",
       "with --target cuda, what multiplies matrices with weights where nothing but what\n"
       "cuBLASLt does is fused into the product: cuBLASLt, where the machine that runs it has\n"
-      "it, or the program's own kernels; auto: cuBLASLt for products of more than 64 rows",
+      "it, or the program's own kernels; auto: cuBLASLt where by the cost model the device\n"
+      "computes longer than it waits for memory (`ashlar tune` measures instead)",
       &products);
   addMeshOptions(parser, options.distribution, options.devices);
   parser.Add("--remarks", "say which collectives there are, what for, and what they take",
@@ -240,6 +241,7 @@ int CompileMain(const Arguments& args) {
   options.models = parseCpuModels(cpus, error);
   options.archs = parseCudaArchs(archs, error);
   options.cuda.products = parseLibraryUse(products, error);
+  options.cuda.device = &cuda::getDevice(options.archs);
   auto limit = memoryLimit.empty() ? std::optional<int64_t>()
                                    : parseBytes("--memory-limit", memoryLimit, error);
   auto seedValue = seed.empty() ? std::optional<int64_t>() : ParseInteger(seed);

@@ -2,9 +2,10 @@
 //
 // A stand-in for libcuda.so.1 that needs no GPU: it keeps the book that a driver keeps (what was
 // allocated, loaded, captured) and refuses what contradicts it. Device memory is host memory at
-// addresses that a host cannot use. Of kernels it knows two by name; it knows nothing of cubins or
-// of time, so a test on it says that the calls are made in a right order with right arguments, and
-// no more. FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
+// addresses that a host cannot use. Of kernels it knows two by name; it knows nothing of cubins,
+// and of time only what FAKE_CUDA_MS="add=2,cublasLtMatmul=0.5" says that a launch takes, so a test
+// on it says that the calls are made in a right order with right arguments, and no more.
+// FAKE_CUDA_FAIL="cuLaunchKernel=700" makes a call fail.
 //
 // A stream does its work at once, unless what it has been given by fakeEnqueue (fake_nccl.cc) is
 // not over: then it keeps the rest, and goes on whenever somebody asks how far it is. Streams and
@@ -14,51 +15,18 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "runtime/device/cuda/driver.h"
+#include "runtime/device/cuda/testing/fake_handles.h"
 
 using ashlar::cuda::DevicePointer;
-
-struct CUmod_st {};
-struct CUfunc_st {
-  std::string name;
-};
-using Work = std::vector<std::function<void()>>;
-struct CUstream_st {
-  std::optional<Work> capture;
-  std::deque<std::function<bool()>> queue;  // each until it returns true
-  int64_t enqueued = 0, done = 0;
-  void Progress() {
-    for (; !queue.empty() && queue.front()(); ++done) queue.pop_front();
-  }
-  void Enqueue(std::function<bool()> work) {
-    queue.push_back(std::move(work));
-    ++enqueued;
-    Progress();
-  }
-};
-struct CUevent_st {  // once the stream has done so much
-  CUstream_st* stream = nullptr;
-  int64_t place = 0;
-  bool IsOver() {
-    if (stream) stream->Progress();
-    return !stream || stream->done >= place;
-  }
-};
-struct CUgraph_st {
-  Work work;
-};
-struct CUgraphExec_st {
-  Work work;
-};
 
 namespace {
 
@@ -70,6 +38,16 @@ std::map<DevicePointer, size_t> g_memory;
 int g_contexts = 0;                      // that are retained
 thread_local bool g_is_current = false;  // as the driver has it: by thread
 int g_instantiated = 0;
+std::set<DevicePointer> g_weights;  // that launches of `add` have read
+thread_local double g_ms = 0;       // that launches have taken, as streams are a thread's
+
+// What FAKE_CUDA_MS says of a kernel or of the library's call.
+double MillisecondsOf(const std::string& name) {
+  const char* text = std::getenv("FAKE_CUDA_MS");
+  const std::string list = "," + std::string(text ? text : "");
+  const size_t at = list.find("," + name + "=");
+  return at == std::string::npos ? 0 : std::atof(list.c_str() + at + name.size() + 2);
+}
 
 int Injected(const char* call) {
   const char* fail = std::getenv("FAKE_CUDA_FAIL");
@@ -283,7 +261,7 @@ int cuEventDestroy_v2(CUevent_st* event) {
 }
 int cuEventRecord(CUevent_st* event, CUstream_st* stream) {
   if (stream->capture) return kInvalidValue;
-  *event = {stream, stream->enqueued};
+  *event = {stream, stream->enqueued, g_ms};
   return 0;
 }
 int cuEventQuery(CUevent_st* event) {
@@ -296,7 +274,7 @@ int cuEventSynchronize(CUevent_st* event) {
 }
 int cuEventElapsedTime(float* milliseconds, CUevent_st* begin, CUevent_st* end) {
   BEGIN_IN_CONTEXT(cuEventElapsedTime);
-  *milliseconds = 0.25f;
+  *milliseconds = std::getenv("FAKE_CUDA_MS") ? static_cast<float>(end->ms - begin->ms) : 0.25f;
   return begin && end ? 0 : kInvalidValue;
 }
 int cuGraphInstantiateWithFlags(CUgraphExec_st** exec, CUgraph_st* graph, unsigned long long) {
@@ -345,13 +323,26 @@ int fakeEnqueue(CUstream_st* stream, bool (*poll)(void*), void (*forget)(void*),
   return 0;
 }
 int fakeInstantiatedGraphs() { return g_instantiated; }
+// The second operands that launches of `add` were given since the last call: how many, and the
+// first so many of them.
+int fakeWeights(DevicePointer* to, int most) {
+  const int count = static_cast<int>(g_weights.size());
+  for (DevicePointer weight : g_weights)
+    if (most-- > 0) *to++ = weight;
+  g_weights.clear();
+  return count;
+}
 
 // For fake_cublaslt.cc: where bytes of the device's memory lie, and work for a stream.
 char* fakeFind(const void* memory, size_t bytes) {
   return Find(reinterpret_cast<DevicePointer>(memory), bytes);
 }
 int fakeSubmit(CUstream_st* stream, std::function<void()> work) {
-  return g_is_current ? Submit(stream, std::move(work)) : kNoContext;
+  if (!g_is_current) return kNoContext;
+  return Submit(stream, [work = std::move(work), ms = MillisecondsOf("cublasLtMatmul")] {
+    work();
+    g_ms += ms;
+  });
 }
 
 // add(x, w, y; n): y[i] = x[i] + w[i], a block of 32 threads for 32 elements; mapped has a tensor
@@ -377,8 +368,13 @@ int cuLaunchKernel(CUfunc_st* function, unsigned grid_x, unsigned grid_y, unsign
   auto* w = reinterpret_cast<const float*>(Find(block[1], n * 4));
   auto* y = reinterpret_cast<float*>(Find(block[2], n * 4));
   if (!x || !w || !y || (n + 31) / 32 != grid_x) return kInvalidValue;
-  return Submit(stream, [=] {
+  {
+    std::lock_guard<std::mutex> lock(g_mutex);
+    g_weights.insert(block[1]);
+  }
+  return Submit(stream, [=, ms = MillisecondsOf(function->name)] {
     for (uint64_t i = 0; i < n; ++i) y[i] = x[i] + w[i];
+    g_ms += ms;
   });
 }
 
