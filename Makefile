@@ -27,6 +27,7 @@ BENCH_ENV ?= .cache/bench-venv
 bench: build
 	@python3 tools/bench/environment.py $(BENCH_ENV)
 	@$(BENCH_ENV)/bin/python tools/bench/bench.py --build $(BUILD) $(BENCH_FLAGS)
+	@$(if $(BENCH_FLAGS),,python3 tools/bench/ranks.py --build $(BUILD))
 
 # What travels: build/dist, a program and a library that need nothing but libc (tools/dist/README.md).
 dist: configure

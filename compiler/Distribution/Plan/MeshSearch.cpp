@@ -108,6 +108,8 @@ public:
       if (candidate.choice.isPlanned || candidate.choice.lowerBound > 0)
         choices.push_back(candidate.choice);
     Candidate &best = candidates.front();
+    if (!best.choice.isPlanned && !refusal.empty())
+      return module.emitError() << refusal;
     if (!best.choice.isPlanned) {
       OwningOpRef<ModuleOp> copy = module.clone();
       return failed(applyPlan(best.plan, "--devices", *copy))
@@ -236,7 +238,11 @@ private:
 
   /// Writes down a candidate's plan, and finds out what a step takes that follows it.
   void measure(Candidate &candidate) {
-    ScopedDiagnosticHandler quiet(module.getContext(), [](Diagnostic &) { return success(); });
+    ScopedDiagnosticHandler quiet(module.getContext(), [&](Diagnostic &diagnostic) {
+      if (diagnostic.getSeverity() == DiagnosticSeverity::Error && refusal.empty())
+        refusal = "mesh " + candidate.choice.mesh + ": " + diagnostic.str();
+      return success();
+    });
     candidate.choice.plan = candidate.planner->apply();
     OwningOpRef<ModuleOp> copy = candidate.module->clone();
     PassManager manager(module.getContext());
@@ -295,6 +301,7 @@ private:
   const MeshSearchOptions &options;
   std::optional<StageBounds> bounds;
   std::vector<Candidate> candidates;
+  std::string refusal; // why the first plan that could not be followed was not
 };
 
 } // namespace

@@ -248,6 +248,8 @@ int CompileMain(const Arguments& args) {
   if (!seed.empty() && !seedValue)
     error = "--random-weights takes an integer, found '" + seed + "'";
   if (!error.empty()) return parser.UsageError(error);
+  if (limit && *limit < 1)
+    return parser.UsageError("--memory-limit: expected more than " + memoryLimit);
   options.import.batch = *batchBounds;
   options.import.seq = seqBounds;
   if (context > 0) options.import.context = context;

@@ -89,7 +89,10 @@ std::optional<int64_t> parseBytes(const std::string& option, const std::string& 
   StringRef number = text;
   int shift = 0;
   for (auto [unit, bits] : units)
-    if (number.consume_back(unit)) shift = bits;
+    if (number.consume_back(unit)) {
+      shift = bits;
+      break;
+    }
   int64_t value;
   if (!number.trim().getAsInteger(10, value) && value >= 0 && value <= (INT64_MAX >> shift))
     return value << shift;
