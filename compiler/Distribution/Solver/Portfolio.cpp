@@ -157,13 +157,14 @@ private:
     std::iota(all.begin(), all.end(), 0);
     const State any = stateOf(std::vector<int32_t>(all.size(), 0));
     const Subproblem problem = makeSubproblem(core, any, all);
-    int64_t steps = kStepsAtOnce;
+    int64_t steps = kStepsAtOnce, workAtOnce = 0;
     if (core.size() > kSmall) {
       if (searchAlongPath(problem))
         return;
       const Buckets shape(problem, kEntriesAtOnce, /*allocate=*/false);
       if (!shape.exact() || shape.work() > kWorkAtOnce)
         return;
+      workAtOnce = shape.work();
       steps = 10 * int64_t(core.size());
     }
     SearchOptions searchOptions;
@@ -171,8 +172,15 @@ private:
     searchOptions.mostWork = kWorkAtOnce;
     searchOptions.iterations = core.rows() == 0 ? 1 : 30;
     searchOptions.steps = steps;
-    if (options.workLimit)
-      searchOptions.steps = std::min(steps, *options.workLimit * kWorkUnit);
+    if (options.workLimit) {
+      const int64_t left = *options.workLimit * kWorkUnit - work;
+      searchOptions.steps = std::min(steps, left);
+      // Each iteration computes all tables. A short run, which asks for a bound more than for a
+      // plan, has no more of them than it pays for; the first gives a bound whatever it takes.
+      if (left < kWorkAtOnce)
+        searchOptions.iterations = int(std::clamp<int64_t>(left / std::max<int64_t>(1, workAtOnce),
+                                                           1, searchOptions.iterations));
+    }
     searchOptions.stop = [&] { return Clock::now() >= options.deadline; };
     const Cost upper = isAllowed(best.cost) ? best.cost - core.graph.constant : kInfinity;
     take(search(problem, upper, {}, searchOptions));

@@ -105,8 +105,10 @@ FailureOr<int64_t> lower(ModuleOp module, const PlanOptions& options, bool overl
   return getExcess(module, lowering);
 }
 
-/// `excess`: by how many bytes it is over the limit, which is then no error yet.
-FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int64_t* excess) {
+/// `excess`: by how many bytes it is over the limit, which is then no error yet; of the first of
+/// several rounds nothing else is asked then.
+FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int64_t* excess,
+                            bool is_first) {
   MLIRContext& context = compiler.context;
   compiler.codes.enter(ErrorCode::kBadModel);
   OwningOpRef<ModuleOp> module = importHuggingFace(context, options.import);
@@ -118,9 +120,20 @@ FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int
   addPartitionPipeline(partition, /*report=*/false);
   if (failed(partition.run(*module))) return failure();
   compiler.codes.enter(ErrorCode::kInternal);
-  // What has come early takes memory for longer.
+  // What has come early takes memory for longer: where a first plan, made without knowing its
+  // program, is too large without that, there is no need to look.
+  FailureOr<int64_t> over = 0;
+  if (is_first && options.memory > 0) {
+    OwningOpRef<ModuleOp> late = module->clone();
+    over = lower(*late, options, /*overlaps=*/false, planned);
+    if (failed(over)) return failure();
+    if (*over > 0) {
+      *excess = *over;
+      return planned;
+    }
+  }
   OwningOpRef<ModuleOp> early = module->clone();
-  auto over = lower(*early, options, /*overlaps=*/true, planned);
+  over = lower(*early, options, /*overlaps=*/true, planned);
   if (succeeded(over) && *over == 0) {
     module = std::move(early);
   } else if (succeeded(over)) {
@@ -153,7 +166,7 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
   for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
     int64_t excess = 0;
     compiler.is_quiet |= round > 0;  // the limits of later rounds are nobody's
-    auto planned = planOnce(options, compiler, &excess);
+    auto planned = planOnce(options, compiler, &excess, /*is_first=*/round == 0);
     compiler.is_quiet = !options.says_how;
     if (succeeded(planned) ? excess == 0 : round == 0) return planned;
     if (options.devices > 0) {
@@ -175,7 +188,7 @@ FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
                                    mebibytes(static_cast<double>(next.getBytes())));
   }
   options.distribution.memory = options.memory;
-  return planOnce(options, compiler, nullptr);
+  return planOnce(options, compiler, nullptr, /*is_first=*/false);
 }
 
 namespace {
