@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 
 #include "runtime/communicator/mpi.h"
@@ -12,6 +13,7 @@
 namespace ashlar {
 namespace {
 
+std::atomic_flag is_taken = ATOMIC_FLAG_INIT;  // by who may change what follows
 // Text that a signal handler may write.
 char text[256];
 volatile sig_atomic_t length = 0;  // 0: nothing is waited for
@@ -23,7 +25,9 @@ void WriteLastWords(int) {
 
 }  // namespace
 
-LastWords::LastWords(int rank, const Collective& call) {
+LastWords::LastWords(int rank, const Collective& call)
+    : speaks_(!is_taken.test_and_set(std::memory_order_acquire)) {
+  if (!speaks_) return;
   const std::string_view name = CollectiveName(call.kind);
   const int written =
       std::snprintf(text, sizeof(text),
@@ -33,7 +37,11 @@ LastWords::LastWords(int rank, const Collective& call) {
   length = std::min<int>(written, sizeof(text) - 1);
 }
 
-LastWords::~LastWords() { length = 0; }
+LastWords::~LastWords() {
+  if (!speaks_) return;
+  length = 0;
+  is_taken.clear(std::memory_order_release);
+}
 
 void ReportTermination() {
   struct sigaction action = {};

@@ -7,13 +7,17 @@
 
 namespace ashlar {
 
-// While it lives, a call is waited for. One at a time.
+// While it lives, a call is waited for. Where several are, in threads of one process, it is the
+// first one's that is said.
 class LastWords {
  public:
   LastWords(int rank, const Collective& call);
   ~LastWords();
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;
+
+ private:
+  const bool speaks_;
 };
 
 }  // namespace ashlar
