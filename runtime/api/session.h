@@ -72,7 +72,8 @@ MemoryUse PlanMemory(const fb::ProgramT& program, int threads);
 // caller's; different sessions are independent and may share program, executor and memory pool.
 // Results do not depend on the number of threads.
 //
-// Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights;
+// Memory: everything is taken by Create, in one piece of memory().peak() bytes beside the weights,
+// or, for a rank with several stages of a pipeline, one piece for each;
 // a step takes nothing, neither from the system nor from the heap, once each entry in use has run
 // once with the same `outputs`.
 //

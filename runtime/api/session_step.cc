@@ -44,8 +44,14 @@ absl::Status Session::Prepare(EntryPlan& plan, const std::vector<Tensor>& inputs
   const size_t parts = plan.microbatches().Split(next_dims_);
   for (size_t part = 0; part < parts; ++part)
     ASHLAR_RETURN_IF_ERROR(PreparePart(plan, inputs, part));
-  for (const auto& stage : earlier_)
-    ASHLAR_RETURN_IF_ERROR(stage->Prepare(*stage->FindPlan(plan.entry().name), inputs, options));
+  for (const auto& stage : earlier_) {
+    EntryPlan& its_plan = *stage->FindPlan(plan.entry().name);
+    ASHLAR_RETURN_IF_ERROR(stage->Prepare(its_plan, inputs, options));
+    if (its_plan.microbatches().size() != parts)  // no compiler's work
+      return FailedPrecondition(program().path(), ": stages of one rank split entry '",
+                                plan.entry().name, "' into ", its_plan.microbatches().size(),
+                                " and ", parts, " microbatches");
+  }
   return plan.CheckStop(0, options);
 }
 
