@@ -8,7 +8,10 @@
 namespace ashlar {
 namespace {
 
-constexpr int64_t kBlock = 2048;        // elements; inputs, sum and outputs of a block stay in L1
+// Elements summed and written at a time, so few that their sum stays in registers: reads of the
+// next block and write-backs of the last then go on at once. Of 64 MiB on a Zen 4, blocks of 2,048,
+// which are summed in the first cache, reach 75 % of the rate.
+constexpr int64_t kBlock = 32;
 constexpr int64_t kStreamed = 1 << 18;  // bytes from which on outputs are written past the cache
 
 // Sixteen bytes that may lie anywhere.
@@ -33,10 +36,10 @@ void Write(const void* from, void* to, int64_t bytes, bool streams) {
   std::memcpy(to, from, bytes);
 }
 
-template <typename T>
-T Combine(Reduction reduction, T a, T b) {
-  if (reduction == Reduction::kMax) return a < b ? b : a;
-  if (reduction == Reduction::kMin) return b < a ? b : a;
+template <Reduction kReduction, typename T>
+T Combine(T a, T b) {
+  if constexpr (kReduction == Reduction::kMax) return a < b ? b : a;
+  if constexpr (kReduction == Reduction::kMin) return b < a ? b : a;
   if constexpr (std::is_integral_v<T>) {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
@@ -45,86 +48,99 @@ T Combine(Reduction reduction, T a, T b) {
   }
 }
 
-template <typename T, Reduction kReduction>
-void Accumulate(const T* from, T* sum, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) sum[i] = Combine(kReduction, sum[i], from[i]);
-}
-
+// How elements are stored, and what they are combined in.
 template <typename T>
-void Accumulate(Reduction reduction, const T* from, T* sum, int64_t count) {
-  if (reduction == Reduction::kSum) return Accumulate<T, Reduction::kSum>(from, sum, count);
-  if (reduction == Reduction::kMax) return Accumulate<T, Reduction::kMax>(from, sum, count);
-  Accumulate<T, Reduction::kMin>(from, sum, count);
-}
+struct Plain {
+  using Stored = T;
+  using Wide = T;
+  static T Widen(T value) { return value; }
+  static T Narrow(T value) { return value; }
+};
+struct BF16 {
+  using Stored = uint16_t;
+  using Wide = float;
+  static float Widen(uint16_t value) { return BF16ToF32(value); }
+  static uint16_t Narrow(float value) { return F32ToBF16(value); }
+};
+struct F16 {
+  using Stored = uint16_t;
+  using Wide = float;
+  static float Widen(uint16_t value) { return F16ToF32(value); }
+  static uint16_t Narrow(float value) { return F32ToF16(value); }
+};
 
-// T: how elements are stored; Wide: what they are combined in.
-template <typename T, typename Wide, Wide (*kWiden)(T), T (*kNarrow)(Wide)>
-void Reduce(Reduction reduction, const std::vector<const void*>& inputs,
-            const std::vector<void*>& outputs, int64_t begin, int64_t end) {
-  Wide sum[kBlock], term[kBlock];
-  T result[kBlock];
-  const bool streams = (end - begin) * static_cast<int64_t>(sizeof(T)) >= kStreamed;
-  for (int64_t at = begin; at < end; at += kBlock) {
-    const int64_t count = std::min(kBlock, end - at);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      const T* from = static_cast<const T*>(inputs[i]) + at;
-      Wide* to = i == 0 ? sum : term;
-      if constexpr (std::is_same_v<T, Wide>) {
-        if (i == 0)
-          std::memcpy(sum, from, count * sizeof(T));
-        else
-          Accumulate(reduction, from, sum, count);
-      } else {
-        for (int64_t e = 0; e < count; ++e) to[e] = kWiden(from[e]);
-        if (i > 0) Accumulate(reduction, term, sum, count);
-      }
-    }
-    const void* finished = sum;
-    if constexpr (!std::is_same_v<T, Wide>) {
-      for (int64_t e = 0; e < count; ++e) result[e] = kNarrow(sum[e]);
-      finished = result;
-    }
-    for (void* output : outputs) {
-      // What is also an input lies in the cache already.
-      const bool in_place = std::find(inputs.begin(), inputs.end(), output) != inputs.end();
-      Write(finished, static_cast<T*>(output) + at, count * static_cast<int64_t>(sizeof(T)),
-            streams && !in_place);
-    }
+struct Range {
+  const std::vector<const void*>& inputs;
+  const std::vector<void*>& outputs;
+  int64_t begin, end;
+};
+
+// Elements [at, at + count); `count` is a constant where the loops are to be unrolled.
+template <typename Type, Reduction kReduction>
+inline void ReduceBlock(const Range& range, int64_t at, int64_t count, bool streams) {
+  using T = typename Type::Stored;
+  typename Type::Wide sum[kBlock];
+  const T* first = static_cast<const T*>(range.inputs[0]) + at;
+  for (int64_t e = 0; e < count; ++e) sum[e] = Type::Widen(first[e]);
+  for (size_t i = 1; i < range.inputs.size(); ++i) {
+    const T* next = static_cast<const T*>(range.inputs[i]) + at;
+    for (int64_t e = 0; e < count; ++e) sum[e] = Combine<kReduction>(sum[e], Type::Widen(next[e]));
   }
+  T result[kBlock];
+  for (int64_t e = 0; e < count; ++e) result[e] = Type::Narrow(sum[e]);
+  for (void* output : range.outputs)
+    Write(result, static_cast<T*>(output) + at, count * static_cast<int64_t>(sizeof(T)), streams);
 }
 
-template <typename T>
-T Same(T value) {
-  return value;
+template <typename Type, Reduction kReduction>
+void ReduceAs(const Range& range) {
+  const int64_t bytes =
+      (range.end - range.begin) * static_cast<int64_t>(sizeof(typename Type::Stored));
+  // What is also an input lies in the cache already.
+  const bool streams = bytes >= kStreamed &&
+                       std::none_of(range.outputs.begin(), range.outputs.end(), [&](void* output) {
+                         return std::count(range.inputs.begin(), range.inputs.end(), output) > 0;
+                       });
+  int64_t at = range.begin;
+  for (; at + kBlock <= range.end; at += kBlock)
+    ReduceBlock<Type, kReduction>(range, at, kBlock, streams);
+  if (at < range.end) ReduceBlock<Type, kReduction>(range, at, range.end - at, streams);
 }
 
-template <typename T>
-void ReducePlain(Reduction reduction, const std::vector<const void*>& inputs,
-                 const std::vector<void*>& outputs, int64_t begin, int64_t end) {
-  Reduce<T, T, Same<T>, Same<T>>(reduction, inputs, outputs, begin, end);
+template <typename Type>
+void Reduce(Reduction reduction, const Range& range) {
+  switch (reduction) {
+    case Reduction::kSum:
+      return ReduceAs<Type, Reduction::kSum>(range);
+    case Reduction::kMax:
+      return ReduceAs<Type, Reduction::kMax>(range);
+    case Reduction::kMin:
+      return ReduceAs<Type, Reduction::kMin>(range);
+  }
 }
 
 }  // namespace
 
 void ReduceElements(DType dtype, Reduction reduction, const std::vector<const void*>& inputs,
                     const std::vector<void*>& outputs, int64_t begin, int64_t end) {
+  const Range range{inputs, outputs, begin, end};
   switch (dtype) {
     case DType::kF32:
-      return ReducePlain<float>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<float>>(reduction, range);
     case DType::kF64:
-      return ReducePlain<double>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<double>>(reduction, range);
     case DType::kI64:
-      return ReducePlain<int64_t>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<int64_t>>(reduction, range);
     case DType::kI32:
-      return ReducePlain<int32_t>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<int32_t>>(reduction, range);
     case DType::kI8:
-      return ReducePlain<int8_t>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<int8_t>>(reduction, range);
     case DType::kU8:
-      return ReducePlain<uint8_t>(reduction, inputs, outputs, begin, end);
+      return Reduce<Plain<uint8_t>>(reduction, range);
     case DType::kBF16:
-      return Reduce<uint16_t, float, BF16ToF32, F32ToBF16>(reduction, inputs, outputs, begin, end);
+      return Reduce<BF16>(reduction, range);
     case DType::kF16:
-      return Reduce<uint16_t, float, F16ToF32, F32ToF16>(reduction, inputs, outputs, begin, end);
+      return Reduce<F16>(reduction, range);
     default:
       return;  // CheckCollective has refused the others
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #include "runtime/communicator/reduce.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -22,6 +23,34 @@ TEST(Reduce, WritesTheRangeAndNothingElse) {
     for (int64_t i = 0; i < count; ++i)
       ASSERT_EQ(out[i + 1], i >= begin && i < count - 2 ? a[i] + b[i] : -1.0f) << i;
   }
+}
+
+// Three inputs, two of them outputs too, whole blocks and a tail: as one element at a time.
+template <typename T>
+void ExpectElementwise(DType dtype) {
+  const int64_t count = 71;
+  for (Reduction reduction : {Reduction::kSum, Reduction::kMax, Reduction::kMin}) {
+    std::vector<T> a(count), b(count), c(count), expected(count);
+    for (int64_t i = 0; i < count; ++i) {
+      a[i] = static_cast<T>(i % 7), b[i] = static_cast<T>(i % 5), c[i] = static_cast<T>(i % 3);
+      expected[i] = reduction == Reduction::kSum   ? static_cast<T>(a[i] + b[i] + c[i])
+                    : reduction == Reduction::kMax ? std::max({a[i], b[i], c[i]})
+                                                   : std::min({a[i], b[i], c[i]});
+    }
+    ReduceElements(dtype, reduction, {a.data(), b.data(), c.data()}, {a.data(), c.data()}, 0,
+                   count);
+    EXPECT_EQ(a, expected);
+    EXPECT_EQ(c, expected);
+  }
+}
+
+TEST(Reduce, IsElementwiseInPlace) {
+  ExpectElementwise<float>(DType::kF32);
+  ExpectElementwise<double>(DType::kF64);
+  ExpectElementwise<int64_t>(DType::kI64);
+  ExpectElementwise<int32_t>(DType::kI32);
+  ExpectElementwise<int8_t>(DType::kI8);
+  ExpectElementwise<uint8_t>(DType::kU8);
 }
 
 // 1 + 2^-8 + 2^-8 in bf16: term by term the small ones are lost, in f32 they are not.
