@@ -62,6 +62,8 @@ static std::optional<CpuModel> makeModel(StringRef name, StringRef tune,
   model.lanes = isWide ? 16 : 8;
   model.accumulators = isWide ? 24 : 12;
   model.tileRegisters = isWide ? 4 : 2;
+  // Rates of either way: codegen/CPU/README.md.
+  model.readsOneStream = tune.starts_with("znver");
   // Intel's dot product takes twice the time of a fused multiply-add, AMD's as long.
   if (isWide && hasAll(features, kTile)) {
     model.bf16 = Bf16Product::Tile;
@@ -83,6 +85,7 @@ static std::optional<CpuModel> makeEmulatedModel(StringRef name) {
   auto real = makeModel(cpu, cpu, getFeatures(cpu));
   auto model = makeModel(name, "x86-64-v4", getFeatures("x86-64-v4"));
   model->bf16 = real->bf16;
+  model->readsOneStream = real->readsOneStream;
   model->emulated = true;
   return model;
 }

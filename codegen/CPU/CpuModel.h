@@ -29,6 +29,9 @@ struct CpuModel {
   int64_t lanes;         // f32 elements of a vector register
   int64_t accumulators;  // registers that hold sums in a register tile
   int64_t tileRegisters; // registers of a row of the tile, at most
+  /// Whether memory delivers most when one run of packed weights is read after the other, by the
+  /// hardware's prefetching alone; else when many are, with lines asked for ahead of time.
+  bool readsOneStream = false;
   Bf16Product bf16 = Bf16Product::Widen;
   /// Whether the instructions of `bf16` are expanded into those of the base: the same loops and
   /// layouts on a machine that lacks them, for tests.

@@ -51,8 +51,9 @@ StringRef getTypeName(WeightType type) {
   llvm_unreachable("all kinds are above");
 }
 
-/// What a kernel asks for ahead of time.
-enum class Ahead { Nothing, Own, Next };
+/// What a kernel asks for ahead of time: nothing, what it will read itself, or the part of B that
+/// comes next; or nothing of a run that it reads from end to end.
+enum class Ahead { Nothing, Own, Next, Run };
 
 /// A kernel or a function over them: for B's kind and columns.
 struct TileShape {
@@ -67,7 +68,8 @@ struct TileShape {
     return ("tile_" + getTypeName(type) + "_" + Twine(columns) +
             (ahead == Ahead::Nothing ? ""
              : ahead == Ahead::Own   ? "_stream"
-                                     : "_next"))
+             : ahead == Ahead::Next  ? "_next"
+                                     : "_run"))
         .str();
   }
 };
@@ -246,24 +248,28 @@ public:
   GroupFunction(Emitter &e, ModuleOp module, const TileShape &shape, const TileArguments &args,
                 const Group &group)
       : e(e), module(module), shape(shape), args(args), group(group),
-        tileColumns(getTileColumns(e, shape.columns)), mostRows(getMostRows(e, shape.columns)) {}
+        tileColumns(getTileColumns(e.model, shape)), mostRows(getMostRows(e.model, shape)) {}
 
-  static int64_t getTileColumns(const Emitter &e, int64_t columns) {
-    return std::min(columns, e.model.tileRegisters * e.model.lanes);
+  static int64_t getTileColumns(const CpuModel &model, const TileShape &shape) {
+    return shape.ahead == Ahead::Run ? kPanel
+                                     : std::min(shape.columns, model.tileRegisters * model.lanes);
   }
-  static int64_t getMostRows(const Emitter &e, int64_t columns) {
-    return e.model.accumulators / (getTileColumns(e, columns) / e.model.lanes);
+  static int64_t getMostRows(const CpuModel &model, const TileShape &shape) {
+    return model.accumulators / (getTileColumns(model, shape) / model.lanes);
   }
 
   void emit() {
     // Few groups ask for less than all that comes next: the first asks for what it reads, too.
     Value isOwn;
-    if (shape.ahead != Ahead::Nothing)
+    if (shape.ahead == Ahead::Next)
       isOwn =
           arith::AndIOp::create(e.b, e.less(group.groups, e.constant(shape.columns / kLineColumns)),
                                 e.equal(group.index, e.constant(0)));
     for (int64_t size = mostRows; size >= 1; --size)
       e.when(e.equal(group.count, e.constant(size)), [&] {
+        if (shape.ahead == Ahead::Run)
+          return emitKernels(size, Ahead::Run,
+                             2 * size <= mostRows ? getRunColumns(shape.type) : kPanel);
         if (shape.ahead == Ahead::Nothing)
           return emitKernels(size, Ahead::Nothing, tileColumns);
         e.when(isOwn, [&] { emitKernels(size, Ahead::Own, getOwnColumns(size)); });
@@ -336,16 +342,23 @@ private:
 
 } // namespace
 
+int64_t getMostStreamedRows(const CpuModel &model, WeightType type) {
+  return GroupFunction::getMostRows(model, {type, kPanel, Ahead::Run});
+}
+
 void emitTiles(Emitter &e, ModuleOp module, const TileProduct &p,
                llvm::function_ref<void(Value, Value)> finish) {
-  TileShape shape{p.type, p.columns, p.next ? Ahead::Next : Ahead::Nothing};
-  Value groups = e.ceilDiv(p.rows, GroupFunction::getMostRows(e, p.columns));
+  TileShape shape{p.type, p.columns,
+                  p.isStreamed ? Ahead::Run
+                  : p.next     ? Ahead::Next
+                               : Ahead::Nothing};
+  Value groups = e.ceilDiv(p.rows, GroupFunction::getMostRows(e.model, shape));
   Value least = e.div(p.rows, e.max(groups, e.constant(1))),
         larger = e.sub(p.rows, e.mul(least, groups));
   // The more calls there are, the fewer lines each asks for: memory is kept busy all along, and
   // what a kernel loads for itself does not queue behind a burst.
   Value spread = e.constant(0);
-  Value calls = e.mul(groups, p.columns / GroupFunction::getTileColumns(e, p.columns));
+  Value calls = e.mul(groups, p.columns / GroupFunction::getTileColumns(e.model, shape));
   for (int64_t shift = 1; shift <= kMostSpread; ++shift) {
     Value enough = e.constant((p.columns / kLineColumns << shift) - 1);
     spread = e.add(spread, e.select(e.less(enough, calls), e.constant(1), e.constant(0)));

@@ -44,11 +44,16 @@ struct TileProduct {
   int64_t columns; // kPanel times a power of two
   mlir::Value a, lda, b, ldb, runStride, c, ldc, depth, rows;
   /// The part of B, as deep and with the same runs, that will be needed after this one, its rows
-  /// without gaps; null where all of B is in cache.
+  /// without gaps; null where all of B is in cache, or is streamed.
   mlir::Value next;
+  /// Whether B comes from memory run after run, each read from end to end by every group of rows.
+  bool isStreamed = false;
   /// Whether C has sums already (i1); where not, it is only written.
   mlir::Value accumulate;
 };
+
+/// The rows of a group that reads a streamed B, at most.
+int64_t getMostStreamedRows(const CpuModel &model, WeightType type);
 
 /// Emits the product, group of rows by group of rows. `finish`, where there is one, is emitted
 /// behind each group's and takes the group's first row and number of rows, whose sums are still in

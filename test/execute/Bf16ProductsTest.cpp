@@ -116,7 +116,7 @@ TEST_P(Bf16Products, AgreeWithInterpreter) {
   for (const Backend &backend : models) {
     auto compiled = CompiledModule::create(*module, backend, {"", 7});
     ASSERT_TRUE(compiled);
-    for (int64_t rows : {1, 2, 15, 16, 17, 33, 47, 200})
+    for (int64_t rows : {1, 2, 6, 7, 12, 13, 15, 16, 17, 33, 47, 200})
       if (!backend.isEmulated() || rows == 17 || rows == 200)
         expectAgreement(rows, *compiled, backend.name + ", " + std::to_string(rows) + " rows");
   }
