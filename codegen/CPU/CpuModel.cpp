@@ -62,8 +62,10 @@ static std::optional<CpuModel> makeModel(StringRef name, StringRef tune,
   model.lanes = isWide ? 16 : 8;
   model.accumulators = isWide ? 24 : 12;
   model.tileRegisters = isWide ? 4 : 2;
-  // Rates of either way: codegen/CPU/README.md.
+  // What was measured: codegen/CPU/README.md.
   model.readsOneStream = tune.starts_with("znver");
+  if (isWide && model.readsOneStream)
+    model.depthBlock = 768;
   // Intel's dot product takes twice the time of a fused multiply-add, AMD's as long.
   if (isWide && hasAll(features, kTile)) {
     model.bf16 = Bf16Product::Tile;
@@ -86,6 +88,7 @@ static std::optional<CpuModel> makeEmulatedModel(StringRef name) {
   auto model = makeModel(name, "x86-64-v4", getFeatures("x86-64-v4"));
   model->bf16 = real->bf16;
   model->readsOneStream = real->readsOneStream;
+  model->depthBlock = real->depthBlock;
   model->emulated = true;
   return model;
 }

@@ -29,6 +29,8 @@ struct CpuModel {
   int64_t lanes;         // f32 elements of a vector register
   int64_t accumulators;  // registers that hold sums in a register tile
   int64_t tileRegisters; // registers of a row of the tile, at most
+  /// The steps of depth whose part of two panels stays in cache while rows pass over it.
+  int64_t depthBlock = 128;
   /// Whether memory delivers most when one run of packed weights is read after the other, by the
   /// hardware's prefetching alone; else when many are, with lines asked for ahead of time.
   bool readsOneStream = false;

@@ -13,9 +13,6 @@ using namespace mlir;
 
 namespace ashlar::cpu {
 
-static constexpr int64_t kDepthBlock = 128;
-/// Two panels' part is 32 KiB, as of f32.
-static constexpr int64_t kDotDepthBlock = 2 * kDepthBlock;
 /// With AMX a panel's part of the depth is 32 KiB.
 static constexpr int64_t kMatrixDepthBlock = 512;
 /// Rows that are one group of Tiles on every machine with AVX-512.
@@ -85,7 +82,7 @@ void ProductKernel::emitProduct(KernelContext &c, const Item &item, size_t index
       emitTiles(e, c.module, tiles, isLast ? finish : nullptr);
     });
   };
-  const int64_t block = isDot ? kDotDepthBlock : kDepthBlock;
+  const int64_t block = e.model.depthBlock;
   const int64_t last = getLastDepth(block);
   auto emitBlocks = [&] {
     e.loop(e.constant(0), e.constant(last), block, [&](Value from) {
