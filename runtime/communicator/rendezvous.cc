@@ -25,6 +25,9 @@ constexpr int kSocket = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
 // How long one that has connected may take to say who it is. Nobody else waits for it.
 constexpr auto kHelloDeadline = std::chrono::seconds(2);
+// How long those that are missing are still waited for when one that had joined has left: the last
+// of them may be on their way, and the one that left done.
+constexpr auto kGrace = std::chrono::seconds(1);
 constexpr uint32_t kMagic = 0x41534852;
 
 // How a process introduces itself.
@@ -160,19 +163,33 @@ class Meeting {
     return absl::OkStatus();
   }
 
+  // One that had joined and has closed its connection, or -1.
+  int FindGone() const {
+    for (int rank = 0; rank < size_; ++rank) {
+      pollfd polled = {sockets_[rank].number(), POLLRDHUP, 0};  // a negative number is passed over
+      if (poll(&polled, 1, 0) > 0) return rank;
+    }
+    return -1;
+  }
+
   // Takes in all ranks from `first` on, in the order in which they say who they are. Others may
   // come as well, say nothing or something else: they are let go.
   absl::Status Receive(const Socket& listener, int first, std::vector<Address>* addresses) {
     std::vector<Guest> guests;
+    Clock::time_point end = end_;
+    int gone = -1;
     while (Joined(first) < size_ - first) {
       std::vector<pollfd> polled = {{listener.number(), POLLIN, 0}};
-      Clock::time_point until = end_;
+      Clock::time_point until = end;
       for (const Guest& guest : guests) {
         polled.push_back({guest.socket.number(), POLLIN, 0});
         until = std::min(until, guest.until);
       }
+      for (const Socket& joined : sockets_)
+        if (gone < 0) polled.push_back({joined.number(), POLLRDHUP, 0});
       WaitFor(polled, until);
       const Clock::time_point now = Clock::now();
+      if (gone < 0 && (gone = FindGone()) >= 0) end = std::min(end, now + kGrace);
       std::vector<Guest> remaining;
       for (size_t i = 0; i < guests.size(); ++i) {
         Guest& guest = guests[i];
@@ -184,7 +201,10 @@ class Meeting {
       }
       guests = std::move(remaining);
       if (polled[0].revents) ASHLAR_RETURN_IF_ERROR(Accept(listener, &guests));
-      if (now >= end_ && Joined(first) < size_ - first) return Late();
+      if (now < end || Joined(first) == size_ - first) continue;
+      if (gone < 0) return Late();
+      return absl::UnavailableError(
+          StrCat("rank ", rank_, ": rank ", gone, " has left at the beginning"));
     }
     return absl::OkStatus();
   }

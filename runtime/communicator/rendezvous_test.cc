@@ -193,6 +193,23 @@ TEST(Rendezvous, SaysThatAConnectionWasClosed) {
               HasSubstr("rank 1: the connection to rank 0 has ended at the beginning: closed"));
 }
 
+// A rank that joins and dies while rank 0 waits for a third: nobody waits on until the deadline.
+TEST(Rendezvous, SaysWhoHasLeft) {
+  const int port = FreePort();
+  std::string error;
+  const Clock::time_point begin = Clock::now();
+  std::thread leader(
+      [&] { error = Message(MeetRanks(0, 3, "127.0.0.1", port, kDeadline).status()); });
+  const int rank = Visit(port);
+  const int32_t hello[] = {0x41534852, 2, 3, 1};  // rank 2 of 3
+  EXPECT_EQ(send(rank, hello, sizeof(hello), MSG_NOSIGNAL), ssize_t{sizeof(hello)});
+  std::this_thread::sleep_for(milliseconds(50));
+  close(rank);
+  leader.join();
+  EXPECT_THAT(error, HasSubstr("rank 0: rank 2 has left at the beginning"));
+  EXPECT_LT(Clock::now() - begin, kDeadline / 2);
+}
+
 // A host that answers nothing, as one whose connections nobody takes any more.
 TEST(Rendezvous, KeepsItsDeadlineWhereNobodyAnswers) {
   int port;
