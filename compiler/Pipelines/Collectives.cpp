@@ -4,6 +4,7 @@
 
 #include "compiler/Distribution/Plan/Conventions.h"
 #include "compiler/Pipelines/KernelTable.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
@@ -73,66 +74,80 @@ int64_t getWorkspaceBytes(Operation *op, bool isPacked,
   return 0;
 }
 
+/// Of a dimension that is given as a number or as a symbol.
+static program::ExtentAttr getExtent(Attribute dim) {
+  auto number = dyn_cast<IntegerAttr>(dim);
+  return toExtentAttr(dim.getContext(),
+                      number ? graph::Dim::number(number.getInt())
+                             : graph::Dim::named(cast<FlatSymbolRefAttr>(dim).getAttr()));
+}
+
+static program::Reduction getReduction(ReductionKind kind) {
+  return static_cast<program::Reduction>(static_cast<int>(kind) - 1);
+}
+
+namespace {
+
+/// What a record says of an op beside its operand and result.
+struct Collective {
+  program::CollectiveKind kind;
+  AxesAttr axes;
+  uint64_t axis = 0, join = 0;
+  program::Reduction reduction = program::Reduction::Sum;
+  program::ExtentAttr whole = {};
+  IntegerAttr peer = {};
+  bool isDelivery = false;
+};
+
+} // namespace
+
+/// Nothing for what no runtime has.
+static std::optional<Collective> describe(Operation *op) {
+  using program::CollectiveKind;
+  using Result = std::optional<Collective>;
+  auto describeMessage = [](auto op, CollectiveKind kind) {
+    Collective message{kind, op.getAxes()};
+    message.peer = op.getPeerAttr();
+    message.isDelivery = op.getDelivery();
+    return message;
+  };
+  return llvm::TypeSwitch<Operation *, Result>(op)
+      .Case([](AllReduceOp op) -> Result {
+        return Collective{CollectiveKind::AllReduce, op.getAxes(), /*axis=*/0, /*join=*/0,
+                          getReduction(op.getReduction())};
+      })
+      .Case([](ReduceScatterOp op) -> Result {
+        return Collective{CollectiveKind::ReduceScatter, op.getAxes(), op.getAxis(), /*join=*/0,
+                          getReduction(op.getReduction())};
+      })
+      .Case([](AllGatherOp op) -> Result {
+        return Collective{CollectiveKind::AllGather, op.getAxes(), op.getAxis()};
+      })
+      .Case([](AllToAllOp op) -> Result {
+        return Collective{CollectiveKind::AllToAll, op.getAxes(), op.getSplit(), op.getJoin()};
+      })
+      .Case([](AllSliceOp op) -> Result {
+        return Collective{CollectiveKind::Slice, op.getAxes(), op.getAxis()};
+      })
+      .Case([](ShardOriginOp op) -> Result {
+        Collective origin{CollectiveKind::Origin, op.getAxes()};
+        origin.whole = getExtent(op.getDim());
+        return origin;
+      })
+      .Case([&](SendOp op) -> Result { return describeMessage(op, CollectiveKind::Send); })
+      .Case([&](RecvOp op) -> Result { return describeMessage(op, CollectiveKind::Recv); })
+      .Default([](Operation *) -> Result { return std::nullopt; });
+}
+
 LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr input,
                                OperandAttr output, OperandAttr workspace, bool isPacked) {
-  using program::CollectiveKind;
   MLIRContext *context = op->getContext();
-  auto module = op->getParentOfType<ModuleOp>();
-  Mesh mesh = findMesh(module).getMesh();
-  CollectiveKind kind;
-  auto reduction = program::Reduction::Sum;
-  int64_t axis = 0, join = 0;
-  AxesAttr axes;
-  program::ExtentAttr whole;
-  IntegerAttr peer;
-  bool isDelivery = false;
-  auto setReduction = [&](ReductionKind from) {
-    reduction = static_cast<program::Reduction>(static_cast<int>(from) - 1);
-  };
-  if (auto reduce = dyn_cast<AllReduceOp>(op)) {
-    kind = CollectiveKind::AllReduce;
-    setReduction(reduce.getReduction());
-    axes = reduce.getAxes();
-  } else if (auto scatter = dyn_cast<ReduceScatterOp>(op)) {
-    kind = CollectiveKind::ReduceScatter;
-    setReduction(scatter.getReduction());
-    axes = scatter.getAxes();
-    axis = scatter.getAxis();
-  } else if (auto gather = dyn_cast<AllGatherOp>(op)) {
-    kind = CollectiveKind::AllGather;
-    axes = gather.getAxes();
-    axis = gather.getAxis();
-  } else if (auto exchange = dyn_cast<AllToAllOp>(op)) {
-    kind = CollectiveKind::AllToAll;
-    axes = exchange.getAxes();
-    axis = exchange.getSplit();
-    join = exchange.getJoin();
-  } else if (auto slice = dyn_cast<AllSliceOp>(op)) {
-    kind = CollectiveKind::Slice;
-    axes = slice.getAxes();
-    axis = slice.getAxis();
-  } else if (auto origin = dyn_cast<ShardOriginOp>(op)) {
-    kind = CollectiveKind::Origin;
-    axes = origin.getAxes();
-    auto number = dyn_cast<IntegerAttr>(origin.getDim());
-    whole = toExtentAttr(
-        context, number ? graph::Dim::number(number.getInt())
-                        : graph::Dim::named(cast<FlatSymbolRefAttr>(origin.getDim()).getAttr()));
-  } else if (auto send = dyn_cast<SendOp>(op)) {
-    kind = CollectiveKind::Send;
-    axes = send.getAxes();
-    peer = send.getPeerAttr();
-    isDelivery = send.getDelivery();
-  } else if (auto recv = dyn_cast<RecvOp>(op)) {
-    kind = CollectiveKind::Recv;
-    axes = recv.getAxes();
-    peer = recv.getPeerAttr();
-    isDelivery = recv.getDelivery();
-  } else {
+  Mesh mesh = findMesh(op->getParentOfType<ModuleOp>()).getMesh();
+  std::optional<Collective> collective = describe(op);
+  if (!collective)
     return op->emitOpError()
            << "is not run by the runtime yet, which takes all_reduce, reduce_scatter, all_gather, "
               "all_to_all, send and recv";
-  }
   auto result = op->getNumResults() ? dist::getOutputType(op) : getType(op->getOperand(0));
   auto getShape = [&](Type type) {
     SmallVector<Attribute> shape;
@@ -141,13 +156,15 @@ LogicalResult createCollective(OpBuilder &builder, Operation *op, OperandAttr in
     return builder.getArrayAttr(shape);
   };
   program::CollectiveOp::create(
-      builder, op->getLoc(), program::CollectiveKindAttr::get(context, kind),
-      program::ReductionAttr::get(context, reduction), TypeAttr::get(result.getElementType()),
-      builder.getDenseI64ArrayAttr(getCuts(getAxes(axes, mesh), mesh)),
-      builder.getI64IntegerAttr(axis), builder.getI64IntegerAttr(join), input, output, workspace,
+      builder, op->getLoc(), program::CollectiveKindAttr::get(context, collective->kind),
+      program::ReductionAttr::get(context, collective->reduction),
+      TypeAttr::get(result.getElementType()),
+      builder.getDenseI64ArrayAttr(getCuts(getAxes(collective->axes, mesh), mesh)),
+      builder.getI64IntegerAttr(collective->axis), builder.getI64IntegerAttr(collective->join),
+      input, output, workspace,
       input ? getShape(op->getOperand(0).getType()) : builder.getArrayAttr({}),
-      output ? getShape(result) : builder.getArrayAttr({}), whole, peer,
-      isDelivery ? builder.getUnitAttr() : UnitAttr(),
+      output ? getShape(result) : builder.getArrayAttr({}), collective->whole, collective->peer,
+      collective->isDelivery ? builder.getUnitAttr() : UnitAttr(),
       isStarted(op) || isSentLater(op) ? builder.getUnitAttr() : UnitAttr(),
       program::LayoutAttr::get(context,
                                isPacked ? program::Layout::PanelF32 : program::Layout::Plain));
@@ -197,11 +214,7 @@ void lowerDim(graph::DimOp dim) {
   program::ExtentAttr whole;
   DenseI64ArrayAttr cuts;
   if (auto local = dim->getAttrOfType<LocalDimAttr>(kLocalAttr)) {
-    auto number = dyn_cast<IntegerAttr>(local.getWhole());
-    whole = toExtentAttr(
-        dim.getContext(),
-        number ? graph::Dim::number(number.getInt())
-               : graph::Dim::named(cast<FlatSymbolRefAttr>(local.getWhole()).getAttr()));
+    whole = getExtent(local.getWhole());
     Mesh mesh = findMesh(dim->getParentOfType<ModuleOp>()).getMesh();
     cuts = builder.getDenseI64ArrayAttr(getCuts(getAxes(local.getAxes(), mesh), mesh));
   }

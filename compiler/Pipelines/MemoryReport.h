@@ -5,7 +5,6 @@
 #ifndef ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
 #define ASHLAR_COMPILER_PIPELINES_MEMORYREPORT_H
 
-#include "compiler/Distribution/Plan/PlanningRoom.h"
 #include "compiler/Pipelines/LowerToProgram.h"
 #include "mlir/IR/BuiltinOps.h"
 
@@ -36,11 +35,6 @@ MemoryReport getMemoryReport(mlir::ModuleOp module);
 
 /// Bytes by which the program exceeds the limit; 0 where it does not.
 int64_t getExcess(mlir::ModuleOp module, const LoweringOptions &options);
-
-/// How often a plan of the solver is made again, within less, because the program that came of it
-/// was too large. The solver counts tensors as the graph has them; a program may keep a weight in
-/// two layouts, and what collectives are packed in.
-inline constexpr int kPlanningRounds = 6; // Distribution/Plan/PlanningRoom.h
 
 /// Emits an error that says what takes how much, and what would help, where the program exceeds the
 /// limit.

@@ -7,7 +7,6 @@
 #include "runtime/api/device_parameters.h"
 #include "runtime/base/status.h"
 #include "runtime/program/extent.h"
-#include "runtime/program/plain_products.h"
 
 namespace ashlar {
 
@@ -24,19 +23,12 @@ absl::StatusOr<std::unique_ptr<CudaKernels>> CudaKernels::Create(const Program& 
 }
 
 absl::Status CudaKernels::FindProducts(cuda::LibraryProducts::Which which) {
-  const ProductCount count = CountProducts(image());
-  if (count.plain == 0) return absl::OkStatus();
-  library_ = kOwnKernelsByChoice;
-  if (which == cuda::LibraryProducts::Which::kChosen && count.librarys == 0)
-    return absl::OkStatus();
-  library_ = kOwnKernels;
-  ASHLAR_ASSIGN_OR_RETURN(auto library, cuda::CublasLt::Find());
-  if (!library) return absl::OkStatus();
-  ASHLAR_ASSIGN_OR_RETURN(
-      products_, cuda::LibraryProducts::Create(std::move(library), program_.metadata(), image(),
-                                               device_.name(), which));
-  library_ = products_->Describe();
-  if (products_->workspace_bytes() == 0) return absl::OkStatus();
+  ASHLAR_ASSIGN_OR_RETURN(auto found,
+                          cuda::FindProducts(program_.metadata(), image(), device_.name(), which,
+                                             cuda::CublasLt::Find));
+  products_ = std::move(found.products);
+  library_ = std::move(found.description);
+  if (!products_ || products_->workspace_bytes() == 0) return absl::OkStatus();
   ASHLAR_ASSIGN_OR_RETURN(DevicePointer workspace,
                           device_.Allocate(products_->workspace_bytes(), "cuBLASLt's workspace"));
   workspace_ = reinterpret_cast<void*>(workspace);

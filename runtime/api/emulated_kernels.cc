@@ -12,7 +12,6 @@
 #include "runtime/device/emulator/emulated_cublaslt.h"
 #include "runtime/device/emulator/emulator_abi.h"
 #include "runtime/program/extent.h"
-#include "runtime/program/plain_products.h"
 
 namespace ashlar {
 namespace {
@@ -113,19 +112,14 @@ absl::StatusOr<std::unique_ptr<EmulatedKernels>> EmulatedKernels::Create(const P
 }
 
 absl::Status EmulatedKernels::FindProducts(cuda::LibraryProducts::Which which) {
-  const ProductCount count = CountProducts(image());
-  if (count.plain == 0) return absl::OkStatus();
-  library_ = kOwnKernelsByChoice;
-  if (which == cuda::LibraryProducts::Which::kChosen && count.librarys == 0)
-    return absl::OkStatus();
-  library_ = kOwnKernels;
-  std::shared_ptr<const cuda::CublasLt> library = emulator::EmulatedCublasLt();
-  if (!library) return absl::OkStatus();
-  ASHLAR_ASSIGN_OR_RETURN(
-      products_, cuda::LibraryProducts::Create(std::move(library), program_.metadata(), image(),
-                                               "the emulator", which));
+  ASHLAR_ASSIGN_OR_RETURN(auto found,
+                          cuda::FindProducts(program_.metadata(), image(), "the emulator", which,
+                                             emulator::EmulatedCublasLt));
+  products_ = std::move(found.products);
+  library_ = std::move(found.description);
+  if (!products_) return absl::OkStatus();
   workspace_.resize(products_->workspace_bytes());
-  library_ = StrCat("emulated ", products_->Describe());
+  library_ = "emulated " + library_;
   return absl::OkStatus();
 }
 

@@ -127,5 +127,43 @@ TEST_F(SessionRanksTest, WantsTheOtherRanks) {
               HasSubstr("rank 3 of a program for 3"));
 }
 
+// Two ranks, each with both stages of a pipeline, whose steps run in up to four microbatches.
+class SessionStagesTest : public testing::SessionTestBase {
+ protected:
+  SessionStagesTest() {
+    fb::ProgramT& program = tiny_.program;
+    program.mesh.push_back(std::make_unique<fb::MeshAxisT>());
+    program.mesh[0]->name = "dp";
+    program.mesh[0]->size = 2;
+    program.dims.push_back(testing::MakeDim("batch/dp", 2));
+    program.dims[2]->minimum = 0;
+    program.dims[2]->whole = testing::MakeExtent({0});
+    program.dims[2]->cuts.emplace_back(1, 2);
+    for (auto& entry : program.entries) entry->microbatches = 4;
+    testing::CutIntoStages(program, /*places=*/1, /*chunks=*/2);
+  }
+
+  std::vector<int64_t> value_ = {1, 2, 3, 4};
+  std::vector<Tensor> inputs_ = {{"value", DType::kI64, {4}, value_.data()}};
+};
+
+TEST_F(SessionStagesTest, RunBehindEachOther) {
+  auto session = MakeSession();
+  std::vector<Tensor> outputs;
+  ASSERT_EQ(session->Run("step", inputs_, &outputs), absl::OkStatus());
+  EXPECT_EQ(session->last_microbatches(), 4u);
+  const int64_t* total = outputs[0].as<int64_t>();
+  EXPECT_EQ(std::vector<int64_t>(total, total + 4), value_);
+}
+
+// The states of one stage have every sequence, those of the other a rank's half.
+TEST_F(SessionStagesTest, RefuseToSplitAStepDifferently) {
+  tiny_.program.stages[1]->entries[1]->limits[0]->rows = testing::MakeExtent({2});
+  auto session = MakeSession();
+  std::vector<Tensor> outputs;
+  EXPECT_THAT(Message(session->Run("step", inputs_, &outputs)),
+              HasSubstr("stages of one rank split entry 'step' into 4 and 2 microbatches"));
+}
+
 }  // namespace
 }  // namespace ashlar

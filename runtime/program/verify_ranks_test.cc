@@ -288,37 +288,10 @@ TEST(VerifyProgram, RangesOfTensors) {
   EXPECT_THAT(error_at(begin, shape[0], shape[0] + 3), HasSubstr("elements from -1 on"));
 }
 
-// The tiny program as a pipeline of two: both stages run all of it.
-void CutIntoStages(fb::ProgramT& p) {
-  p.mesh.push_back(std::make_unique<fb::MeshAxisT>());
-  p.mesh[0]->name = "pp";
-  p.mesh[0]->size = 2;
-  p.stage_cuts.emplace_back(1, 2);
-  fb::ProgramT copy(p);
-  std::vector<std::unique_ptr<fb::WeightT>> constants;
-  for (auto& weight : p.weights)
-    if (weight->parts.empty()) constants.push_back(std::move(weight));
-  p.weights = std::move(constants);
-  p.states.clear();
-  p.entries.clear();
-  p.weights_bytes = p.state_bytes = 0;
-  for (int stage = 0; stage < 2; ++stage) {
-    fb::ProgramT mine(copy);
-    p.stages.push_back(std::make_unique<fb::StageT>());
-    fb::StageT& made = *p.stages.back();
-    for (auto& weight : mine.weights)
-      if (!weight->parts.empty()) made.weights.push_back(std::move(weight));
-    made.states = std::move(mine.states);
-    made.entries = std::move(mine.entries);
-    made.weights_bytes = mine.weights_bytes;
-    made.state_bytes = mine.state_bytes;
-  }
-}
-
 TEST(VerifyProgram, Stages) {
   auto after = [](auto change) {
     return ErrorAfter([&](fb::ProgramT& p) {
-      CutIntoStages(p);
+      testing::CutIntoStages(p, /*places=*/2, /*chunks=*/1);
       change(p);
     });
   };

@@ -244,6 +244,35 @@ std::unique_ptr<fb::LaunchT> MakeLaunch(uint32_t kernel, const std::string& path
   return launch;
 }
 
+void CutIntoStages(fb::ProgramT& program, int places, int chunks) {
+  auto axis = std::make_unique<fb::MeshAxisT>();
+  axis->name = "pp";
+  axis->size = places;
+  program.mesh.push_back(std::move(axis));
+  program.stage_cuts.emplace_back(1, static_cast<uint32_t>(places));
+  const fb::ProgramT copy(program);
+  std::vector<std::unique_ptr<fb::WeightT>> constants;
+  for (auto& weight : program.weights)
+    if (weight->parts.empty()) constants.push_back(std::move(weight));
+  program.weights = std::move(constants);
+  program.states.clear();
+  program.entries.clear();
+  program.weights_bytes = program.state_bytes = 0;
+  for (int i = 0; i < places * chunks; ++i) {
+    fb::ProgramT mine(copy);
+    auto stage = std::make_unique<fb::StageT>();
+    for (auto& weight : mine.weights)
+      if (!weight->parts.empty()) stage->weights.push_back(std::move(weight));
+    stage->states = std::move(mine.states);
+    stage->entries = std::move(mine.entries);
+    if (i < places * (chunks - 1))
+      for (auto& entry : stage->entries) entry->outputs.clear();
+    stage->weights_bytes = mine.weights_bytes;
+    stage->state_bytes = mine.state_bytes;
+    program.stages.push_back(std::move(stage));
+  }
+}
+
 TinyProgram::TinyProgram() {
   program.producer = "test";
   program.dims.push_back(MakeDim("batch", 4));

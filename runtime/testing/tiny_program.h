@@ -63,4 +63,9 @@ fb::LibraryProductT& DescribeProduct(fb::ProgramT& program);
 void AddKernel(fb::ProgramT& program, std::string& code, const std::string& name,
                std::vector<fb::Access> operands, uint16_t extents, uint64_t scratch_bytes);
 
+// Makes the tiny program a pipeline of so many ranks, one behind the other along the mesh's last
+// axis, each with `chunks` stages. A stage runs all of it, on weights and states of its own; those
+// behind which its ranks have another one give no outputs.
+void CutIntoStages(fb::ProgramT& program, int places, int chunks);
+
 }  // namespace ashlar::testing

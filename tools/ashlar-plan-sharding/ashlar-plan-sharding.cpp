@@ -7,7 +7,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_format.h"
-#include "compiler/Distribution/Solver/Iopddl.h"
+#include "compiler/Distribution/Solver/Iopddl/Iopddl.h"
 #include "runtime/base/file.h"
 #include "tools/ashlar/options.h"
 

@@ -13,7 +13,7 @@
 #include "runtime/npy/npy.h"
 #include "runtime/testing/tiny_decoder.h"
 #include "runtime/testing/tiny_program.h"
-#include "tools/ashlar/command.h"
+#include "tools/ashlar/command_test_base.h"
 
 namespace ashlar {
 namespace {
@@ -21,7 +21,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-class DriverTest : public ::testing::Test {
+class DriverTest : public ::testing::Test, protected testing::CommandTestBase {
  protected:
   void SetUp() override {
     directory_ = ::testing::TempDir() + "ashlar_driver_" + std::to_string(getpid());
@@ -44,16 +44,6 @@ class DriverTest : public ::testing::Test {
     ASSERT_TRUE(testing::TinyDecoder(eos).Write(decoder_).ok());
   }
 
-  // Runs `ashlar ARGS...`; out_ and err_ are what it printed.
-  int Ashlar(const Arguments& args) {
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    int code = Dispatch(RuntimeCommands(), args);
-    out_ = ::testing::internal::GetCapturedStdout();
-    err_ = ::testing::internal::GetCapturedStderr();
-    return code;
-  }
-
   // The entries of a timeline's steps.
   static std::vector<std::string> StepsOf(const std::string& path) {
     const auto trace = nlohmann::json::parse(*ReadFile(path, 1 << 24));
@@ -66,7 +56,7 @@ class DriverTest : public ::testing::Test {
     return steps;
   }
 
-  std::string directory_, artifact_, decoder_, x_, out_, err_;
+  std::string directory_, artifact_, decoder_, x_;
 };
 
 TEST_F(DriverTest, HelpIsThereForEveryCommand) {

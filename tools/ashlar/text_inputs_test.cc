@@ -11,7 +11,7 @@
 #include "runtime/base/file.h"
 #include "runtime/npy/npy.h"
 #include "runtime/testing/tiny_program.h"
-#include "tools/ashlar/command.h"
+#include "tools/ashlar/command_test_base.h"
 
 namespace ashlar {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-class TextInputsTest : public ::testing::Test {
+class TextInputsTest : public ::testing::Test, protected testing::CommandTestBase {
  protected:
   void SetUp() override {
     directory_ = ::testing::TempDir() + "ashlar_text_inputs_" + std::to_string(getpid());
@@ -43,26 +43,21 @@ class TextInputsTest : public ::testing::Test {
     ASSERT_TRUE(tiny.Write(artifact_).ok());
   }
 
-  // Runs the texts with x of zeros [batch, seq, 5]; out_ is column 32 of the logits.
+  // Runs the texts with x of zeros [batch, seq, 5]; column_ is column 32 of the logits.
   int Run(int64_t batch, int64_t seq, Arguments args) {
     std::vector<float> x(batch * seq * 5, 0.0f);
     EXPECT_TRUE(WriteNpy(directory_ + "/x.npy", DType::kF32, {batch, seq, 5}, x.data()).ok());
     Arguments words = {"run",          artifact_, "--input", "x=" + directory_ + "/x.npy",
                        "--output-dir", directory_};
     words.insert(words.end(), args.begin(), args.end());
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    int code = Dispatch(RuntimeCommands(), words);
-    ::testing::internal::GetCapturedStdout();
-    err_ = ::testing::internal::GetCapturedStderr();
-    if (code != kOk) return code;
+    if (int code = Ashlar(words); code != kOk) return code;
     auto logits = ReadNpy(directory_ + "/logits.npy");
     EXPECT_EQ(logits->shape, (std::vector<int64_t>{batch, seq, testing::kTinyN}));
-    out_.clear();
+    column_.clear();
     for (int64_t i = 0; i < batch * seq; ++i)
-      out_.push_back(
+      column_.push_back(
           reinterpret_cast<const float*>(logits->bytes.data())[i * testing::kTinyN + kColumn]);
-    return code;
+    return kOk;
   }
   // What it must be: the second input has the types, or the mask.
   static std::vector<float> Expected(std::vector<int> ids, std::vector<int> others) {
@@ -73,22 +68,22 @@ class TextInputsTest : public ::testing::Test {
   }
 
   static constexpr int kColumn = 32;
-  std::string directory_, artifact_, err_;
-  std::vector<float> out_;
+  std::string directory_, artifact_;
+  std::vector<float> column_;
 };
 
 TEST_F(TextInputsTest, TextsBecomeABatch) {
   Compile("input_ids", "attention_mask");
   ASSERT_EQ(Run(2, 4, {"--text", "A bcc", "--text", "x"}), kFailed);  // [CLS] a b ##c ##c [SEP]
   ASSERT_EQ(Run(2, 6, {"--text", "A bcc", "--text", "x"}), kOk) << err_;
-  EXPECT_EQ(out_,
+  EXPECT_EQ(column_,
             Expected({2, 4, 5, 7, 7, 3, 2, 1, 3, 0, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0}));
   EXPECT_EQ(err_, "");
 }
 
 TEST_F(TextInputsTest, PairsHaveTypes) {
   ASSERT_EQ(Run(1, 6, {"--text=a", "--text-pair=b c"}), kOk) << err_;
-  EXPECT_EQ(out_, Expected({2, 4, 3, 5, 6, 3}, {0, 0, 0, 1, 1, 1}));
+  EXPECT_EQ(column_, Expected({2, 4, 3, 5, 6, 3}, {0, 0, 0, 1, 1, 1}));
   EXPECT_EQ(Run(1, 6, {"--text=a", "--text-pair=b", "--text-pair=c"}), kUsage);
   EXPECT_THAT(err_, HasSubstr("a --text-pair for each --text or for none, found 2 for 1"));
   EXPECT_EQ(Run(1, 6, {"--text-pair=b"}), kUsage);
@@ -96,7 +91,7 @@ TEST_F(TextInputsTest, PairsHaveTypes) {
 
 TEST_F(TextInputsTest, AnotherVocabulary) {
   ASSERT_EQ(Run(1, 3, {"--text", "a", "--vocab", directory_ + "/other"}), kOk) << err_;
-  EXPECT_EQ(out_, Expected({1, 5, 3}, {0, 0, 0}));
+  EXPECT_EQ(column_, Expected({1, 5, 3}, {0, 0, 0}));
   EXPECT_EQ(Run(1, 3, {"--text", "a", "--vocab", directory_ + "/none"}), kFailed);
   EXPECT_THAT(err_, HasSubstr("--vocab: "));
   std::filesystem::remove(directory_ + "/vocab.txt");
@@ -109,8 +104,8 @@ TEST_F(TextInputsTest, AnotherVocabulary) {
 TEST_F(TextInputsTest, LongTextsAreCutWithAWarning) {
   Compile("input_ids", "attention_mask");
   ASSERT_EQ(Run(2, 8, {"--text", "b", "--text", "a b c a b c a"}), kOk) << err_;
-  EXPECT_EQ(out_, Expected({2, 5, 3, 0, 0, 0, 0, 0, 2, 4, 5, 6, 4, 5, 6, 3},
-                           {1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}));
+  EXPECT_EQ(column_, Expected({2, 5, 3, 0, 0, 0, 0, 0, 2, 4, 5, 6, 4, 5, 6, 3},
+                              {1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1}));
   EXPECT_THAT(err_, HasSubstr("warning: text 2 has 9 tokens"));
   EXPECT_THAT(err_, HasSubstr("compiled for at most 8: its end was cut off"));
   EXPECT_THAT(err_, Not(HasSubstr("text 1 has")));

@@ -7,7 +7,7 @@
 #include "runtime/api/cuda_launcher_fixture.h"
 #include "runtime/base/file.h"
 #include "runtime/base/status.h"
-#include "tools/ashlar/command.h"
+#include "tools/ashlar/command_test_base.h"
 
 namespace ashlar {
 namespace {
@@ -63,7 +63,7 @@ TEST(Tune, WhereAStepSpendsTheMostTimeDecides) {
   EXPECT_TRUE(choices[0].by_library);
 }
 
-class TuneTest : public CudaLauncherTest {
+class TuneTest : public CudaLauncherTest, protected testing::CommandTestBase {
  protected:
   void SetUp() override {
     CudaLauncherTest::SetUp();
@@ -77,15 +77,6 @@ class TuneTest : public CudaLauncherTest {
 
   void Write(const fb::ProgramT& program) {
     ASSERT_TRUE(WriteArtifact(path_, program, std::string(64, 'c'), "").ok());
-  }
-  // Runs `ashlar ARGS...`; out_ and err_ are what it printed.
-  int Ashlar(const Arguments& args) {
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    int code = Dispatch(RuntimeCommands(), args);
-    out_ = ::testing::internal::GetCapturedStdout();
-    err_ = ::testing::internal::GetCapturedStderr();
-    return code;
   }
   // Tunes where launches take so long.
   int Tune(const char* milliseconds, const Arguments& more = {}) {
@@ -115,8 +106,6 @@ class TuneTest : public CudaLauncherTest {
     if (found == std::vector<float>{0, 0, 0, 0}) return "library";    // relu(x + 1 - 14)
     return "nobody";
   }
-
-  std::string out_, err_;
 };
 
 TEST_F(TuneTest, PinsWhatIsFasterAndSessionsObey) {

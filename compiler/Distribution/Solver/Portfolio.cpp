@@ -5,9 +5,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "compiler/Distribution/Solver/Dual.h"
-#include "compiler/Distribution/Solver/Neighbourhood.h"
-#include "compiler/Distribution/Solver/PathSearch.h"
+#include "compiler/Distribution/Solver/Bounds/Dual.h"
+#include "compiler/Distribution/Solver/Path/PathSearch.h"
+#include "compiler/Distribution/Solver/Search/Neighbourhood.h"
 
 namespace ashlar::solver::detail {
 namespace {

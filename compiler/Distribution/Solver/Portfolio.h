@@ -7,7 +7,7 @@
 #include <chrono>
 #include <functional>
 
-#include "compiler/Distribution/Solver/Core.h"
+#include "compiler/Distribution/Solver/Problem/Core.h"
 
 namespace ashlar::solver::detail {
 

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "compiler/Distribution/Solver/Portfolio.h"
-#include "compiler/Distribution/Solver/Reduce.h"
+#include "compiler/Distribution/Solver/Reductions/Reduce.h"
 
 namespace ashlar::solver {
 namespace {

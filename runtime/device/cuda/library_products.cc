@@ -15,7 +15,7 @@ constexpr uint64_t kMaxWorkspaceBytes = uint64_t{32} << 20;
 // Of every operand, as the artifact's verifier demands.
 constexpr uint32_t kAlignment = 16;
 constexpr int kNotSupported = 15;  // CUBLAS_STATUS_NOT_SUPPORTED
-constexpr const char* kOwnKernels =
+constexpr const char* kWithoutLibrary =
     "; the program's own kernels make the product where ASHLAR_CUBLASLT is set to an empty string, "
     "or where it was compiled with --cuda-products kernels";
 
@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<LibraryProducts>> LibraryProducts::Create(
         error, StrCat("cublasLtCreate of ", products->library_->name(), " on ", products->device_));
     return Annotate(status, StrCat("the library does not work here: ASHLAR_CUBLASLT may name "
                                    "another version (libcublasLt.so.12)",
-                                   kOwnKernels));
+                                   kWithoutLibrary));
   }
   for (const auto& entry : program.entries)
     ASHLAR_RETURN_IF_ERROR(products->AddEntry(program, image, *entry));
@@ -170,11 +170,11 @@ absl::Status LibraryProducts::SetRows(Plan& plan, int64_t rows, std::string_view
             StrCat("cublasLtMatmulAlgoCheck, of the algorithm for ", plan.bound, " rows with ",
                    rows, ","),
             what);
-  if (!status.ok()) return Annotate(status, StrCat("a product fails", kOwnKernels));
+  if (!status.ok()) return Annotate(status, StrCat("a product fails", kWithoutLibrary));
   if (result.workspace_bytes > workspace_bytes_)
     return absl::InternalError(StrCat(what, " on ", device_, ": ", rows, " rows want ",
                                       result.workspace_bytes, " bytes of workspace, ", plan.bound,
-                                      " only ", workspace_bytes_, kOwnKernels));
+                                      " only ", workspace_bytes_, kWithoutLibrary));
   plan.rows = rows;
   return absl::OkStatus();
 }
@@ -209,6 +209,24 @@ std::string LibraryProducts::Describe() const {
   for (const auto& [key, plan] : plans_) found += plan && plan->is_found;
   return StrCat(library_->name(), ", ", found, " of ", plans_.size(),
                 " plain products, a workspace of ", workspace_bytes_, " bytes");
+}
+
+absl::StatusOr<FoundProducts> FindProducts(
+    const fb::ProgramT& program, const fb::DeviceImageT& image, const std::string& device,
+    LibraryProducts::Which which,
+    const std::function<absl::StatusOr<std::shared_ptr<const CublasLt>>()>& find_library) {
+  FoundProducts found;
+  const ProductCount count = CountProducts(image);
+  if (count.plain == 0) return found;
+  found.description = kOwnKernelsByChoice;
+  if (which == LibraryProducts::Which::kChosen && count.librarys == 0) return found;
+  found.description = kOwnKernels;
+  ASHLAR_ASSIGN_OR_RETURN(auto library, find_library());
+  if (!library) return found;
+  ASHLAR_ASSIGN_OR_RETURN(
+      found.products, LibraryProducts::Create(std::move(library), program, image, device, which));
+  found.description = found.products->Describe();
+  return found;
 }
 
 }  // namespace ashlar::cuda

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -101,5 +102,18 @@ class LibraryProducts {
   std::map<const fb::LaunchT*, Plan*> plans_of_;
   uint64_t workspace_bytes_ = 0;
 };
+
+// What computes the plain products of a program.
+struct FoundProducts {
+  std::unique_ptr<LibraryProducts> products;  // null: the program's own kernels compute all
+  std::string description;                    // in words; empty where there is no plain product
+};
+
+// Finds the library by `find_library`, which is called only where the program has a product for it
+// and gives null where there is none, and its products. Errors of both; the rest as for Create.
+absl::StatusOr<FoundProducts> FindProducts(
+    const fb::ProgramT& program, const fb::DeviceImageT& image, const std::string& device,
+    LibraryProducts::Which which,
+    const std::function<absl::StatusOr<std::shared_ptr<const CublasLt>>()>& find_library);
 
 }  // namespace ashlar::cuda

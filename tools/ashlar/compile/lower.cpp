@@ -7,6 +7,7 @@
 #include "llvm/Support/Format.h"
 #include "mlir/Pass/PassManager.h"
 #include "tools/ashlar/command.h"
+#include "tools/ashlar/compile/planning_rounds.h"
 
 using namespace mlir;
 
@@ -90,41 +91,43 @@ std::optional<int> lowerOnce(OwningOpRef<ModuleOp>& module, CompileOptions& opti
   return lowerGraph(*module, options, limits, target, /*overlaps=*/false, progress);
 }
 
+/// Lowers copies of the module until the solver's plan makes a program that fits. Whether that, or
+/// the first error, is the answer: then `module` and `code` are as Lower leaves them.
+bool lowerInRounds(OwningOpRef<ModuleOp>& module, CompileOptions& options, const Target& target,
+                   CompilerContext& compiler, Progress& progress, std::optional<int>& code) {
+  OwningOpRef<ModuleOp> trial;
+  auto plan = [&](int64_t room, bool) -> FailureOr<int64_t> {
+    trial = module->clone();
+    CompileOptions tried = options;
+    tried.distribution.memory = room;
+    LoweringOptions limits = options.lowering;
+    limits.memoryLimit.reset();
+    code = lowerOnce(trial, tried, limits, target, compiler.codes, progress);
+    options.meshes = tried.meshes;
+    if (code && *code != kOk) return failure();
+    return code ? 0 : getExcess(*trial, options.lowering);
+  };
+  auto report = [](FailureOr<int64_t> excess, int64_t next) {
+    llvm::errs() << (failed(excess)
+                         ? "  no plan fits"
+                         : "  the program takes " + std::to_string(*excess) + " bytes too much")
+                 << ": planning within " << next << "\n";
+  };
+  if (!planInRounds(options.distribution.memory, options.devices > 1 ? &options.meshes : nullptr,
+                    compiler, plan, report))
+    return false;
+  module = std::move(trial);
+  return true;
+}
+
 }  // namespace
 
 std::optional<int> Lower(OwningOpRef<ModuleOp>& module, CompileOptions& options,
                          const Target& target, CompilerContext& compiler, Progress& progress) {
   const bool isFree = options.distribution.isAutomatic && options.lowering.memoryLimit;
   options.distribution.memory = options.lowering.memoryLimit.value_or(0);
-  PlanningRoom room(options.distribution.memory);
-  for (int round = 0; isFree && round < kPlanningRounds; ++round) {
-    OwningOpRef<ModuleOp> trial = module->clone();
-    CompileOptions tried = options;
-    LoweringOptions limits = options.lowering;
-    limits.memoryLimit.reset();
-    compiler.is_quiet = round > 0;  // the limits of later rounds are nobody's
-    std::optional<int> code = lowerOnce(trial, tried, limits, target, compiler.codes, progress);
-    compiler.is_quiet = false;
-    options.meshes = tried.meshes;
-    const int64_t excess = code ? 0 : getExcess(*trial, options.lowering);
-    const bool fails = code && *code != kOk;
-    if (fails ? round == 0 : excess == 0) {
-      module = std::move(trial);
-      return code;
-    }
-    if (options.devices > 1) {
-      if (fails) break;
-      options.meshes.front().shrink(excess);
-    } else {
-      fails ? room.grow() : room.shrink(excess);
-      options.distribution.memory = room.getBytes();
-    }
-    llvm::errs() << (fails ? "  no plan fits"
-                           : "  the program takes " + std::to_string(excess) + " bytes too much")
-                 << ": planning within "
-                 << (options.devices > 1 ? options.meshes.front().room : room).getBytes() << "\n";
-  }
-  options.distribution.memory = options.lowering.memoryLimit.value_or(0);
+  std::optional<int> code;
+  if (isFree && lowerInRounds(module, options, target, compiler, progress, code)) return code;
   return lowerOnce(module, options, options.lowering, target, compiler.codes, progress);
 }
 

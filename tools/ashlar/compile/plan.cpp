@@ -15,13 +15,13 @@
 #include "dialects/Dist/Dist.h"
 #include "dialects/Program/Program.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/FormatVariadic.h"
 #include "mlir/Pass/PassManager.h"
 #include "runtime/base/file.h"
 #include "runtime/device/cpu/cpu_cores.h"
 #include "tools/ashlar/command.h"
 #include "tools/ashlar/compile/mesh_options.h"
 #include "tools/ashlar/compile/parse.h"
+#include "tools/ashlar/compile/planning_rounds.h"
 #include "tools/ashlar/options.h"
 
 using namespace mlir;
@@ -161,32 +161,27 @@ FailureOr<Planned> planOnce(PlanOptions& options, CompilerContext& compiler, int
 
 FailureOr<Planned> MakePlan(PlanOptions options, CompilerContext& compiler) {
   compiler.context.loadDialect<dist::DistDialect, program::ProgramDialect>();
-  PlanningRoom room(options.memory);
-  options.distribution.memory = options.memory;
-  for (int round = 0; options.distribution.isAutomatic && round < kPlanningRounds; ++round) {
+  FailureOr<Planned> planned = failure();
+  auto plan = [&](int64_t room, bool is_first) -> FailureOr<int64_t> {
+    options.distribution.memory = room;
     int64_t excess = 0;
-    compiler.is_quiet |= round > 0;  // the limits of later rounds are nobody's
-    auto planned = planOnce(options, compiler, &excess, /*is_first=*/round == 0);
-    compiler.is_quiet = !options.says_how;
-    if (succeeded(planned) ? excess == 0 : round == 0) return planned;
-    if (options.devices > 0) {
-      if (failed(planned)) break;
-      options.meshes.front().shrink(excess);
-    } else {
-      succeeded(planned) ? room.shrink(excess) : room.grow();
-      options.distribution.memory = room.getBytes();
-    }
-    const PlanningRoom& next = options.devices > 0 ? options.meshes.front().room : room;
-    if (options.says_how)
-      llvm::errs() << llvm::format("%s: planning within %.2f MiB\n",
-                                   succeeded(planned)
-                                       ? llvm::formatv("the program takes {0:F2} MiB too much",
-                                                       mebibytes(static_cast<double>(excess)))
-                                             .str()
-                                             .c_str()
-                                       : "no plan fits",
-                                   mebibytes(static_cast<double>(next.getBytes())));
-  }
+    planned = planOnce(options, compiler, &excess, is_first);
+    if (failed(planned)) return failure();
+    return excess;
+  };
+  auto report = [&](FailureOr<int64_t> excess, int64_t next) {
+    if (!options.says_how) return;
+    auto bytes = [](int64_t count) { return mebibytes(static_cast<double>(count)); };
+    if (failed(excess))
+      llvm::errs() << "no plan fits";
+    else
+      llvm::errs() << llvm::format("the program takes %.2f MiB too much", bytes(*excess));
+    llvm::errs() << llvm::format(": planning within %.2f MiB\n", bytes(next));
+  };
+  if (options.distribution.isAutomatic &&
+      planInRounds(options.memory, options.devices > 0 ? &options.meshes : nullptr, compiler, plan,
+                   report))
+    return planned;
   options.distribution.memory = options.memory;
   return planOnce(options, compiler, nullptr, /*is_first=*/false);
 }
