@@ -72,10 +72,10 @@ private:
   void emitSoftmax(KernelContext &c, const Item &item, const Block &block) const;
   void emitFlags(KernelContext &c, const Item &item, const Block &block) const;
   mlir::Value hasPartialRows(KernelContext &c, const Item &item, const Block &block) const;
-  mlir::Value emitMask(KernelContext &c, const Item &item, const Block &block, mlir::Value at,
+  mlir::Value emitMask(KernelContext &c, const Block &block, mlir::Value at, mlir::Value mask,
                        mlir::Value position) const;
-  void emitRow(KernelContext &c, const Item &item, const Block &block, mlir::Value row,
-               bool byPosition) const;
+  void emitRows(KernelContext &c, const Item &item, const Block &block, mlir::Value firstRow,
+                int64_t count, bool byPosition) const;
   void emitRescale(KernelContext &c, const Item &item, mlir::Value row, mlir::Value factor) const;
 
   void emitOutput(KernelContext &c, const Item &item) const;

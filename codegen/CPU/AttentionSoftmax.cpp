@@ -15,19 +15,25 @@ using namespace mlir;
 namespace ashlar::cpu {
 
 static constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
+/// Rows whose sums along the lanes, each a chain of dependent steps, are computed side by side.
+static constexpr int64_t kRowsAtOnce = 4;
 
 void AttentionKernel::emitSoftmax(KernelContext &c, const Item &item, const Block &block) const {
   Emitter &e = c.e;
   emitFlags(c, item, block);
-  auto emitRows = [&](bool byPosition) {
-    e.loop(e.constant(0), item.rows, 1,
-           [&](Value row) { emitRow(c, item, block, row, byPosition); });
+  auto emitAll = [&](bool byPosition) {
+    Value whole = e.mul(e.div(item.rows, e.constant(kRowsAtOnce)), kRowsAtOnce);
+    auto emitEach = [&](Value from, Value to, int64_t count) {
+      e.loop(from, to, count, [&](Value row) { emitRows(c, item, block, row, count, byPosition); });
+    };
+    emitEach(e.constant(0), whole, kRowsAtOnce);
+    emitEach(whole, item.rows, 1);
   };
   if (!op.getCausal() && !op.getWindow())
-    return emitRows(false);
+    return emitAll(false);
   Value isCut = hasPartialRows(c, item, block);
-  e.when(isCut, [&] { emitRows(true); });
-  e.when(e.isNot(isCut), [&] { emitRows(false); });
+  e.when(isCut, [&] { emitAll(true); });
+  e.when(e.isNot(isCut), [&] { emitAll(false); });
 }
 
 /// flags[key] = 1 where the key is one and the mask has it, else 0.
@@ -72,16 +78,11 @@ Value AttentionKernel::hasPartialRows(KernelContext &c, const Item &item,
   return isCut;
 }
 
-/// Which of the keys from `at` on a query at `position` sees.
-Value AttentionKernel::emitMask(KernelContext &c, const Item &item, const Block &block, Value at,
+/// Which of those keys from `at` on that `mask` has a query at `position` sees.
+Value AttentionKernel::emitMask(KernelContext &c, const Block &block, Value at, Value mask,
                                 Value position) const {
   Emitter &e = c.e;
   int64_t lanes = e.model.lanes;
-  Value flags = e.load(e.f32, item.flags, at, {lanes, nullptr});
-  Value mask =
-      arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, flags, e.f32Constant(0.0, lanes));
-  if (!position)
-    return mask;
   // Relative to the first key of the register, where 32 bits do.
   Value first = e.add(block.firstKey, at);
   auto compare = [&](arith::CmpIPredicate predicate, Value bound) {
@@ -97,46 +98,74 @@ Value AttentionKernel::emitMask(KernelContext &c, const Item &item, const Block 
   return mask;
 }
 
-void AttentionKernel::emitRow(KernelContext &c, const Item &item, const Block &block, Value row,
-                              bool byPosition) const {
+void AttentionKernel::emitRows(KernelContext &c, const Item &item, const Block &block,
+                               Value firstRow, int64_t count, bool byPosition) const {
   Emitter &e = c.e;
   int64_t lanes = e.model.lanes;
   Lanes whole{lanes, nullptr};
-  Value position = byPosition ? e.add(item.offset, splitRow(c, item, row).first) : Value();
-  Value scores = e.offset(item.scores, e.f32, e.mul(row, kKeyBlock));
+  SmallVector<Value> rows, positions, scores;
+  for (int64_t i = 0; i < count; ++i) {
+    Value row = e.add(firstRow, i);
+    rows.push_back(row);
+    scores.push_back(e.offset(item.scores, e.f32, e.mul(row, kKeyBlock)));
+    if (byPosition)
+      positions.push_back(e.add(item.offset, splitRow(c, item, row).first));
+  }
   Value hidden = e.f32Constant(kMinusInfinity, lanes);
-  Value blockMax = e.loop(e.constant(0), block.columns, lanes, hidden,
-                          [&](Value at, ValueRange carried) -> SmallVector<Value> {
-                            Value mask = emitMask(c, item, block, at, position);
-                            Value x = e.select(mask, e.load(e.f32, scores, at, whole), hidden);
-                            e.store(e.f32, x, scores, at, whole);
-                            return {e.larger(carried[0], x)};
-                          })
-                       .front();
-  Value before = e.load(e.f32, item.largest, row);
-  Value after = e.larger(before, e.horizontalMax(blockMax));
-  // A row that has seen no key yet has no maximum; any number will do to subtract. (Behind a NaN
-  // the maximum may be too small: the NaN's own exponential makes the row's sum NaN all the same.)
-  Value none =
-      arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
-  Value shift = e.select(none, e.f32Constant(0.0), after);
-  Value shifts = e.splat(shift, lanes);
-  Value sums = e.loop(e.constant(0), block.columns, lanes, e.f32Constant(0.0, lanes),
-                      [&](Value at, ValueRange carried) -> SmallVector<Value> {
-                        Value x = e.load(e.f32, scores, at, whole);
-                        Value power = e.expNotPositive(arith::SubFOp::create(e.b, x, shifts));
-                        e.store(e.f32, power, scores, at, whole);
-                        return {arith::AddFOp::create(e.b, carried[0], power)};
-                      })
-                   .front();
-  Value sum = e.horizontalSum(sums);
-  e.store(e.f32, after, item.largest, row);
+  SmallVector<Value> blockMax =
+      e.loop(e.constant(0), block.columns, lanes, SmallVector<Value>(count, hidden),
+             [&](Value at, ValueRange carried) {
+               Value flags = e.load(e.f32, item.flags, at, whole);
+               Value kept = arith::CmpFOp::create(e.b, arith::CmpFPredicate::OGT, flags,
+                                                  e.f32Constant(0.0, lanes));
+               SmallVector<Value> largest;
+               for (int64_t i = 0; i < count; ++i) {
+                 Value mask = byPosition ? emitMask(c, block, at, kept, positions[i]) : kept;
+                 Value x = e.select(mask, e.load(e.f32, scores[i], at, whole), hidden);
+                 e.store(e.f32, x, scores[i], at, whole);
+                 largest.push_back(e.larger(carried[i], x));
+               }
+               return largest;
+             });
+  SmallVector<Value> before, shifts, splats;
+  for (int64_t i = 0; i < count; ++i) {
+    before.push_back(e.load(e.f32, item.largest, rows[i]));
+    Value after = e.larger(before[i], e.horizontalMax(blockMax[i]));
+    e.store(e.f32, after, item.largest, rows[i]);
+    // A row that has seen no key yet has no maximum; any number will do to subtract. (Behind a NaN
+    // the maximum may be too small: the NaN's own exponential makes the row's sum NaN all the
+    // same.)
+    Value none =
+        arith::CmpFOp::create(e.b, arith::CmpFPredicate::OEQ, after, e.f32Constant(kMinusInfinity));
+    shifts.push_back(e.select(none, e.f32Constant(0.0), after));
+    splats.push_back(e.splat(shifts[i], lanes));
+  }
+  SmallVector<Value> sums = e.loop(
+      e.constant(0), block.columns, lanes, SmallVector<Value>(count, e.f32Constant(0.0, lanes)),
+      [&](Value at, ValueRange carried) {
+        SmallVector<Value> next;
+        for (int64_t i = 0; i < count; ++i) {
+          Value x = e.load(e.f32, scores[i], at, whole);
+          Value power = e.expNotPositive(arith::SubFOp::create(e.b, x, splats[i]));
+          e.store(e.f32, power, scores[i], at, whole);
+          next.push_back(arith::AddFOp::create(e.b, carried[i], power));
+        }
+        return next;
+      });
+  for (int64_t i = 0; i < count; ++i)
+    sums[i] = e.horizontalSum(sums[i]);
   // The first block has nothing to correct.
-  e.when(block.isFirst, [&] { e.store(e.f32, sum, item.sums, row); });
+  e.when(block.isFirst, [&] {
+    for (int64_t i = 0; i < count; ++i)
+      e.store(e.f32, sums[i], item.sums, rows[i]);
+  });
   e.when(e.isNot(block.isFirst), [&] {
-    Value correction = e.expNotPositive(arith::SubFOp::create(e.b, before, shift));
-    e.store(e.f32, e.fma(e.load(e.f32, item.sums, row), correction, sum), item.sums, row);
-    emitRescale(c, item, row, correction);
+    for (int64_t i = 0; i < count; ++i) {
+      Value correction = e.expNotPositive(arith::SubFOp::create(e.b, before[i], shifts[i]));
+      Value sum = e.fma(e.load(e.f32, item.sums, rows[i]), correction, sums[i]);
+      e.store(e.f32, sum, item.sums, rows[i]);
+      emitRescale(c, item, rows[i], correction);
+    }
   });
 }
 

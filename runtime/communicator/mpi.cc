@@ -11,7 +11,7 @@ namespace ashlar {
 namespace {
 
 constexpr int kThreadSerialized = 2;  // MPI_THREAD_SERIALIZED
-constexpr auto kLastWords = std::chrono::milliseconds(300);
+constexpr auto kLastWords = std::chrono::milliseconds(600);
 
 class MpiTransport : public Transport {
  public:
