@@ -11,7 +11,9 @@ namespace ashlar {
 namespace {
 
 constexpr int kThreadSerialized = 2;  // MPI_THREAD_SERIALIZED
-constexpr auto kLastWords = std::chrono::milliseconds(600);
+// For the others' own words; less than what a rank that waits for a waiting one is given more
+// (messages.cc).
+constexpr auto kLastWords = std::chrono::milliseconds(450);
 
 class MpiTransport : public Transport {
  public:
