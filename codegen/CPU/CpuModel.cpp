@@ -62,10 +62,11 @@ static std::optional<CpuModel> makeModel(StringRef name, StringRef tune,
   model.lanes = isWide ? 16 : 8;
   model.accumulators = isWide ? 24 : 12;
   model.tileRegisters = isWide ? 4 : 2;
-  // What was measured: codegen/CPU/README.md.
-  model.readsOneStream = tune.starts_with("znver");
-  if (isWide && model.readsOneStream)
+  // What was measured, on a Zen 4: codegen/CPU/README.md.
+  if (isWide && tune.starts_with("znver")) {
+    model.readsOneStream = true;
     model.depthBlock = 768;
+  }
   // Intel's dot product takes twice the time of a fused multiply-add, AMD's as long.
   if (isWide && hasAll(features, kTile)) {
     model.bf16 = Bf16Product::Tile;

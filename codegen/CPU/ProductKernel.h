@@ -3,11 +3,11 @@
 // y = epilogue(a w1, a w2, ...), a [rows, depth] read in place, w packed in panels of 32 columns.
 //
 // A work item is a block of kRowBlock rows times a few panels. Its sums live in scratch
-// ([rows][columns] per product); depth is cut in blocks so that the panels' part
-// stays in the first-level cache while the rows pass over it. With the last block the epilogue
-// follows each group of rows, while its sums are in cache, and asks for the rows that the next
-// group writes. Neighbouring items share the rows of a, which the machine's bf16 instructions take
-// rounded.
+// ([rows][columns] per product); depth is cut in blocks (CpuModel::depthBlock) so that the panels'
+// part stays in cache while the rows pass over it, or is read from end to end where the rows are
+// few (CpuModel::readsOneStream). With the last block the epilogue follows each group of rows,
+// while its sums are in cache, and asks for the rows that the next group writes. Neighbouring items
+// share the rows of a, which the machine's bf16 instructions take rounded.
 
 #ifndef ASHLAR_CODEGEN_CPU_PRODUCTKERNEL_H
 #define ASHLAR_CODEGEN_CPU_PRODUCTKERNEL_H

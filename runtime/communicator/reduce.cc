@@ -10,7 +10,7 @@ namespace {
 
 // Elements summed and written at a time, so few that their sum stays in registers: reads of the
 // next block and write-backs of the last then go on at once. Of 64 MiB on a Zen 4, blocks of 2,048,
-// which are summed in the first cache, reach 75 % of the rate.
+// which are summed in the first cache, reach about four fifths of the rate.
 constexpr int64_t kBlock = 32;
 constexpr int64_t kStreamed = 1 << 18;  // bytes from which on outputs are written past the cache
 

@@ -155,6 +155,7 @@ TEST(Solver, KeepsToTheTimeLimit) {
     // On a machine that does something else the solver's own time is what counts.
     double busy = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
     EXPECT_LE(std::min(seconds, busy), limit + 1);
+    EXPECT_LE(seconds, limit + 5);
   }
 }
 
